@@ -1,0 +1,1 @@
+"""The roof: command line, demo page and server targets, each an optional extra."""
