@@ -1,0 +1,50 @@
+"""The errors of this package, as one tree.
+
+```
+AgentMemoryError
+├── ConfigurationError (ValueError)      how an object was set up cannot work
+│   ├── EmbeddedServerError              no private server could be started
+│   ├── IndexMismatchError               a search index exists with other dimensions or metric
+│   └── UnsupportedServerError           the server lacks what the call needs
+├── InvalidInputError (ValueError)       an argument of this call cannot be used
+├── VersionConflictError                 a writer worked from a version that is no longer current
+└── CorruptDataError                     stored bytes are not what this package writes
+```
+
+Every message names the argument at fault and the remedy, and never holds a secret. What goes wrong between this
+process and the server (down, refused, timed out) is not wrapped: redis-py's own exception reaches the caller.
+"""
+
+from __future__ import annotations
+
+
+class AgentMemoryError(Exception):
+    """Base of every error that this package raises itself."""
+
+
+class ConfigurationError(AgentMemoryError, ValueError):
+    """How an object was set up cannot work: a URL, an option, a missing extra."""
+
+
+class EmbeddedServerError(ConfigurationError):
+    """No private server could be started."""
+
+
+class IndexMismatchError(ConfigurationError):
+    """A search index of that name exists with other dimensions or another metric."""
+
+
+class UnsupportedServerError(ConfigurationError):
+    """The server lacks what the call needs, for example Redis Search."""
+
+
+class InvalidInputError(AgentMemoryError, ValueError):
+    """An argument of this call cannot be used."""
+
+
+class VersionConflictError(AgentMemoryError):
+    """A writer worked from a version that is no longer the current one."""
+
+
+class CorruptDataError(AgentMemoryError):
+    """Stored bytes are not what this package writes, so they are refused rather than guessed at."""

@@ -1,0 +1,69 @@
+"""One async body, both colours.
+
+LangChain's base classes carry a sync and an async method for everything. Here each operation is written once, as a
+coroutine; its sync twin drives that same coroutine by hand, without an event loop and without a thread. The colours
+part only where the outside world is called, and that place is `either`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextvars import ContextVar
+from typing import Any, TypeVar, TypeVarTuple
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+_sync: ContextVar[bool] = ContextVar("agentmem_sync", default=False)
+
+
+def run(coro: Coroutine[Any, Any, T]) -> T:
+    """Drive `coro` to its end in the sync colour and return its result.
+
+    Args:
+        coro: A coroutine that waits on nothing but `either` and coroutines that do the same.
+
+    Raises:
+        RuntimeError: The coroutine waited on an event loop: it is not written for both colours.
+    """
+    token = _sync.set(True)
+    try:
+        coro.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    finally:
+        _sync.reset(token)
+    coro.close()
+    raise RuntimeError(f"{coro!r} waits on an event loop and cannot run in the sync colour")
+
+
+async def either(sync_fn: Callable[[*Args], T], async_fn: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
+    """Call `sync_fn(*args)` under `run`, else await `async_fn(*args)`: the one place where the colours part.
+
+    The sync function runs with the colour unset: it may be a user's code that starts an event loop of its own.
+    """
+    if not _sync.get():
+        return await async_fn(*args)
+    token = _sync.set(False)
+    try:
+        return sync_fn(*args)
+    finally:
+        _sync.reset(token)
+
+
+def walk(items: AsyncIterator[T]) -> Iterator[T]:
+    """Iterate an async generator in the sync colour, item by item, closing it when the caller stops early."""
+    try:
+        while True:
+            try:
+                yield run(_step(items))
+            except StopAsyncIteration:
+                return
+    finally:
+        close = getattr(items, "aclose", None)
+        if close is not None:
+            run(close())
+
+
+async def _step(items: AsyncIterator[T]) -> T:
+    return await anext(items)

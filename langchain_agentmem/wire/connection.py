@@ -1,0 +1,244 @@
+"""The one verb to Redis: `Connection.send`. No other module imports redis."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+from weakref import WeakKeyDictionary
+
+import redis
+import redis.asyncio as aioredis
+from redis.client import NEVER_DECODE
+from redis.exceptions import NoScriptError, RedisError
+
+from langchain_agentmem.errors import ConfigurationError, InvalidInputError
+from langchain_agentmem.wire.bridge import either
+from langchain_agentmem.wire.lane import Lane, Plan, Wire
+from langchain_agentmem.wire.scripts import ScriptCall
+from langchain_agentmem.wire.url import FORMS, Address, parse, redact
+
+Command: TypeAlias = tuple[Any, ...] | ScriptCall
+SyncClient: TypeAlias = "redis.Redis | redis.RedisCluster"
+AsyncClient: TypeAlias = "aioredis.Redis | aioredis.RedisCluster"
+
+# Settings of a user's client that mean the same to redis-py's other colour.
+_SHARED_SETTINGS = frozenset(
+    (
+        *("host", "port", "path", "db", "username", "password", "credential_provider", "client_name", "protocol"),
+        *("socket_timeout", "socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"),
+        *("health_check_interval", "encoding", "encoding_errors"),
+    )
+)
+_SYNC_TO_ASYNC: dict[Any, Any] = {
+    redis.Connection: aioredis.Connection,
+    redis.SSLConnection: aioredis.SSLConnection,
+    redis.UnixDomainSocketConnection: aioredis.UnixDomainSocketConnection,
+}
+_TWINS = _SYNC_TO_ASYNC | {twin: kind for kind, twin in _SYNC_TO_ASYNC.items()}
+
+
+class Connection:
+    """A connection to one Redis or Valkey, sync and async from the same object.
+
+    Nothing is opened until the first command. Safe to share between threads, event loops (each gets a client of its
+    own, closed when its loop shuts down) and across fork. Pools wait for a free connection rather than raise.
+
+    Args:
+        url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://h1,h2/service/db` or `redis+cluster://h1,h2`.
+        client: The user's own sync client, instead of a URL. Never closed here; `decode_responses=True` works.
+        async_client: The user's own async client. With one of the two, the other colour is built from its settings.
+        **options: For redis-py, with the URL: `credential_provider`, `socket_timeout`, `max_connections`, `ssl_*`...
+
+    Raises:
+        ConfigurationError: Neither or both of a URL and a client are given, or the URL has no known form.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        client: SyncClient | None = None,
+        async_client: AsyncClient | None = None,
+        **options: Any,
+    ) -> None:
+        given = client is not None or async_client is not None
+        if (url is not None) == given:
+            raise ConfigurationError("url: pass either a Redis URL or your own client= and/or async_client=")
+        if given and options:
+            raise ConfigurationError(f"{', '.join(options)}: options go with a url; set them on your own client")
+        self._shown = redact(url) if url else repr(type(client or async_client).__name__)
+        self._address = parse(url) if url else None
+        self._options = options
+        self._given_sync, self._given_async = client, async_client
+        self._sync: SyncClient | None = client
+        self.clustered = (
+            self._address.kind == "cluster"
+            if self._address
+            else isinstance(client or async_client, redis.RedisCluster | aioredis.RedisCluster)
+        )
+        self._plan = Plan({NEVER_DECODE: True} if _decodes(client) or _decodes(async_client) else {}, self.clustered)
+        self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """Connect to the URL in the environment variable REDIS_URL.
+
+        Raises:
+            ConfigurationError: REDIS_URL is not set.
+        """
+        url = os.environ.get("REDIS_URL")
+        if not url:
+            raise ConfigurationError(
+                "REDIS_URL: set this environment variable to a Redis URL, e.g. redis://localhost:6379"
+            )
+        return cls(url, **options)
+
+    async def send(self, *commands: Command, atomic: bool = False, return_errors: bool = False) -> list[Any]:
+        """Send commands as one pipeline: one round trip, and a second only where the server has lost a script.
+
+        In the async colour the commands of every call in one tick of the event loop leave as one pipeline; a failing
+        command fails only the call that it belongs to.
+
+        Args:
+            *commands: Tuples such as `("HGETALL", key)`, or calls of a `Script`. Each must be safe to replay: redis-py
+                repeats a pipeline whose connection broke.
+            atomic: Send them in one MULTI/EXEC. Replies are then as the server sent them (HGETALL: a flat list).
+            return_errors: Put the error of a failed command in its place instead of raising the first one.
+
+        Returns:
+            The replies in order; strings as bytes, whatever the client's `decode_responses`.
+
+        Raises:
+            redis.exceptions.RedisError: What the server or the network answered.
+        """
+        if not commands:
+            return []
+        if atomic and any(isinstance(command, ScriptCall) for command in commands):
+            raise InvalidInputError("atomic: a script is atomic by itself and may fail inside MULTI; send it alone")
+        wire = [command.by_sha() if isinstance(command, ScriptCall) else command for command in commands]
+        replies = await either(self._round, self._around, wire, atomic)
+        missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if missing:
+            calls = [call.in_full() for i in missing if isinstance(call := commands[i], ScriptCall)]
+            for i, reply in zip(missing, await either(self._round, self._around, calls, False), strict=True):
+                replies[i] = reply
+        if not return_errors:
+            for reply in replies:
+                if isinstance(reply, RedisError):
+                    raise reply
+        return replies
+
+    async def block(self, *command: Any) -> Any:
+        """Send one command that waits at the server, such as XREAD BLOCK, on a connection of its own.
+
+        The time it waits must stay under the socket timeout (redis-py's default: 5 s), or redis-py counts it as failed.
+        """
+        reply = (await either(self._round, self._aside, [command], False))[0]
+        if isinstance(reply, RedisError):
+            raise reply
+        return reply
+
+    def close(self) -> None:
+        """Close the sync connections that this object opened. A later call opens them anew."""
+        client, self._sync = self._sync, self._given_sync
+        if client is not None and client is not self._given_sync:
+            client.close()
+
+    async def aclose(self) -> None:
+        """Close the sync connections, and the async ones of the running loop, that this object opened."""
+        self.close()
+        lane = self._lanes.get(asyncio.get_running_loop())
+        if lane is not None:
+            await lane.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"Connection({self._shown})"
+
+    def _round(self, commands: Wire, atomic: bool) -> list[Any]:
+        return self._plan.execute(self._sync or self._open_sync(), commands, atomic)
+
+    async def _around(self, commands: Wire, atomic: bool) -> list[Any]:
+        lane = await self._lane()
+        return await (lane.execute(commands, True) if atomic else lane.send(commands))
+
+    async def _aside(self, commands: Wire, atomic: bool) -> list[Any]:
+        return await (await self._lane()).execute(commands, atomic)
+
+    def _open_sync(self) -> SyncClient:
+        with self._lock:
+            if self._sync is None:
+                self._sync = (
+                    _open(self._address, self._options, redis) if self._address else _twin(self._given_async, redis)
+                )
+            return self._sync
+
+    async def _lane(self) -> Lane:
+        loop = asyncio.get_running_loop()
+        lane = self._lanes.get(loop)
+        if lane is None:
+            client = self._given_async or (
+                _open(self._address, self._options, aioredis) if self._address else _twin(self._given_sync, aioredis)
+            )
+            owned = client is not self._given_async
+            lane = self._lanes[loop] = Lane(client, self._plan, owned, forget=lambda: self._lanes.pop(loop, None))
+            await lane.open()
+        return lane
+
+
+def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
+    """A client of one colour (`redis` or `redis.asyncio`) for an address."""
+    settings = {"protocol": 2, **options, **address.options}
+    try:
+        if address.kind == "cluster":
+            nodes = [colour.cluster.ClusterNode(host, port) for host, port in address.hosts]
+            return colour.RedisCluster(startup_nodes=nodes, **settings)
+        if address.kind == "sentinel":
+            return colour.sentinel.Sentinel(address.hosts, **settings).master_for(address.service)
+        pool = colour.BlockingConnectionPool.from_url(address.url, **settings)
+    except (ValueError, TypeError) as error:
+        # redis-py may quote a part of the URL, and with a stray character that part is the password: its words stay out.
+        raise ConfigurationError(
+            f"url or options: redis-py cannot use them ({type(error).__name__}); use {FORMS}"
+        ) from None
+    pool.connection_kwargs["decode_responses"] = False  # a URL's query string would win over any argument
+    return colour.Redis.from_pool(pool)
+
+
+def _twin(client: Any, colour: Any) -> Any:
+    """A client of the other colour with the settings of the user's own."""
+    pool: Any = getattr(client, "connection_pool", None)
+    kind = _TWINS.get(getattr(pool, "connection_class", None))
+    if kind is None:
+        missing = "client" if colour is redis else "async_client"
+        raise ConfigurationError(
+            f"{missing}: this call needs that colour, and it cannot be built from your other client; pass it"
+        )
+    settings = {
+        name: value for name, value in pool.connection_kwargs.items() if name in _SHARED_SETTINGS or name[:4] == "ssl_"
+    }
+    return colour.Redis.from_pool(colour.BlockingConnectionPool(connection_class=kind, **settings))
+
+
+def _decodes(client: Any) -> bool:
+    """Whether a user's client turns replies into text."""
+    return bool(client is not None and client.get_encoder().decode_responses)

@@ -1,0 +1,131 @@
+"""Pipelines: how a batch of commands reaches a redis-py client, sync or async. Knows the client by its methods only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, TypeAlias
+
+Wire: TypeAlias = Sequence[tuple[Any, ...]]
+
+
+class Plan:
+    """How commands are put to one client, and its replies read.
+
+    Args:
+        raw: redis-py option that keeps a reply as bytes; empty for a client that never decodes.
+        clustered: The client is a cluster client, which makes its own transactions.
+    """
+
+    __slots__ = ("clustered", "raw")
+
+    def __init__(self, raw: dict[str, Any], clustered: bool) -> None:
+        self.raw = raw
+        self.clustered = clustered
+
+    def fill(self, client: Any, commands: Wire, atomic: bool) -> Any:
+        """A pipeline of `client` that holds the commands."""
+        pipe = client.pipeline(transaction=atomic and self.clustered)
+        # redis-py decodes the replies inside EXEC whatever it is told: a single server gets MULTI and EXEC as commands.
+        bracket = atomic and not self.clustered
+        for command in (("MULTI",), *commands, ("EXEC",)) if bracket else commands:
+            pipe.execute_command(*command, **self.raw)
+        return pipe
+
+    def read(self, replies: list[Any], atomic: bool) -> list[Any]:
+        """One reply for each command."""
+        if not atomic or self.clustered:
+            return replies
+        *queued, outcome = replies
+        if isinstance(outcome, Exception):  # refused as a whole: say which command was at fault
+            outcome = [next((reply for reply in queued if isinstance(reply, Exception)), outcome)] * (len(queued) - 1)
+        return list(outcome)
+
+    def execute(self, client: Any, commands: Wire, atomic: bool) -> list[Any]:
+        """Send and read in the sync colour. Errors of the server stand in place of their replies."""
+        return self.read(self.fill(client, commands, atomic).execute(raise_on_error=False), atomic)
+
+    async def aexecute(self, client: Any, commands: Wire, atomic: bool) -> list[Any]:
+        """Send and read in the async colour."""
+        return self.read(await self.fill(client, commands, atomic).execute(raise_on_error=False), atomic)
+
+
+class Lane:
+    """The async client of one event loop, and the commands that wait for the end of the current tick.
+
+    Calls that are made in one tick, as when a graph saves the writes of parallel tasks, leave as one pipeline:
+    redis-py's async client costs as much per round trip as several commands do.
+    """
+
+    def __init__(self, client: Any, plan: Plan, owned: bool, forget: Callable[[], object]) -> None:
+        self.client = client
+        self._plan = plan
+        self._waiting: list[tuple[Wire, asyncio.Future[list[Any]]]] = []
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._guard = self._open_until_closed(owned, forget)
+
+    async def open(self) -> None:
+        """Have the event loop close the client when it shuts down (as `asyncio.run` does with every open generator)."""
+        await anext(self._guard)
+
+    async def aclose(self) -> None:
+        """Close the client, if it is ours."""
+        await self._guard.aclose()
+
+    async def _open_until_closed(self, owned: bool, forget: Callable[[], object]) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            forget()
+            if owned:
+                await self.client.aclose()
+
+    async def execute(self, commands: Wire, atomic: bool) -> list[Any]:
+        """Send commands apart from all others."""
+        return await self._plan.aexecute(self.client, commands, atomic)
+
+    async def send(self, commands: Wire) -> list[Any]:
+        """Send commands together with those of every other call in this tick."""
+        reply: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((commands, reply))
+        if len(self._waiting) > 1:
+            return await reply
+        alone = False
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            reply.cancel()
+            raise
+        finally:  # cancelled or not, the calls that wait behind this one are sent
+            batch, self._waiting = [call for call in self._waiting if not call[1].done()], []
+            alone = len(batch) == 1 and batch[0][1] is reply
+            if batch and not alone:
+                self._deliver_in_background(batch)
+        return await self.execute(commands, False) if alone else await reply
+
+    def _deliver_in_background(self, batch: list[tuple[Wire, asyncio.Future[list[Any]]]]) -> None:
+        # A task of its own: the caller that happened to come first may be cancelled while the others wait.
+        task = asyncio.get_running_loop().create_task(self._deliver(batch))
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+
+    async def _deliver(self, batch: list[tuple[Wire, asyncio.Future[list[Any]]]]) -> None:
+        try:
+            replies = await self.execute([command for commands, _ in batch for command in commands], False)
+        except BaseException as error:
+            _settle(batch, error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        start = 0
+        for commands, reply in batch:
+            end = start + len(commands)
+            if not reply.done():
+                reply.set_result(replies[start:end])
+            start = end
+
+
+def _settle(batch: list[tuple[Wire, asyncio.Future[list[Any]]]], error: BaseException) -> None:
+    for _, reply in batch:
+        if not reply.done():
+            reply.set_exception(error) if isinstance(error, Exception) else reply.cancel()
