@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet -c constraints.txt
 EXTRAS := embedded,numpy,langchain,openai,cli,web
-BENCHMARKS ?= $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
+BENCHMARKS ?= checkpointers
 MAKEFLAGS += --no-print-directory
 
 # The caller's shell may point Python and pip elsewhere; here both mean .venv. Where packages come from stays the caller's.
@@ -37,7 +37,7 @@ demo: install  ## an agent that remembers, over an embedded server
 	$(VENV)/bin/agentmem demo
 
 bench: $(VENV)/.bench  ## the benchmarks, peers included
-	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(PY) $$file; done
+	set -e; for name in $(BENCHMARKS); do $(PY) -m benchmarks.$$name; done
 
 pin: $(PY)  ## renew constraints.txt from a clean install of everything
 	$(PY) -m venv --clear $(VENV)/pin
