@@ -126,13 +126,17 @@ def _launch(home: Path, program: ServerProgram, serving: int, ends: float, *, ke
 
 
 def _socket_directory(link: Path) -> Path:
-    """The directory that `link` points into, if it can be made again, else a new one."""
+    """The directory that `link` points into, made anew; where that cannot be, another one."""
     try:
-        last = link.readlink().parent
-        last.mkdir(mode=0o700)  # fails where it exists: it may be another user's
+        last = link.readlink()
+        if last.is_socket():  # left by a crash, as no server is on this data now
+            last.unlink()
+        if last.parent.exists():
+            last.parent.rmdir()  # fails unless it is ours and empty
+        last.parent.mkdir(mode=0o700)
     except OSError:
         return private_directory()
-    return last
+    return last.parent
 
 
 def _run_keeper(home: Path, socket_dir: Path, serving: int, command: list[str], log: IO[bytes]) -> None:

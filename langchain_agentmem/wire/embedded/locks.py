@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 USERS = "users.lock"
@@ -34,13 +35,22 @@ def own(lock: int) -> bool:
 
 
 def is_shared(lock: Path) -> bool:
-    """Whether somebody holds the shared lock. False too where the file is gone."""
+    """Whether somebody holds a share of the lock. False where the file is gone."""
+    return _probe(lock, lambda probe: not own(probe) and share(probe))
+
+
+def is_owned(lock: Path) -> bool:
+    """Whether somebody holds the lock exclusively. False where the file is gone."""
+    return _probe(lock, lambda probe: not share(probe))
+
+
+def _probe(lock: Path, answer: Callable[[int], bool]) -> bool:
     try:
         probe = os.open(lock, os.O_RDWR)
     except FileNotFoundError:
         return False
     try:
-        return not own(probe) and share(probe)
+        return answer(probe)
     finally:
         os.close(probe)
 

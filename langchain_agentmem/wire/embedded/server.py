@@ -39,7 +39,7 @@ class EmbeddedServer:
         self.info = ServerInfo.read(facts, launch.ask(address, "INFO modules"))
         self.path = home if kept else None
         self.pid = int(parse_info(facts)["process_id"])
-        self._home, self._socket_dir = home, address.parent
+        self._home = home
         self._users: int | None = users
         self._lock = threading.Lock()
 
@@ -103,8 +103,11 @@ class EmbeddedServer:
             return
         os.close(users)
         ends = time.monotonic() + 2 * keeper.GRACE
-        while self._socket_dir.exists() and not locks.is_shared(self._home / locks.USERS) and time.monotonic() < ends:
+        while self._is_ending() and time.monotonic() < ends:
             time.sleep(0.005)
+
+    def _is_ending(self) -> bool:
+        return locks.is_owned(self._home / locks.SERVING) and not locks.is_shared(self._home / locks.USERS)
 
     def __enter__(self) -> Self:
         return self
@@ -122,14 +125,12 @@ class EmbeddedServer:
 
 
 def _data_directory(path: str | os.PathLike[str]) -> Path:
+    if not os.fspath(path):
+        raise ConfigurationError("path: it is empty; name a directory, or pass None to keep nothing")
     home = Path(path).expanduser().absolute()
     try:
-        if not os.fspath(path):
-            raise FileNotFoundError(0, "the path is empty")
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         (home / locks.USERS).touch(mode=0o600)
-    except OSError as error:
-        raise ConfigurationError(
-            f"path: {os.fspath(path)!r} cannot hold data ({error.strerror}); name a directory you can write to"
-        ) from error
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"path: cannot hold data ({error}); name a directory you can write to") from error
     return home
