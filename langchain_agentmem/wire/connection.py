@@ -12,17 +12,24 @@ from weakref import WeakKeyDictionary
 import redis
 import redis.asyncio as aioredis
 from redis.client import NEVER_DECODE
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import DataError, NoScriptError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError
 from langchain_agentmem.wire.bridge import either
 from langchain_agentmem.wire.lane import Lane, Plan, Wire
 from langchain_agentmem.wire.scripts import ScriptCall
+from langchain_agentmem.wire.subscription import Subscription
 from langchain_agentmem.wire.url import FORMS, Address, parse, redact
 
 Command: TypeAlias = tuple[Any, ...] | ScriptCall
 SyncClient: TypeAlias = "redis.Redis | redis.RedisCluster"
 AsyncClient: TypeAlias = "aioredis.Redis | aioredis.RedisCluster"
+Source: TypeAlias = "str | SyncClient | AsyncClient | Connection"
+
+# What redis-py raises when the server is away. A reader that knows where it stood may catch these and go on.
+LOST_CONNECTION: tuple[type[Exception], ...] = (RedisConnectionError, RedisTimeoutError)
 
 # Settings of a user's client that mean the same to redis-py's other colour.
 _SHARED_SETTINGS = frozenset(
@@ -79,7 +86,8 @@ class Connection:
             if self._address
             else isinstance(client or async_client, redis.RedisCluster | aioredis.RedisCluster)
         )
-        self._plan = Plan({NEVER_DECODE: True} if _decodes(client) or _decodes(async_client) else {}, self.clustered)
+        raw = {NEVER_DECODE: True} if _decodes(client) or _decodes(async_client) else {}
+        self._plan = Plan(raw, self.clustered, malformed=DataError)
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -96,6 +104,25 @@ class Connection:
                 "REDIS_URL: set this environment variable to a Redis URL, e.g. redis://localhost:6379"
             )
         return cls(url, **options)
+
+    @classmethod
+    def of(cls, source: Source, **options: Any) -> Connection:
+        """The connection that `source` is or names: a `Connection` itself, a URL, or a redis-py client of either colour.
+
+        Raises:
+            ConfigurationError: It is none of these, or options come with something else than a URL.
+        """
+        if isinstance(source, str):
+            return cls(source, **options)
+        if isinstance(source, Connection) and not options:
+            return source
+        if isinstance(source, aioredis.Redis | aioredis.RedisCluster):
+            return cls(async_client=source, **options)
+        if isinstance(source, redis.Redis | redis.RedisCluster):
+            return cls(client=source, **options)
+        raise ConfigurationError(
+            f"redis: pass a URL, a redis-py client or a Connection (options only with a URL), not {type(source).__name__}"
+        )
 
     async def send(self, *commands: Command, atomic: bool = False, return_errors: bool = False) -> list[Any]:
         """Send commands as one pipeline: one round trip, and a second only where the server has lost a script.
@@ -142,6 +169,16 @@ class Connection:
             raise reply
         return reply
 
+    async def subscribe(self, channel: str) -> Subscription:
+        """Listen to one Pub/Sub channel on a connection of its own: on a cluster, to a sharded channel.
+
+        Raises:
+            UnsupportedServerError: On a cluster, the installed redis-py has no Pub/Sub in this colour.
+        """
+        subscription = await either(self._listen, self._alisten)
+        await subscription.open(channel)
+        return subscription
+
     def close(self) -> None:
         """Close the sync connections that this object opened. A later call opens them anew."""
         client, self._sync = self._sync, self._given_sync
@@ -184,6 +221,12 @@ class Connection:
     async def _aside(self, commands: Wire, atomic: bool) -> list[Any]:
         return await (await self._lane()).execute(commands, atomic)
 
+    def _listen(self) -> Subscription:
+        return Subscription(self._sync or self._open_sync(), self.clustered)
+
+    async def _alisten(self) -> Subscription:
+        return Subscription((await self._lane()).client, self.clustered)
+
     def _open_sync(self) -> SyncClient:
         with self._lock:
             if self._sync is None:
@@ -207,13 +250,16 @@ class Connection:
 
 def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
     """A client of one colour (`redis` or `redis.asyncio`) for an address."""
-    settings = {"protocol": 2, **options, **address.options}
+    settings = {"protocol": 2, **options}
     try:
+        settings |= {name: _typed(name, value) for name, value in address.options.items()} | {"decode_responses": False}
         if address.kind == "cluster":
             nodes = [colour.cluster.ClusterNode(host, port) for host, port in address.hosts]
             return colour.RedisCluster(startup_nodes=nodes, **settings)
+        settings.setdefault("retry", _retry(colour))
         if address.kind == "sentinel":
-            return colour.sentinel.Sentinel(address.hosts, **settings).master_for(address.service)
+            sentinels = colour.sentinel.Sentinel(address.hosts, **settings)
+            return sentinels.master_for(address.service, connection_pool_class=_sentinel_pool(colour))
         pool = colour.BlockingConnectionPool.from_url(address.url, **settings)
     except (ValueError, TypeError) as error:
         # redis-py may quote a part of the URL, and with a stray character that part is the password: its words stay out.
@@ -222,6 +268,22 @@ def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
         ) from None
     pool.connection_kwargs["decode_responses"] = False  # a URL's query string would win over any argument
     return colour.Redis.from_pool(pool)
+
+
+def _typed(name: str, value: Any) -> Any:
+    """An option from a URL's query string, which is text, as redis-py would read it there."""
+    reader = redis.connection.URL_QUERY_ARGUMENT_PARSERS.get(name)
+    return reader(value) if reader and isinstance(value, str) else value
+
+
+def _retry(colour: Any) -> Any:
+    """What a client without settings of its own would do when a connection breaks, but giving up within a second."""
+    return colour.retry.Retry(redis.backoff.ExponentialWithJitterBackoff(base=0.01, cap=0.5), 3)
+
+
+def _sentinel_pool(colour: Any) -> Any:
+    """redis-py's pool for a sentinel's master, made to wait for a free connection."""
+    return type("SentinelPool", (colour.sentinel.SentinelConnectionPool, colour.BlockingConnectionPool), {})
 
 
 def _twin(client: Any, colour: Any) -> Any:
@@ -236,7 +298,9 @@ def _twin(client: Any, colour: Any) -> Any:
     settings = {
         name: value for name, value in pool.connection_kwargs.items() if name in _SHARED_SETTINGS or name[:4] == "ssl_"
     }
-    return colour.Redis.from_pool(colour.BlockingConnectionPool(connection_class=kind, **settings))
+    return colour.Redis.from_pool(
+        colour.BlockingConnectionPool(connection_class=kind, retry=_retry(colour), **settings)
+    )
 
 
 def _decodes(client: Any) -> bool:

@@ -1,0 +1,472 @@
+"""AgentMemorySaver: LangGraph checkpoints on Redis hashes, without modules."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+    SerializerProtocol,
+    get_checkpoint_metadata,
+)
+
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.thread.appends import Ends
+from langchain_agentmem.thread.codec import Codec
+from langchain_agentmem.thread.reading import Head, Page, config_of, load_delta_history
+from langchain_agentmem.thread.threads import Threads
+from langchain_agentmem.thread.writing import Draft, Place, pack_rows, user_of
+from langchain_agentmem.wire.bridge import run, walk
+from langchain_agentmem.wire.connection import Command, Connection, Source
+from langchain_agentmem.wire.keys import Keys, escape
+from langchain_agentmem.wire.scripts import Script
+
+_PUT = Script("checkpoint_put")
+_WRITES = Script("checkpoint_writes")
+_READ = Script("checkpoint_read")
+_DELTA = Script("checkpoint_delta")
+_TOUCH = Script("thread_touch")
+
+_PAGE = 100
+_TTL_OVERRIDE = "thread_ttl"
+_COUNT_WIDTH = 8
+
+
+class CheckpointEvents(Protocol):
+    """Who wants to know of every checkpoint, in the same round trip that stores it: the event log."""
+
+    def checkpoint(
+        self,
+        *,
+        thread_id: str,
+        checkpoint_ns: str,
+        checkpoint_id: str,
+        parent_id: str | None,
+        step: int | None,
+        source: str | None,
+        channels: Sequence[str],
+        size: int,
+        run_id: str | None,
+    ) -> Sequence[Command]:
+        """The commands to send along with the put."""
+
+
+class AgentMemorySaver(BaseCheckpointSaver[Any]):
+    """A LangGraph checkpointer that keeps each thread in a few Redis hashes.
+
+    One class for sync and async; needs no modules, no `setup()` and no running loop to be made. `put`, `put_writes` and
+    `get_tuple` are one round trip each. A channel's value is stored once for each version, and a list that grows sends and
+    stores only its new items. A second trip happens only when another worker changed the thread in between.
+
+    Args:
+        redis: A Redis URL, your own redis-py client (sync, async or cluster), or a `Connection` to share.
+        prefix: First segment of every key.
+        tenant: Second segment of every key; tenants never see each other's threads.
+        serde: Serializer of values, metadata and writes; LangGraph's `JsonPlusSerializer` by default.
+        ttl: Seconds after its last write at which a whole thread expires; None = never. One call overrides it with
+            `{"configurable": {"thread_ttl": seconds or None}}`.
+        refresh_on_read: Whether reading a checkpoint counts as use and moves the expiry on.
+        events: An `EventLog` that gets a `checkpoint` event along with each put.
+        **options: For redis-py, where `redis` is a URL.
+
+    Raises:
+        ConfigurationError: `redis` is none of the above.
+    """
+
+    def __init__(
+        self,
+        redis: Source,
+        *,
+        prefix: str = "agentmem",
+        tenant: str = "default",
+        serde: SerializerProtocol | None = None,
+        ttl: float | None = None,
+        refresh_on_read: bool = False,
+        events: CheckpointEvents | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(serde=serde)
+        self._owned = not isinstance(redis, Connection)
+        self._redis = Connection.of(redis, **options)
+        self._keys = Keys(prefix, tenant)
+        self._ttl = _milliseconds(ttl)
+        self._refresh = refresh_on_read
+        self._events = events
+        self._ends = Ends()
+        self._codec_, self._codec_of = Codec(self.serde), self.serde
+        self._threads = Threads(self._redis, self._keys, lambda: self._codec)
+
+    @classmethod
+    def from_conn_string(cls, conn_string: str, **options: Any) -> Self:
+        """A saver for a Redis URL, to be used in `with` or `async with`, which close its connections.
+
+        Args:
+            conn_string: A Redis URL; its forms are those of `Connection`.
+            **options: As for the class.
+        """
+        return cls(conn_string, **options)
+
+    @property
+    def _codec(self) -> Codec:
+        # `serde` may be exchanged at any time: by `with_allowlist` on a clone, by a test on the saver itself.
+        if self._codec_of is not self.serde:
+            self._codec_, self._codec_of = Codec(self.serde), self.serde
+        return self._codec_
+
+    def setup(self) -> None:
+        """Nothing: the saver needs no set-up. Here because other savers ask for the call."""
+
+    async def asetup(self) -> None:
+        """Nothing: see `setup`."""
+
+    # --- reading
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Read the checkpoint that `config` names, or the thread's newest. One round trip.
+
+        Returns:
+            The checkpoint with its parent and pending writes, or None when there is no such checkpoint.
+        """
+        place = Place.of(config)
+        if place.checkpoint_id:
+            page = await self._read(place.thread_id, escape(place.ns), only=place.checkpoint_id, limit=1)
+            return next(page.load({}), None)
+        head_key = self._keys.head(place.thread_id, place.ns)
+        commands: list[Command] = [("HGETALL", head_key)]
+        if self._refresh:
+            commands.append(_TOUCH([self._keys.thread(place.thread_id)], ["read"]))
+        head = Head((await self._redis.send(*commands))[0])
+        if not head.checkpoint_id:
+            return None
+        self._ends.learn(head_key, head.ends())
+        return head.load(place.thread_id, place.ns, self._codec)
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Sync form of `aget_tuple`."""
+        return run(self.aget_tuple(config))
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """Iterate over checkpoints, newest id first. One round trip for each page of up to 100 checkpoints.
+
+        Args:
+            config: The thread; with `checkpoint_ns` that namespace only, with `checkpoint_id` that checkpoint only. None:
+                every thread of the tenant, at least one round trip for every hundred threads.
+            filter: Metadata keys and the values that they must equal.
+            before: Only checkpoints with an id under this config's.
+            limit: The most to return, counted after the filter.
+        """
+        if limit is not None and limit <= 0:
+            return
+        bound = (before or {}).get("configurable", {}).get("checkpoint_id") or ""
+        size = _PAGE if limit is None or filter else min(limit, _PAGE)
+        found = (
+            self._list_all(filter or {}, bound, size)
+            if config is None
+            else self._list(config, filter or {}, bound, size)
+        )
+        async for checkpoint in found:
+            yield checkpoint
+            if limit is not None:
+                limit -= 1
+                if limit == 0:
+                    return
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Sync form of `alist`."""
+        return walk(self.alist(config, filter=filter, before=before, limit=limit))
+
+    async def _list(
+        self, config: RunnableConfig, wanted: Mapping[str, Any], before: str, size: int
+    ) -> AsyncIterator[CheckpointTuple]:
+        place = Place.of(config)
+        ns = config["configurable"].get("checkpoint_ns")
+        scope = "*" if ns is None else escape(ns)
+        after = ("", "")
+        while True:
+            page = await self._read(
+                place.thread_id, scope, only=place.checkpoint_id, before=before, after=after, limit=size
+            )
+            for checkpoint in page.load(wanted):
+                yield checkpoint
+            if len(page) < size:
+                return
+            after = page.last
+
+    async def _list_all(self, wanted: Mapping[str, Any], before: str, size: int) -> AsyncIterator[CheckpointTuple]:
+        streams = []
+        async for thread_id in self._threads.all_ids():
+            stream = self._list({"configurable": {"thread_id": thread_id}}, wanted, before, size)
+            first = await anext(stream, None)
+            if first is not None:
+                streams.append((_newest_first(first), thread_id, first, stream))
+        heapq.heapify(streams)
+        while streams:
+            _, thread_id, checkpoint, stream = streams[0]
+            yield checkpoint
+            following = await anext(stream, None)
+            if following is None:
+                heapq.heappop(streams)
+            else:
+                heapq.heapreplace(streams, (_newest_first(following), thread_id, following, stream))
+
+    async def _read(
+        self,
+        thread_id: str,
+        scope: str,
+        *,
+        limit: int,
+        only: str = "",
+        before: str = "",
+        after: tuple[str, str] = ("", ""),
+    ) -> Page:
+        args = [scope, only, before, *after, limit, "1" if self._refresh else ""]
+        [reply] = await self._redis.send(_READ([self._keys.thread(thread_id)], args))
+        return Page(thread_id, reply, self._codec)
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """What each delta channel got along the ancestors of a checkpoint. One round trip, whatever the depth."""
+        if not channels:
+            return {}
+        place = Place.of(config)
+        args = [escape(place.ns), place.checkpoint_id, *channels]
+        [reply] = await self._redis.send(_DELTA([self._keys.thread(place.thread_id)], args))
+        return load_delta_history(reply, channels, self._codec)
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Sync form of `aget_delta_channel_history`."""
+        return run(self.aget_delta_channel_history(config=config, channels=channels))
+
+    # --- writing
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint; the id in `config` is its parent's. One round trip.
+
+        A second trip sends lists whole, where the server does not hold what this process believes it holds.
+
+        Returns:
+            The config that names the stored checkpoint.
+        """
+        place = Place.of(config)
+        facts = get_checkpoint_metadata(config, metadata)
+        draft = Draft.of(place, checkpoint, facts, new_versions, self._codec)
+        head, user, stock = self._keys.head(place.thread_id, place.ns), user_of(facts), self._codec.stock
+        common = [
+            escape(place.ns),
+            checkpoint["id"],
+            draft.record,
+            self._ttl_of(config),
+            escape(place.thread_id),
+            user and escape(user),
+        ]
+        changes, ends = draft.changes(lambda channel: self._ends.get(head, channel), may_log=stock)
+        keys = self._threads.keys_of(place.thread_id)
+        beside = [*self._threads.registering(place.thread_id, user), *self._event(place, checkpoint, facts, draft)]
+        [stored, *_] = await self._redis.send(_PUT(keys, [*common, *changes]), *beside)
+        if stored == b"STALE":
+            changes, ends = draft.changes(lambda channel: None, may_log=stock)
+            await self._redis.send(_PUT(keys, [*common, *changes]))
+        self._ends.learn(head, ends.items())
+        return config_of(place.thread_id, place.ns, checkpoint["id"])
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Sync form of `aput`."""
+        return run(self.aput(config, checkpoint, metadata, new_versions))
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store one task's writes for the checkpoint that `config` names, be it stored yet or not. One round trip.
+
+        The first write of an index stays; errors, interrupts, resumes and schedules replace what was there.
+        """
+        place = Place.of(config)
+        if not place.checkpoint_id:
+            raise InvalidInputError("config: name the checkpoint that the writes belong to, checkpoint_id")
+        rows = pack_rows(writes, task_id, task_path, self._codec)
+        args = [escape(place.ns), place.checkpoint_id, task_id, rows, self._ttl_of(config)]
+        await self._redis.send(_WRITES([self._keys.thread(place.thread_id)], args))
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Sync form of `aput_writes`."""
+        return run(self.aput_writes(config, writes, task_id, task_path))
+
+    def _ttl_of(self, config: RunnableConfig) -> int | str:
+        """Milliseconds for the scripts, '' = never: this call's own, else the saver's."""
+        configurable = config.get("configurable", {})
+        ttl = _milliseconds(configurable[_TTL_OVERRIDE]) if _TTL_OVERRIDE in configurable else self._ttl
+        return "" if ttl is None else ttl
+
+    def _event(
+        self, place: Place, checkpoint: Checkpoint, metadata: CheckpointMetadata, draft: Draft
+    ) -> Sequence[Command]:
+        if self._events is None:
+            return ()
+        return self._events.checkpoint(
+            thread_id=place.thread_id,
+            checkpoint_ns=place.ns,
+            checkpoint_id=checkpoint["id"],
+            parent_id=place.checkpoint_id or None,
+            step=metadata.get("step"),
+            source=metadata.get("source"),
+            channels=sorted(draft.versions),
+            size=draft.size,
+            run_id=metadata.get("run_id"),
+        )
+
+    def get_next_version(self, current: Any, channel: None) -> Any:
+        """The version after `current`: a count that sorts as text, and chance, so that two branches never share one.
+
+        A thread that came with versions of another form keeps it: its numbers, or the width of its counts.
+        """
+        if isinstance(current, int | float):
+            return current + 1
+        count, _, _ = (current or "").partition(".")
+        chance = f"{random.getrandbits(40):010x}"
+        if len(count) > _COUNT_WIDTH:
+            return f"{int(count) + 1:0{len(count)}}.{chance}"
+        return f"{int(count or '0', 16) + 1:0{_COUNT_WIDTH}x}.{chance}"
+
+    # --- whole threads
+
+    @property
+    def threads(self) -> Threads:
+        """The tenant's threads: list, pin, and everything below."""
+        return self._threads
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Remove a thread: every namespace, checkpoint and write. One round trip (on a cluster, two)."""
+        await self._threads.delete(str(thread_id))
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Sync form of `adelete_thread`."""
+        run(self.adelete_thread(thread_id))
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Remove the checkpoints and writes of runs, in every thread; each hundred threads are one round trip.
+
+        A checkpoint from which a delta channel of a remaining one is rebuilt stays.
+        """
+        await self._threads.drop_runs(run_ids)
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Sync form of `adelete_for_runs`."""
+        run(self.adelete_for_runs(run_ids))
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Make the target a copy of the source: every checkpoint and write. Two round trips.
+
+        What the target held is replaced, so a replay changes nothing; a source that does not exist changes nothing.
+        """
+        await self._threads.copy(str(source_thread_id), str(target_thread_id))
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Sync form of `acopy_thread`."""
+        run(self.acopy_thread(source_thread_id, target_thread_id))
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Remove old checkpoints of threads. One round trip for all.
+
+        Args:
+            thread_ids: The threads.
+            strategy: `keep_latest` keeps the newest checkpoint of each namespace, and what its delta channels are rebuilt
+                from; `delete` keeps nothing.
+
+        Raises:
+            InvalidInputError: The strategy is unknown.
+        """
+        await self._threads.prune(thread_ids, strategy)
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Sync form of `aprune`."""
+        run(self.aprune(thread_ids, strategy=strategy))
+
+    async def apin(self, thread_id: str, *, pinned: bool = True) -> bool:
+        """Keep a thread from expiring, or let it expire again by its ttl. Returns whether it exists."""
+        return await self._threads.touch(str(thread_id), "pin" if pinned else "unpin")
+
+    def pin(self, thread_id: str, *, pinned: bool = True) -> bool:
+        """Sync form of `apin`."""
+        return run(self.apin(thread_id, pinned=pinned))
+
+    # --- life
+
+    def close(self) -> None:
+        """Close the sync connections, if this saver opened them."""
+        if self._owned:
+            self._redis.close()
+
+    async def aclose(self) -> None:
+        """Close the connections, if this saver opened them."""
+        if self._owned:
+            await self._redis.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _milliseconds(ttl: Any) -> int | None:
+    if ttl is None:
+        return None
+    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl < float("inf"):
+        raise InvalidInputError(f"ttl: pass seconds over 0, or None for never, not {ttl!r}")
+    return max(1, round(ttl * 1000))
+
+
+def _newest_first(checkpoint: CheckpointTuple) -> tuple[int, ...]:
+    """A key that sorts ids downwards in a heap."""
+    return (*(-ord(letter) for letter in checkpoint.checkpoint["id"]), 1)

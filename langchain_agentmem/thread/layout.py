@@ -1,0 +1,183 @@
+"""How a checkpoint becomes the fields of a hash, and the fields a checkpoint. Pure; the server's side is `checkpoint.lua`.
+
+Byte strings are joined as frames: a length of 4 bytes, big-endian, then the bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import ormsgpack
+from langgraph.checkpoint.base import CheckpointMetadata, PendingWrite, writes_sort_key
+
+from langchain_agentmem.errors import CorruptDataError
+from langchain_agentmem.thread.codec import Codec, array_header
+
+Version: TypeAlias = str | int | float
+Typed: TypeAlias = tuple[str, bytes]
+
+_INDEX = struct.Struct(">i")
+_LENGTH = struct.Struct(">I")
+_LOG = struct.Struct(">III16s")
+
+
+def join(*parts: bytes) -> bytes:
+    """Bytes that `split` takes apart again."""
+    return b"".join([piece for part in parts for piece in (_LENGTH.pack(len(part)), part)])
+
+
+def split(data: bytes, start: int = 0) -> Iterator[bytes]:
+    """The frames of `data` from `start` on.
+
+    Raises:
+        CorruptDataError: The bytes end within a frame.
+    """
+    while start < len(data):
+        begin = start + 4
+        start = begin + _LENGTH.unpack_from(data, begin - 4)[0]
+        if start > len(data):
+            raise CorruptDataError("stored bytes end within a frame: they were cut, or another program wrote them")
+        yield data[begin:start]
+
+
+def pack_typed(typed: Typed) -> bytes:
+    """A serializer's (type, bytes) as one byte string: `p`, the type's length and name, the bytes."""
+    name = typed[0].encode()
+    return b"p%c%b%b" % (len(name), name, typed[1])
+
+
+def unpack_typed(value: bytes) -> Typed:
+    """Undo `pack_typed`."""
+    end = 2 + value[1]
+    return value[2:end].decode(), value[end:]
+
+
+def pack_version(version: Version) -> str:
+    """A channel version as text that remembers its type: LangGraph compares versions, so `1` must not become `"1"`."""
+    return f"{type(version).__name__[0]}{version!r}" if not isinstance(version, str) else f"s{version}"
+
+
+def unpack_version(token: str) -> Version:
+    """Undo `pack_version`."""
+    kind, text = token[0], token[1:]
+    return text if kind == "s" else int(text) if kind == "i" else float(text)
+
+
+class Log(NamedTuple):
+    """Where a list's serialized items lie: the first `length` bytes of the chunks of one generation."""
+
+    generation: int
+    length: int
+    count: int
+    digest: bytes
+
+    @classmethod
+    def of(cls, value: bytes) -> Log:
+        """Read the stored descriptor, `L` and four numbers."""
+        return cls(*_LOG.unpack_from(value, 1))
+
+    def typed(self, chunks: bytes) -> Typed:
+        """The list as the stock serializer wrote it."""
+        if len(chunks) < self.length:
+            raise CorruptDataError("a list's stored bytes are shorter than its checkpoint says")
+        return "msgpack", array_header(self.count) + chunks[: self.length]
+
+
+def is_log(value: bytes) -> bool:
+    """Whether a stored value is the descriptor of a log rather than the value itself."""
+    return value[:1] == b"L"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is stored of a checkpoint apart from its channel values.
+
+    Attributes:
+        parent: Id of the parent checkpoint, or None.
+        versions: Version of each channel.
+        body: The rest of the checkpoint, serialized.
+        metadata: The metadata, serialized.
+        run_id: Run that made it ("" = none); with the next two in plain, for the server's scripts.
+        root_id: In a subgraph, id of the root graph's checkpoint ("" = none).
+        delta_channels: Channels that may have to be rebuilt from the writes of ancestors.
+    """
+
+    parent: str | None
+    versions: Mapping[str, Version]
+    body: Typed
+    metadata: Typed
+    run_id: str = ""
+    root_id: str = ""
+    delta_channels: tuple[str, ...] = ()
+
+    def pack(self) -> bytes:
+        """The stored form."""
+        flat = [text for channel, version in self.versions.items() for text in (channel, pack_version(version))]
+        aux = [self.run_id, self.root_id, *self.delta_channels]
+        return join(
+            (self.parent or "").encode(),
+            ormsgpack.packb(flat),
+            ormsgpack.packb(aux),
+            pack_typed(self.body),
+            pack_typed(self.metadata),
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Record:
+        """Read the stored form."""
+        parent, versions, _, body, metadata = split(data)
+        flat = ormsgpack.unpackb(versions)
+        named = {channel: unpack_version(token) for channel, token in zip(flat[::2], flat[1::2], strict=True)}
+        return cls(parent.decode() or None, named, unpack_typed(body), unpack_typed(metadata))
+
+
+def plain_facts(metadata: CheckpointMetadata) -> tuple[str, str, tuple[str, ...]]:
+    """What the server's scripts need to know of the metadata: run id, root checkpoint id, delta channels."""
+    parents = metadata.get("parents") or {}
+    counters = metadata.get("counters_since_delta_snapshot") or {}
+    return str(metadata.get("run_id") or ""), str(parents.get("") or ""), tuple(counters)
+
+
+class Row(NamedTuple):
+    """One pending write."""
+
+    index: int
+    task_id: str
+    path: str
+    channel: str
+    value: Typed
+
+    def pack(self) -> bytes:
+        """The stored form: its key first, so that a script knows which write of which task it is."""
+        key = _INDEX.pack(self.index) + self.task_id.encode()
+        return join(join(key, self.path.encode(), self.channel.encode()) + pack_typed(self.value))
+
+    @classmethod
+    def unpack(cls, body: bytes) -> Row:
+        """Read the stored form, without its outer frame."""
+        at, parts = 0, []
+        for _ in range(3):
+            end = at + 4 + _LENGTH.unpack_from(body, at)[0]
+            parts.append(body[at + 4 : end])
+            at = end
+        key, path, channel = parts
+        task_id = key[4:].decode()
+        return cls(_INDEX.unpack_from(key)[0], task_id, path.decode(), channel.decode(), unpack_typed(body[at:]))
+
+
+def load_rows(stored: Iterable[bytes], codec: Codec) -> list[PendingWrite]:
+    """The pending writes in stored rows, in the order in which a run applies them."""
+    rows = [Row.unpack(body) for rows in stored for body in split(rows)]
+    rows.sort(key=lambda row: writes_sort_key(row.path, row.task_id, row.index))
+    return [(row.task_id, row.channel, codec.loads_typed(row.value)) for row in rows]
+
+
+def load_value(value: bytes, logs: Mapping[int, bytes], codec: Codec) -> Any:
+    """A channel's value from its stored form; `logs` holds the chunks of each generation, joined."""
+    if is_log(value):
+        log = Log.of(value)
+        return codec.loads_typed(log.typed(logs.get(log.generation, b"")))
+    return codec.loads_typed(unpack_typed(value))

@@ -1,0 +1,97 @@
+-- A thread's keys, expiry and registry. Prelude: defines functions, runs nothing.
+-- KEYS[1]  P:T:thread:{I}, the thread's HASH; every other key of the thread is this plus a suffix
+--   fields: created, ttl, at (absolute expiry), all in ms; pin; user (escaped); orphan (writes came, but no checkpoint yet);
+--   r:<run id> for each run that left checkpoints
+--   KEYS[1]:spaces  SET of the thread's namespaces, escaped
+local thread = KEYS[1]
+local spaces = thread .. ':spaces'
+local ORPHAN_TTL = 86400000 -- ms; writes whose checkpoint never comes are swept after a day
+local FEW = 16              -- up to so many namespaces, every write moves the expiry of all keys
+
+local function head_of(ns) return thread .. ':' .. ns .. ':head' end
+local function past_of(ns) return thread .. ':' .. ns .. ':past' end
+local function ids_of(ns) return thread .. ':' .. ns .. ':ids' end
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function each_key(act)
+  act(thread)
+  act(spaces)
+  for _, ns in ipairs(redis.call('SMEMBERS', spaces)) do
+    act(head_of(ns))
+    act(past_of(ns))
+    act(ids_of(ns))
+  end
+end
+
+-- All keys of a thread expire at one instant, so none outlives or undercuts another. Where a thread has many namespaces
+-- (one for each call of a subgraph), the instant moves in steps of an eighth of the ttl, and the write between two steps
+-- touches only the keys of its own namespace.
+local function expire(ttl, ns)
+  local state = redis.call('HMGET', thread, 'pin', 'at', 'ttl')
+  if state[1] then ttl = nil end
+  if not ttl then
+    if state[2] then
+      each_key(function(key) redis.call('PERSIST', key) end)
+      redis.call('HDEL', thread, 'at')
+    end
+    return
+  end
+  local at, known, many = now_ms() + ttl, tonumber(state[2] or 0), redis.call('SCARD', spaces) > FEW
+  if many and ns and known > at and state[3] == tostring(ttl) then
+    for _, key in ipairs({thread, spaces, head_of(ns), past_of(ns), ids_of(ns)}) do
+      redis.call('PEXPIREAT', key, state[2])
+    end
+    return
+  end
+  if many then at = at + math.floor(ttl / 8) end
+  local instant = string.format('%.0f', at)
+  redis.call('HSET', thread, 'at', instant, 'ttl', string.format('%.0f', ttl))
+  each_key(function(key) redis.call('PEXPIREAT', key, instant) end)
+end
+
+-- The ttl that a writer asks for, from its argument: '' is never.
+local function wanted_ttl(text)
+  if text == '' then redis.call('HDEL', thread, 'ttl') end
+  return tonumber(text)
+end
+
+-- Count on from now, by the ttl that the thread has.
+local function refresh()
+  local ttl = redis.call('HGET', thread, 'ttl')
+  if ttl then expire(tonumber(ttl)) end
+end
+
+-- Note the thread in the tenant's registry and its user's. Those are other keys: KEYS[2] is the tenant's, given only where
+-- one server holds all (no cluster); a user's is that and ':' and the user.
+-- An entry may outlive its thread, so each new thread looks at three others, spread by the clock, and drops the dead.
+local function register(member, user, is_new)
+  if not KEYS[2] then return end
+  local now = now_ms()
+  redis.call('ZADD', KEYS[2], string.format('%.0f', now), member)
+  if user ~= '' then redis.call('ZADD', KEYS[2] .. ':' .. user, string.format('%.0f', now), member) end
+  if not is_new then return end
+  local base, count = string.match(thread, '^(.*){'), redis.call('ZCARD', KEYS[2])
+  for i = 1, 3 do
+    local rank = now * i % count
+    local other = redis.call('ZRANGE', KEYS[2], rank, rank)[1]
+    if other and redis.call('EXISTS', base .. '{' .. other .. '}') == 0 then redis.call('ZREM', KEYS[2], other) end
+  end
+end
+
+local function unregister(member, user)
+  if not KEYS[2] then return end
+  redis.call('ZREM', KEYS[2], member)
+  if user ~= '' then redis.call('ZREM', KEYS[2] .. ':' .. user, member) end
+end
+
+local function forget_thread()
+  local gone = {}
+  each_key(function(key) gone[#gone + 1] = key end)
+  local count = 0
+  for _, key in ipairs(gone) do count = count + redis.call('UNLINK', key) end
+  return count
+end

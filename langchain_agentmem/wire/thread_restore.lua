@@ -1,0 +1,13 @@
+-- uses: thread
+-- Make a thread what another one was when it was dumped. Its own content is replaced, so a replay changes nothing.
+-- KEYS[1] thread; KEYS[2] registry of threads, where one server holds all
+-- ARGV[1] registry member  [2..] suffix, DUMP, suffix, DUMP...
+-- Returns the thread's user (escaped, '' = none)
+forget_thread()
+for i = 2, #ARGV, 2 do redis.call('RESTORE', thread .. ARGV[i], 0, ARGV[i + 1]) end
+local ttl = redis.call('HGET', thread, 'ttl')
+redis.call('HSET', thread, 'at', '0')
+expire(ttl and tonumber(ttl))
+local user = redis.call('HGET', thread, 'user') or ''
+register(ARGV[1], user, false)
+return user
