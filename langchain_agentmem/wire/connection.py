@@ -133,7 +133,8 @@ class Connection:
         Args:
             *commands: Tuples such as `("HGETALL", key)`, or calls of a `Script`. Each must be safe to replay: redis-py
                 repeats a pipeline whose connection broke.
-            atomic: Send them in one MULTI/EXEC. Replies are then as the server sent them (HGETALL: a flat list).
+            atomic: Send them in one MULTI/EXEC. Replies are then as the server sent them (HGETALL: a flat list). On a
+                cluster the first argument of each command is its key, and all keys share a hash tag.
             return_errors: Put the error of a failed command in its place instead of raising the first one.
 
         Returns:
@@ -183,7 +184,8 @@ class Connection:
         """Close the sync connections that this object opened. A later call opens them anew."""
         client, self._sync = self._sync, self._given_sync
         if client is not None and client is not self._given_sync:
-            client.close()
+            for part in (client, *_sentinels(client)):
+                part.close()
 
     async def aclose(self) -> None:
         """Close the sync connections, and the async ones of the running loop, that this object opened."""
@@ -242,8 +244,8 @@ class Connection:
             client = self._given_async or (
                 _open(self._address, self._options, aioredis) if self._address else _twin(self._given_sync, aioredis)
             )
-            owned = client is not self._given_async
-            lane = self._lanes[loop] = Lane(client, self._plan, owned, forget=lambda: self._lanes.pop(loop, None))
+            parts = () if client is self._given_async else (client, *_sentinels(client))
+            lane = self._lanes[loop] = Lane(client, self._plan, parts, forget=lambda: self._lanes.pop(loop, None))
             await lane.open()
         return lane
 
@@ -255,14 +257,17 @@ def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
         settings |= {name: _typed(name, value) for name, value in address.options.items()} | {"decode_responses": False}
         if address.kind == "cluster":
             nodes = [colour.cluster.ClusterNode(host, port) for host, port in address.hosts]
-            return colour.RedisCluster(startup_nodes=nodes, **settings)
+            # A node's pool cannot wait for a free connection, so it may grow.
+            return colour.RedisCluster(startup_nodes=nodes, **{"max_connections": 10_000} | settings)
         settings.setdefault("retry", _retry(colour))
         if address.kind == "sentinel":
+            lookup = {name: value for name, value in settings.items() if name.startswith("socket_")}
+            settings.setdefault("sentinel_kwargs", lookup | {"retry": _retry(colour)})
             sentinels = colour.sentinel.Sentinel(address.hosts, **settings)
             return sentinels.master_for(address.service, connection_pool_class=_sentinel_pool(colour))
         pool = colour.BlockingConnectionPool.from_url(address.url, **settings)
     except (ValueError, TypeError) as error:
-        # redis-py may quote a part of the URL, and with a stray character that part is the password: its words stay out.
+        # redis-py may quote a part of the URL, and with a stray character that is the password: its words stay out.
         raise ConfigurationError(
             f"url or options: redis-py cannot use them ({type(error).__name__}); use {FORMS}"
         ) from None
@@ -272,7 +277,7 @@ def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
 
 def _typed(name: str, value: Any) -> Any:
     """An option from a URL's query string, which is text, as redis-py would read it there."""
-    reader = redis.connection.URL_QUERY_ARGUMENT_PARSERS.get(name)
+    reader: Any = redis.connection.URL_QUERY_ARGUMENT_PARSERS.get(name)
     return reader(value) if reader and isinstance(value, str) else value
 
 
@@ -284,6 +289,12 @@ def _retry(colour: Any) -> Any:
 def _sentinel_pool(colour: Any) -> Any:
     """redis-py's pool for a sentinel's master, made to wait for a free connection."""
     return type("SentinelPool", (colour.sentinel.SentinelConnectionPool, colour.BlockingConnectionPool), {})
+
+
+def _sentinels(client: Any) -> list[Any]:
+    """The clients by which a client asks its sentinels; it does not close them itself."""
+    manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
+    return manager.sentinels if manager else []
 
 
 def _twin(client: Any, colour: Any) -> Any:

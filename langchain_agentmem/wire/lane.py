@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, TypeAlias
 
+from langchain_agentmem.errors import InvalidInputError
+
 Wire: TypeAlias = Sequence[tuple[Any, ...]]
 
 
@@ -14,27 +16,33 @@ class Plan:
 
     Args:
         raw: redis-py option that keeps a reply as bytes; empty for a client that never decodes.
-        clustered: The client is a cluster client, which makes its own transactions.
+        clustered: The client is a cluster client, which must be told the node of a transaction.
+        malformed: What the client raises, before it sends anything, for an argument that it cannot put on the wire.
     """
 
-    __slots__ = ("clustered", "raw")
+    __slots__ = ("clustered", "malformed", "raw")
 
-    def __init__(self, raw: dict[str, Any], clustered: bool) -> None:
+    def __init__(self, raw: dict[str, Any], clustered: bool, malformed: type[Exception]) -> None:
         self.raw = raw
         self.clustered = clustered
+        self.malformed = malformed
 
     def fill(self, client: Any, commands: Wire, atomic: bool) -> Any:
         """A pipeline of `client` that holds the commands."""
-        pipe = client.pipeline(transaction=atomic and self.clustered)
-        # redis-py decodes the replies inside EXEC whatever it is told: a single server gets MULTI and EXEC as commands.
-        bracket = atomic and not self.clustered
-        for command in (("MULTI",), *commands, ("EXEC",)) if bracket else commands:
-            pipe.execute_command(*command, **self.raw)
+        pipe = client.pipeline(transaction=False)
+        options = self.raw
+        if atomic:
+            # redis-py decodes the replies inside its own transactions whatever it is told, and on a cluster it runs an
+            # event loop in a thread for each command: MULTI and EXEC go as commands.
+            options = options | {"target_nodes": _node(client, commands)} if self.clustered else options
+            commands = (("MULTI",), *commands, ("EXEC",))
+        for command in commands:
+            pipe.execute_command(*command, **options)
         return pipe
 
     def read(self, replies: list[Any], atomic: bool) -> list[Any]:
         """One reply for each command."""
-        if not atomic or self.clustered:
+        if not atomic:
             return replies
         *queued, outcome = replies
         if isinstance(outcome, Exception):  # refused as a whole: say which command was at fault
@@ -47,7 +55,16 @@ class Plan:
 
     async def aexecute(self, client: Any, commands: Wire, atomic: bool) -> list[Any]:
         """Send and read in the async colour."""
+        if self.clustered:
+            await client.initialize()  # does nothing once the client knows its nodes
         return self.read(await self.fill(client, commands, atomic).execute(raise_on_error=False), atomic)
+
+
+def _node(client: Any, commands: Wire) -> Any:
+    """The cluster node of a transaction. A command's key is its first argument."""
+    if len({client.keyslot(command[1]) for command in commands}) > 1:
+        raise InvalidInputError("atomic: on a cluster all keys of one atomic call must share a hash tag")
+    return client.get_node_from_key(commands[0][1])
 
 
 class Lane:
@@ -57,7 +74,7 @@ class Lane:
     redis-py's async client costs as much per round trip as several commands do.
     """
 
-    def __init__(self, client: Any, plan: Plan, owned: bool, forget: Callable[[], object]) -> None:
+    def __init__(self, client: Any, plan: Plan, owned: Sequence[Any], forget: Callable[[], object]) -> None:
         self.client = client
         self._plan = plan
         self._waiting: list[tuple[Wire, asyncio.Future[list[Any]]]] = []
@@ -65,20 +82,20 @@ class Lane:
         self._guard = self._open_until_closed(owned, forget)
 
     async def open(self) -> None:
-        """Have the event loop close the client when it shuts down (as `asyncio.run` does with every open generator)."""
+        """Have the event loop close what is ours when it shuts down, as `asyncio.run` does with open generators."""
         await anext(self._guard)
 
     async def aclose(self) -> None:
-        """Close the client, if it is ours."""
+        """Close what is ours."""
         await self._guard.aclose()
 
-    async def _open_until_closed(self, owned: bool, forget: Callable[[], object]) -> AsyncGenerator[None]:
+    async def _open_until_closed(self, owned: Sequence[Any], forget: Callable[[], object]) -> AsyncGenerator[None]:
         try:
             yield
         finally:
             forget()
-            if owned:
-                await self.client.aclose()
+            for client in owned:
+                await client.aclose()
 
     async def execute(self, commands: Wire, atomic: bool) -> list[Any]:
         """Send commands apart from all others."""
@@ -113,6 +130,10 @@ class Lane:
         try:
             replies = await self.execute([command for commands, _ in batch for command in commands], False)
         except BaseException as error:
+            if isinstance(error, self._plan.malformed) and len(batch) > 1:  # one call's fault: the others still go
+                for call in batch:
+                    await self._deliver([call])
+                return
             _settle(batch, error)
             if not isinstance(error, Exception):
                 raise

@@ -17,10 +17,17 @@ _USES = re.compile(r"\A-- uses: (.+)\n")
 
 @cache
 def _source(name: str) -> str:
+    return "\n".join(_parts(name).values())
+
+
+def _parts(name: str) -> dict[str, str]:
+    """The texts of a script and of all that it builds on, by name, in the order in which they go to the server."""
     text = files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
     uses = _USES.match(text)
-    parts = [_source(part.strip()) for part in uses[1].split(",")] if uses else []
-    return "\n".join([*parts, text])
+    parts: dict[str, str] = {}
+    for part in uses[1].split(",") if uses else []:
+        parts |= _parts(part.strip())
+    return parts | {name: text}
 
 
 class Script:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote
@@ -18,7 +17,6 @@ _MANY: dict[str, tuple[Literal["sentinel", "cluster"], int]] = {
     "sentinel": ("sentinel", 26379),
     "cluster": ("cluster", 6379),
 }
-_SECRET = re.compile(r"(?<=//).*@|(?<=[?&])(password|username)=[^&#]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Address:
         url: The URL for redis-py; for `single` only.
         hosts: (host, port) of each sentinel or cluster node.
         service: The master's name at the sentinels.
-        options: Keyword arguments for redis-py that the URL held: credentials, database, TLS, query string.
+        options: Keyword arguments for redis-py that the URL held: credentials, database, TLS, query string (as text).
     """
 
     kind: Literal["single", "sentinel", "cluster"]
@@ -41,8 +39,18 @@ class Address:
 
 
 def redact(url: str) -> str:
-    """The URL as it may be shown: credentials replaced by `***`."""
-    return _SECRET.sub(lambda hit: f"{hit[1]}=***" if hit[1] else "***@", url)
+    """The URL as it may be shown: scheme and place, never the credentials or the query string."""
+    scheme, _, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    place, asked, _ = place.partition("?")
+    if not _known(scheme) or "?" in credentials:  # with a stray character, any part may be the password
+        return "***"
+    return f"{scheme}://{'***@' if at else ''}{place}{'?***' if asked else ''}"
+
+
+def _known(scheme: str) -> bool:
+    base, plus, topology = scheme.partition("+")
+    return base in _SINGLE and (not plus or topology in _MANY)
 
 
 def parse(url: str) -> Address:
@@ -55,7 +63,7 @@ def parse(url: str) -> Address:
     if found and scheme in _SINGLE:
         return Address("single", url=f"{_SINGLE[scheme]}://{rest}")
     base, _, topology = scheme.partition("+")
-    if base not in _SINGLE or topology not in _MANY:
+    if not _known(scheme) or not topology:
         raise ConfigurationError(f"url: not a Redis URL that is known here; use {FORMS}")
     kind, port = _MANY[topology]
     return _parse_many(kind, port, rest, tls=_SINGLE[base] == "rediss")
