@@ -1,13 +1,12 @@
-"""What a server says it is: flavour, version and the modules that matter here, read from the text of INFO. Pure."""
+"""What a server says it is: flavour, version and the modules that matter here, read from its replies to INFO. Pure."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
-_MODULE = re.compile(r"^module:name=(\w+),ver=(\d+)", re.MULTILINE)
-_FLAVOURS = ("valkey", "dragonfly", "redis")  # the others also report a redis_version, the one they are compatible with
+_FLAVOURS = ("valkey", "dragonfly", "redis")  # the others also report the redis_version they are compatible with
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +26,13 @@ class ServerInfo:
     json: str | None
 
     @classmethod
-    def read(cls, server: bytes, modules: bytes) -> Self:
-        """Read the replies to `INFO server` and `INFO modules`."""
-        facts = parse_info(server)
-        flavour = next((name for name in _FLAVOURS if f"{name}_version" in facts), "unknown")
-        loaded = {name.lower(): _dotted(int(number)) for name, number in _MODULE.findall(modules.decode())}
+    def read(cls, server: Mapping[str, Any], modules: Mapping[str, Any]) -> Self:
+        """Read the parsed replies to `INFO server` and `INFO modules`."""
+        flavour = next((name for name in _FLAVOURS if f"{name}_version" in server), "unknown")
+        loaded = {module["name"].lower(): _dotted(int(module["ver"])) for module in modules.get("modules", ())}
         return cls(
             flavour=flavour,
-            version=facts.get(f"{flavour}_version", "unknown"),
+            version=str(server.get(f"{flavour}_version", "unknown")),
             search=loaded.get("search"),
             json=loaded.get("rejson") or loaded.get("json"),
         )
@@ -45,10 +43,15 @@ class ServerInfo:
         return f"{self.flavour} {self.version} ({search}, {json})"
 
 
-def parse_info(text: bytes) -> dict[str, str]:
-    """The `name:value` lines of an INFO reply."""
-    pairs = (line.partition(":") for line in text.decode().splitlines())
-    return {name: value for name, colon, value in pairs if colon}
+def parse_info(text: bytes) -> dict[str, Any]:
+    """The text of an INFO reply in redis-py's shape: values by name, and under "modules" a list of mappings."""
+    lines = [line.partition(":") for line in text.decode().splitlines() if ":" in line]
+    modules = [_fields(value) for name, _, value in lines if name == "module"]
+    return {name: value for name, _, value in lines if name != "module"} | ({"modules": modules} if modules else {})
+
+
+def _fields(text: str) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in text.split(",") if "=" in part)
 
 
 def _dotted(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The embedded server with real processes: who starts it, who shares it, who ends it, and what it leaves behind."""
+"""The embedded server: what it is, what it keeps, and what can go wrong. Who shares and ends it: test_embedded_users.py."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ import os
 import re
 import signal
 import stat
-import subprocess
 import sys
-import textwrap
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,99 +15,8 @@ import pytest
 from langchain_agentmem.errors import ConfigurationError, EmbeddedServerError
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
-from langchain_agentmem.wire.embedded import EmbeddedServer, ServerProgram, installed_programs
-
-PLAIN = installed_programs(modules=False)[:1]
-USER = """
-import sys
-from langchain_agentmem.wire.embedded import EmbeddedServer
-server = EmbeddedServer.start(*sys.argv[1:], modules=False)
-print(server.url, server.pid, flush=True)
-sys.stdin.read()
-"""
-
-
-def ask(server: EmbeddedServer | str, *command: str) -> object:
-    with Connection(server if isinstance(server, str) else server.url) as connection:
-        return run(connection.send(command))[0]
-
-
-def alive(server: EmbeddedServer) -> bool:
-    return ask(server, "ECHO", "here") == b"here"
-
-
-def start(path: Path | None = None) -> EmbeddedServer:
-    return EmbeddedServer.start(path, programs=PLAIN)
-
-
-def socket_of(url: str) -> Path:
-    return Path(url.removeprefix("unix://"))
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended. One that only waits to be reaped has."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return state.strip()[:1] in {"", "Z"}
-
-
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < ends, "it did not come about"
-        time.sleep(0.01)
-
-
-class User:
-    """Another process that uses a server until its standard input ends."""
-
-    def __init__(self, *path: Path) -> None:
-        command = [sys.executable, "-c", USER, *map(str, path)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout
-        self.url, pid = self.process.stdout.readline().split()
-        self.server_pid = int(pid)
-
-    def end(self) -> None:
-        self.process.communicate()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
-@contextmanager
-def user(*path: Path) -> Iterator[User]:
-    other = User(*path)
-    try:
-        yield other
-    finally:
-        other.kill()
-
-
-def fork(body: Callable[[], object]) -> int:
-    """Run `body` in a forked child; its process id."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            body()
-            status = 0
-        finally:
-            os._exit(status)
-    return child
-
-
-def exit_status(child: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
+from langchain_agentmem.wire.embedded import EmbeddedServer, ServerProgram
+from tests.users import PLAIN, alive, ask, gone, parent, socket_of, start, user, wait_until
 
 # -- what it is ------------------------------------------------------------------------------------------------------
 
@@ -246,150 +148,6 @@ def test_a_deep_temp_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("tempfile.tempdir", str(deep))
     with start() as server:
         assert alive(server)
-
-
-# -- who shares it ---------------------------------------------------------------------------------------------------
-
-
-def test_two_starts_in_one_process_share_it(tmp_path: Path) -> None:
-    first = start(tmp_path)
-    with start(tmp_path / ".." / tmp_path.name) as second:
-        assert (first.url, first.pid) == (second.url, second.pid)
-        first.stop()
-        assert alive(second)
-    assert gone(second.pid)
-
-
-def test_many_threads_start_one(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        servers = list(pool.map(lambda _: start(tmp_path), range(8)))
-    assert len({server.pid for server in servers}) == 1
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(EmbeddedServer.stop, servers))
-    wait_until(lambda: gone(servers[0].pid))
-
-
-def test_stop_from_many_threads_counts_once(tmp_path: Path) -> None:
-    with start(tmp_path) as keeping:
-        shared = start(tmp_path)
-        threads = [threading.Thread(target=shared.stop) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert alive(keeping)
-
-
-def test_two_processes_share_it_and_the_survivor_goes_on(tmp_path: Path) -> None:
-    with user(tmp_path) as other, start(tmp_path) as server:
-        assert (other.url, other.server_pid) == (server.url, server.pid)
-        ask(other.url, "SET", "k", "v")
-        other.kill()
-        assert ask(server, "GET", "k") == b"v"
-    assert gone(server.pid)
-
-
-def test_processes_that_start_at_once_share_it(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        users = list(pool.map(lambda _: User(tmp_path), range(4)))
-    assert len({user.server_pid for user in users}) == 1
-    for user in users:
-        user.kill()
-    wait_until(lambda: gone(users[0].server_pid))
-
-
-def test_who_comes_while_it_ends_waits_and_finds_the_data(tmp_path: Path) -> None:
-    for i in range(3):
-        with user(tmp_path) as other:
-            ask(other.url, "INCR", "k")
-        with start(tmp_path) as server:
-            assert ask(server, "GET", "k") == b"%d" % (i + 1)
-
-
-# -- who ends it -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("way", [User.end, User.kill])
-@pytest.mark.parametrize("kept", [True, False])
-def test_ends_with_its_process(way: Callable[[User], None], kept: bool, tmp_path: Path) -> None:
-    with user(*[tmp_path] * kept) as other:
-        assert not gone(other.server_pid)
-        way(other)
-        wait_until(lambda: gone(other.server_pid))
-        wait_until(lambda: not socket_of(other.url).parent.exists())
-
-
-def test_an_interrupt_from_the_terminal_is_not_for_the_server(tmp_path: Path) -> None:
-    with user(tmp_path) as other:
-        assert os.getsid(other.server_pid) != os.getsid(other.process.pid)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
-def test_ends_when_its_keeper_is_killed(tmp_path: Path) -> None:
-    with start(tmp_path) as server:
-        keeper = parent(server.pid)
-        assert "keeper.py" in Path(f"/proc/{keeper}/cmdline").read_text("utf-8")
-        os.kill(keeper, signal.SIGKILL)
-        wait_until(lambda: gone(server.pid))
-    with start(tmp_path) as again:
-        assert again.url == server.url
-        assert alive(again)
-
-
-def test_a_server_that_ignores_its_users_end_is_killed(tmp_path: Path) -> None:
-    server = start(tmp_path)
-    os.kill(server.pid, signal.SIGSTOP)  # it cannot see the polite signal
-    server.stop()
-    assert gone(server.pid)
-
-
-def test_a_child_does_not_end_its_parents_server() -> None:
-    with start() as server:
-        assert exit_status(fork(lambda: ask(server, "SET", "k", "v"))) == 0
-        assert exit_status(fork(server.stop)) == 0
-        assert ask(server, "GET", "k") == b"v"
-    assert gone(server.pid)
-
-
-def test_a_child_that_exits_in_full_does_not_end_its_parents_server() -> None:
-    story = """
-        import os, sys
-        from langchain_agentmem.wire.embedded import EmbeddedServer
-        server = EmbeddedServer.start(modules=False)
-        child = os.fork()
-        if not child:
-            sys.exit()  # runs what is registered for the exit
-        os.waitpid(child, 0)
-        os.kill(server.pid, 0)
-        server.stop()
-    """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(story)], check=True)
-
-
-def test_a_child_goes_on_when_its_parent_stops() -> None:
-    server = start()
-    to_child, from_parent = os.pipe()
-
-    def use_after_parent() -> None:
-        os.close(from_parent)
-        os.read(to_child, 1)
-        assert alive(server)
-
-    child = fork(use_after_parent)
-    server.stop()
-    assert not gone(server.pid)
-    os.close(from_parent)
-    os.close(to_child)
-    assert exit_status(child) == 0
-    wait_until(lambda: gone(server.pid))
-
-
-def test_programs_that_a_user_runs_do_not_count_as_users(tmp_path: Path) -> None:
-    server = start(tmp_path)
-    reader = [sys.executable, "-c", "import sys; sys.stdin.read()"]
-    with subprocess.Popen(reader, stdin=subprocess.PIPE, close_fds=False):
-        server.stop()
-        wait_until(lambda: gone(server.pid))
 
 
 # -- what can go wrong -----------------------------------------------------------------------------------------------

@@ -34,11 +34,11 @@ class EmbeddedServer:
     """
 
     def __init__(self, address: Path, home: Path, users: int, *, kept: bool) -> None:
-        facts = launch.ask(address, "INFO server")
+        facts, modules = (parse_info(launch.ask(address, f"INFO {part}")) for part in ("server", "modules"))
         self.url = f"unix://{quote(str(address))}"
-        self.info = ServerInfo.read(facts, launch.ask(address, "INFO modules"))
+        self.info = ServerInfo.read(facts, modules)
         self.path = home if kept else None
-        self.pid = int(parse_info(facts)["process_id"])
+        self.pid = int(facts["process_id"])
         self._home = home
         self._users: int | None = users
         self._lock = threading.Lock()
