@@ -36,6 +36,7 @@ FLOORS = {
 LOOPLESS = (1, 2, 3)  # floors whose one body serves both colours
 REDIS_CLIENTS = {"redis", "valkey"}
 LOOP_LIBRARIES = {"asyncio", "anyio"}
+COLOURED = {"close"}  # connections are kept by colour, so each colour closes its own
 # Files of the floors 1 to 3 that may use an event loop, each with the reason why it cannot do without.
 ASYNCIO_ALLOWED: dict[str, str] = {}
 
@@ -98,17 +99,26 @@ def twins_share_one_body(path: str, source: str) -> Iterator[str]:
     for cls in ast.walk(ast.parse(source)):
         if isinstance(cls, ast.ClassDef):
             coroutines = {item.name: item for item in cls.body if isinstance(item, ast.AsyncFunctionDef)}
-            for sync in (item for item in cls.body if isinstance(item, ast.FunctionDef)):
-                twin = coroutines.get(f"a{sync.name}")
-                driven = (f"run(self.a{sync.name}(", f"walk(self.a{sync.name}(")
-                if twin and not (_is_one_line(sync, *driven) or _is_one_line(twin, f"self.{sync.name}(")):
-                    yield f"{path}:{sync.lineno}: {sync.name} and {twin.name} have a body each"
+            for method in (item for item in cls.body if isinstance(item, ast.FunctionDef)):
+                twin = coroutines.get(f"a{method.name}")
+                if twin and method.name not in COLOURED and not _share(_body(method), _body(twin), method.name):
+                    yield f"{path}:{method.lineno}: {method.name} and {twin.name} have a body each"
 
 
-def _is_one_line(method: ast.FunctionDef | ast.AsyncFunctionDef, *starts: str) -> bool:
+def _share(sync: list[str], coroutine: list[str], name: str) -> bool:
+    match sync, coroutine:
+        case [], []:  # nothing to do, in both
+            return True
+        case [line], _ if line.startswith((f"run(self.a{name}(", f"walk(self.a{name}(")):
+            return True
+        case _, [line]:
+            return line.startswith(f"self.{name}(")
+    return False
+
+
+def _body(method: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     body = method.body[1:] if ast.get_docstring(method) else method.body
-    line = ast.unparse(body[0]).removeprefix("return ").removeprefix("yield from ")
-    return len(body) == 1 and line.startswith(starts)
+    return [ast.unparse(node).removeprefix("return ").removeprefix("yield from ") for node in body]
 
 
 def init_holds_public_names_only(path: str, source: str) -> Iterator[str]:
@@ -161,12 +171,19 @@ def script_states_its_contract(path: str, source: str) -> Iterator[str]:
 
 
 def _slots(contract: str) -> dict[str, set[int]]:
-    """The slots a header explains; `ARGV[1] id  [2] ttl  [3..] channels` explains every slot of ARGV."""
+    """The slots a header explains: `ARGV[1] id  [2] ttl`, `ARGV[3..] rest`, or all of `KEYS as in thread.lua`.
+
+    A slot without a name is one of the array that a line last started with.
+    """
     found: dict[str, set[int]] = {"KEYS": set(), "ARGV": set()}
-    array = "KEYS"
-    for name, number, open_end in re.findall(r"(KEYS|ARGV)?\[(\d+)(\.\.)?\]", contract):
-        array = name or array
-        found[array] |= set(range(int(number), 256)) if open_end else {int(number)}
+    current = "KEYS"
+    for line in contract.splitlines():
+        if start := re.match(r"-- *(KEYS|ARGV)\b", line):
+            current = start[1]
+        for name, number, more in re.findall(r"(KEYS|ARGV)?\[(\d+)(\.\.)?\]", line):
+            found[name or current] |= set(range(int(number), 256 if more else int(number) + 1))
+        for name in re.findall(r"(KEYS|ARGV)\b(?!\[)", line):
+            found[name] |= set(range(256))
     return found
 
 
@@ -245,6 +262,7 @@ BROKEN: list[tuple[Rule, str, str]] = [
     (no_loop_between_wire_and_roof, "agent/nodes.py", "def f():\n    import anyio"),
     (twins_share_one_body, "thread/working.py", TWINS.format("return self._get()")),
     (twins_share_one_body, "thread/working.py", TWINS.format("return run(self.aput())")),
+    (twins_share_one_body, "thread/working.py", TWINS.format("'Doc.'")),
     (twins_share_one_body, "agent_memory.py", TWINS.format("check(self)\n        return run(self.aget())")),
     (init_holds_public_names_only, "wire/__init__.py", ""),
     (init_holds_public_names_only, "wire/__init__.py", INIT + "from .keys import Keys"),
@@ -275,7 +293,7 @@ SOUND: list[tuple[Rule, str, str]] = [
     (
         script_states_its_contract,
         "wire/x.lua",
-        "-- KEYS[1] a string\n-- ARGV[1] id  [2..] parts\n-- Returns both\nreturn {KEYS[1], ARGV[7], #ARGV}\n",
+        "-- KEYS[1] a string\n-- ARGV[1] id in KEYS[1]  [2..] parts\n-- Returns all\nreturn {KEYS[1], ARGV[7]}\n",
     ),
 ]
 
