@@ -1,4 +1,4 @@
-"""The embedded server: what it is, what it keeps, and what can go wrong. Who shares and ends it: test_embedded_users.py."""
+"""The embedded server: what it is, what it keeps, what can go wrong. Its users: test_embedded_users.py."""
 
 from __future__ import annotations
 

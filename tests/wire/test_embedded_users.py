@@ -61,9 +61,9 @@ def test_two_processes_share_it_and_the_survivor_goes_on(tmp_path: Path) -> None
 def test_processes_that_start_at_once_share_it(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         users = list(pool.map(lambda _: User(tmp_path), range(4)))
-    assert len({user.server_pid for user in users}) == 1
-    for user in users:
-        user.kill()
+    assert len({other.server_pid for other in users}) == 1
+    for other in users:
+        other.kill()
     wait_until(lambda: gone(users[0].server_pid))
 
 
