@@ -8,6 +8,17 @@
 | `P:T:thread:{I}:N:head` | HASH | namespace N's current checkpoint, channel values and pending writes |
 | `P:T:thread:{I}:N:past` | HASH | superseded checkpoints, the values only they name, their writes |
 | `P:T:thread:{I}:N:ids` | ZSET | ids of the superseded checkpoints, lexicographic |
+| `P:T:events:{I}` | STREAM | a thread's events |
+| `P:T:events:{I}:seen` | ZSET | the batches written to that stream in the last minutes, so that a replay writes nothing |
+| `P:T:feed:{P:T:n}` | STREAM | shard n of the feed of all the tenant's events; `:seen` as above |
+| `P:T:feed:{P:T:n}:dead:G` | STREAM | what consumer group G failed on too often |
+| `P:T:signals` | channel | Pub/Sub: what is happening now |
+| `P:T:item:{L:L}:K` | HASH | item K of namespace L:L; what it was (`:v3`) and its further vectors (`:x1`) lie beside it |
+| `P:T:items:{L:L}` | ZSET | the items of a namespace, by expiry |
+| `P:T:namespaces` | ZSET | every namespace that has items, by expiry |
+| `P:T:known:{L:L}` | HASH | the memories of a namespace by what they say, so that none is stored twice |
+| `P:T:facts:{L:L}` | HASH | the exact facts of a namespace |
+| `P:T:facts:{L:L}:A:3` | STRING | what fact A was, in version 3 |
 
 P is the prefix and T the tenant, so that one ACL pattern `P:T:*` fences a tenant. What must change together shares
 the hash tag `{I}`, and with it a cluster slot. Every id is escaped by allow-list and round-trips for any text, so no
@@ -61,3 +72,73 @@ class Keys:
     def head(self, thread_id: str, ns: str) -> str:
         """The HASH of a namespace's current checkpoint."""
         return f"{self.thread(thread_id)}:{escape(ns)}:head"
+
+    def events(self, thread_id: str) -> str:
+        """The STREAM of a thread's events."""
+        return f"{self.base}:events:{{{escape(thread_id)}}}"
+
+    def feed(self, shard: int) -> str:
+        """One shard of the STREAM of all the tenant's events. Its tag names the tenant, so that a cluster spreads them."""
+        return f"{self.base}:feed:{{{self.base}:{shard}}}"
+
+    def seen(self, stream: str) -> str:
+        """The ZSET of the batches that a stream of events has lately been given."""
+        return f"{stream}:seen"
+
+    def dead(self, stream: str, group: str) -> str:
+        """The STREAM of what a consumer group of `stream` failed on too often."""
+        return f"{stream}:dead:{escape(group)}"
+
+    def signals(self) -> str:
+        """The Pub/Sub channel of the tenant's signals."""
+        return f"{self.base}:signals"
+
+    @property
+    def item_prefix(self) -> str:
+        """What the keys of all items begin with."""
+        return f"{self.base}:item:"
+
+    def item(self, namespace: tuple[str, ...], key: str) -> str:
+        """The HASH of an item of the long-term store."""
+        return f"{self.item_prefix}{_tag(namespace)}:{escape(key)}"
+
+    def read_item(self, key: str) -> tuple[tuple[str, ...], str, str]:
+        """What `item` was given, and the part that stands behind it: "" for the item itself."""
+        labels, _, rest = key[len(self.item_prefix) + 1 :].partition("}:")
+        name, _, part = rest.partition(":")
+        return read_namespace(labels), unescape(name), part
+
+    def items(self, namespace: tuple[str, ...]) -> str:
+        """The ZSET of a namespace's items, by expiry."""
+        return f"{self.base}:items:{_tag(namespace)}"
+
+    def namespaces(self) -> str:
+        """The ZSET of the tenant's namespaces, by expiry."""
+        return f"{self.base}:namespaces"
+
+    def known(self, namespace: tuple[str, ...]) -> str:
+        """The HASH of a namespace's memories, by what they say."""
+        return f"{self.base}:known:{_tag(namespace)}"
+
+    def facts(self, namespace: tuple[str, ...]) -> str:
+        """The HASH of a namespace's exact facts; the keys of what they were start with this."""
+        return f"{self.base}:facts:{_tag(namespace)}"
+
+    def index(self) -> str:
+        """The name of the search index over the items."""
+        return f"{self.base}:index"
+
+
+def write_namespace(namespace: tuple[str, ...]) -> str:
+    """A namespace as one text, which no other namespace has."""
+    return ":".join(map(escape, namespace)) or "%%"
+
+
+def read_namespace(text: str | bytes) -> tuple[str, ...]:
+    """Undo `write_namespace`."""
+    joined = text.decode("ascii") if isinstance(text, bytes) else text
+    return () if joined == "%%" else tuple(map(unescape, joined.split(":")))
+
+
+def _tag(namespace: tuple[str, ...]) -> str:
+    return f"{{{write_namespace(namespace)}}}"

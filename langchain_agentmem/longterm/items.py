@@ -1,0 +1,199 @@
+"""How an item of the store lies in Redis: one hash, with what it says, where it belongs and its vector side by side.
+
+| field | indexed as | what it holds |
+|---|---|---|
+| `v` | | the value, as JSON text |
+| `n` | TAG | where it belongs: a digest for each prefix of its namespace, behind a letter for what the hash is |
+| `f` | TAG | digests of (path, value), for filters by equality |
+| `x` | VECTOR | its vector; further ones lie in hashes of their own beside it |
+| `t` | TEXT | its words, stemmed |
+| `c`, `u` | `u`: sortable | when it was created and updated |
+| `a`, `z` | NUMERIC | from when and until when it is true |
+| `w` | NUMERIC | when it happened; without that, when it was created |
+| `l`, `e` | | time to live in ms; number of further vectors |
+| `i`, `s`, `b` | | what it says (see `identity`), the fact it stands for, its version |
+| `p`, `k` | `k`: sortable | pinned; confidence |
+| `q`, `r`, `y` | `r`: sortable | how often it was used, when last, the last few times |
+| `h` | | how often it was remembered |
+
+Times are microseconds since 1970. The letter in `n` keeps one search from seeing what belongs to another: `l` an item,
+`o` an item without a vector, `m` a further vector of an item, `h` what an item was before it changed.
+
+Key and namespace are not stored: the key of the hash is both. Digests stand for namespaces and values in queries, so no
+text of a user's has to be escaped, and a whole label matches or does not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from base64 import b32encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Literal, TypeAlias
+
+from langchain_agentmem.errors import CorruptDataError, InvalidInputError
+from langchain_agentmem.wire.keys import write_namespace
+from langchain_agentmem.wire.search import Command, VectorField
+
+Namespace: TypeAlias = tuple[str, ...]
+Letter: TypeAlias = Literal["l", "o", "m", "h"]
+
+VALUE, PLACE, FACETS, VECTOR, WORDS = "v", "n", "f", "x", "t"
+CREATED, UPDATED, SINCE, UNTIL, HAPPENED = "c", "u", "a", "z", "w"
+TTL, FURTHER = "l", "e"
+READ = (VALUE, CREATED, UPDATED, TTL)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_ROOT = "0"  # the digest of no label, in every item
+_LONGEST_FACET = 64  # longer texts are hardly ever asked for by equality; the client compares them
+_LISTS = ("topics", "entities")  # whose elements a recall may ask for
+
+
+def schema(vector: VectorField | None) -> list[Command]:
+    """The fields of the search index."""
+    fields: list[Command] = [
+        (PLACE, "TAG"),
+        (FACETS, "TAG"),
+        (WORDS, "TEXT", "NOSTEM"),
+        (UPDATED, "NUMERIC", "SORTABLE", "NOINDEX"),
+        ("r", "NUMERIC", "SORTABLE", "NOINDEX"),
+        ("k", "NUMERIC", "SORTABLE", "NOINDEX"),
+        (SINCE, "NUMERIC"),
+        (UNTIL, "NUMERIC"),
+        (HAPPENED, "NUMERIC"),
+    ]
+    return [*fields, vector.schema(VECTOR)] if vector else fields
+
+
+def digest(text: str, size: int = 10) -> str:
+    """A text as lower-case letters and digits: by default 80 bits, so that no label can be made to meet another's."""
+    made = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+    return b32encode(made).decode("ascii").lower()
+
+
+@lru_cache(maxsize=4096)
+def _prefixes(namespace: Namespace) -> tuple[str, ...]:
+    return (_ROOT, *(digest(write_namespace(namespace[:end])) for end in range(1, len(namespace) + 1)))
+
+
+def place(letter: Letter, namespace: Namespace) -> str:
+    """The tag by which a query finds what lies in a namespace or below it."""
+    return letter + _prefixes(namespace)[-1]
+
+
+def places(letters: str, namespace: Namespace) -> str:
+    """The content of `n`: a tag for each letter and each prefix of the namespace."""
+    return ",".join(letter + prefix for letter in letters for prefix in _prefixes(namespace))
+
+
+def facet(path: Sequence[str], value: Any) -> str | None:
+    """The tag of a value at a path, or None when values of its kind have none. Equal values have equal tags."""
+    if isinstance(value, bool | int | float):
+        said = f"n{int(value) if math.isfinite(value) and value == int(value) else value}"
+    elif value is None:
+        said = "0"
+    elif isinstance(value, str) and len(value) <= _LONGEST_FACET:
+        said = f"s{value}"
+    else:
+        return None
+    return digest("\0".join([*(step.replace("\0", "\0\0") for step in path), "\0\0\0", said]), 5)
+
+
+def facets(value: Mapping[str, Any]) -> Iterator[str]:
+    """The tags of a value: of its entries and of theirs, and of what its lists of topics and entities name."""
+    for name, entry in value.items():
+        if isinstance(entry, Mapping):
+            found = [facet((name, inner), each) for inner, each in entry.items() if isinstance(inner, str)]
+        elif isinstance(entry, list | tuple) and name in _LISTS:
+            found = [facet((name, "*"), each) for each in entry]
+        else:
+            found = [facet((name,), entry)]
+        yield from (each for each in found if each)
+
+
+def dump_value(value: Mapping[str, Any]) -> bytes:
+    """A value as JSON text.
+
+    Raises:
+        InvalidInputError: JSON has no form for something in it.
+    """
+    try:
+        text = json.dumps(value if isinstance(value, dict) else dict(value), ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInputError(
+            f"value: JSON cannot hold it ({error}); store plain dicts, lists, texts, numbers"
+        ) from error
+    return text.encode("utf-8", "surrogatepass")
+
+
+def load_value(data: bytes) -> dict[str, Any]:
+    """Undo `dump_value`.
+
+    Raises:
+        CorruptDataError: The bytes are not a JSON object.
+    """
+    try:
+        value = json.loads(data.decode("utf-8", "surrogatepass"))
+    except ValueError as error:
+        raise CorruptDataError("a stored item is not JSON: another program wrote into this prefix") from error
+    if not isinstance(value, dict):
+        raise CorruptDataError("a stored item is not a JSON object: another program wrote into this prefix")
+    return value
+
+
+def to_time(microseconds: bytes | int) -> datetime:
+    """A stored time."""
+    return _EPOCH + timedelta(microseconds=int(microseconds))
+
+
+def from_time(moment: datetime) -> int:
+    """A time as it is stored. One without a time zone is meant in UTC."""
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+
+
+def words_of(value: Any) -> Iterator[str]:
+    """The texts in a value, at any depth: what full-text search reads where the whole value is indexed."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for each in value.values() for text in words_of(each))
+    elif isinstance(value, list | tuple):
+        yield from (text for each in value for text in words_of(each))
+
+
+def hashes(
+    namespace: Namespace,
+    value: Mapping[str, Any],
+    *,
+    vectors: Sequence[bytes] = (),
+    words: str = "",
+    ttl: int | None = None,
+    more: Iterable[tuple[str, Any]] = (),
+) -> list[dict[str, Any]]:
+    """The hashes of an item: its own, then one for each vector after the first.
+
+    Args:
+        namespace: Where it belongs.
+        value: What it says.
+        vectors: Its vectors, packed.
+        words: Its stems, separated by spaces.
+        ttl: Its time to live, ms.
+        more: Further fields of its own hash.
+    """
+    tags = ",".join(dict.fromkeys(facets(value)))
+    own = {
+        VALUE: dump_value(value),
+        PLACE: places("l" if vectors else "lo", namespace),
+        FACETS: tags,
+        WORDS: words,
+        VECTOR: vectors[0] if vectors else None,
+        TTL: ttl,
+        FURTHER: len(vectors) - 1 if len(vectors) > 1 else None,
+        **dict(more),
+    }
+    further = [{PLACE: places("m", namespace), FACETS: tags, VECTOR: vector} for vector in vectors[1:]]
+    return [{name: said for name, said in each.items() if said not in (None, "")} for each in (own, *further)]

@@ -1,0 +1,214 @@
+"""A search in progress: what to ask the server next, until what was found is complete.
+
+Each class holds one search of a batch. `commands()` is what it asks in the next round trip, nothing when it is done;
+`read()` takes the replies. So the searches of a batch share their round trips, of which most need one. A further one is
+due when the server could not decide a filter by tags, or when items expired while they were being read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from langgraph.store.base import SearchItem
+
+from langchain_agentmem.longterm import filters, items
+from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.wire import search
+from langchain_agentmem.wire.keys import Keys
+from langchain_agentmem.wire.search import Command, Query, Row, VectorField
+
+_PAGE = 500  # rows a round trip where many may fail the filter
+_GROWTH = 4  # how much farther out the next search for neighbours looks
+
+
+class Wanted(NamedTuple):
+    """What a search asks for.
+
+    Attributes:
+        prefix: The namespace in or below which to look.
+        filter: What values must pass.
+        end: How many items, in order, it needs to see: offset and limit together.
+    """
+
+    prefix: Namespace
+    filter: Mapping[str, Any] | None
+    end: int
+
+    def query(self, letters: str) -> Query:
+        """The part of it that the server can check."""
+        query = Query().tagged(items.PLACE, *(items.place(letter, self.prefix) for letter in letters))  # type: ignore[arg-type]
+        for tag in filters.facets_of(self.filter):
+            query = query.tagged(items.FACETS, tag)
+        return query
+
+
+@dataclass(slots=True)
+class Hit:
+    """An item that was found.
+
+    Attributes:
+        namespace: Where it lies.
+        key: Its name there.
+        fields: The fields `items.READ` of its hash.
+        value: What it says.
+        score: How similar its nearest vector is; None where vectors did not decide.
+    """
+
+    namespace: Namespace
+    key: str
+    fields: Mapping[str, bytes]
+    value: dict[str, Any]
+    score: float | None = None
+
+    def item(self) -> SearchItem:
+        """The item as LangGraph knows it."""
+        created, updated = self.times()
+        return SearchItem(self.namespace, self.key, self.value, created, updated, score=self.score)
+
+    def times(self) -> tuple[datetime, datetime]:
+        """When it was created and updated."""
+        return items.to_time(self.fields[items.CREATED]), items.to_time(self.fields[items.UPDATED])
+
+
+class Search(Protocol):
+    """A search in progress."""
+
+    hits: list[Hit]
+
+    def commands(self) -> Sequence[Command]:
+        """What to ask next; nothing when `hits` is complete."""
+
+    def read(self, replies: Sequence[Any]) -> None:
+        """Take the replies to `commands()`."""
+
+
+class Listing:
+    """Items by the time of their last update, newest first.
+
+    Args:
+        index: Name of the search index.
+        keys: The tenant's key names.
+        wanted: What to find.
+        letters: What kinds of hashes to look at, see `items`.
+    """
+
+    def __init__(self, index: str, keys: Keys, wanted: Wanted, letters: str = "l") -> None:
+        self.hits: list[Hit] = []
+        self._index = index
+        self._keys = keys
+        self._wanted = wanted
+        self._query = wanted.query(letters)
+        self._page = wanted.end if filters.is_covered(wanted.filter) else max(wanted.end, _PAGE)
+        self._seen = 0
+        self._done = wanted.end <= 0
+
+    def commands(self) -> Sequence[Command]:
+        """The next page."""
+        if self._done:
+            return ()
+        page = {"offset": self._seen, "limit": self._page, "sort": items.UPDATED}
+        return (search.listing(self._index, self._query, items.READ, **page),)  # type: ignore[arg-type]
+
+    def read(self, replies: Sequence[Any]) -> None:
+        """Keep what passes the filter."""
+        rows = search.rows(replies[0])
+        self.hits += [hit for row in rows if (hit := read_hit(self._keys, row, self._wanted))]
+        self._seen += len(rows)
+        self._done = len(self.hits) >= self._wanted.end or len(rows) < self._page
+        self._page = max(self._page, _PAGE)
+
+
+class Neighbours:
+    """Items by the similarity of their nearest vector, then, newest first, those that have none.
+
+    Args:
+        index: Name of the search index.
+        keys: The tenant's key names.
+        wanted: What to find.
+        field: How vectors are indexed.
+        vector: The query, packed.
+    """
+
+    def __init__(self, index: str, keys: Keys, wanted: Wanted, field: VectorField, vector: bytes) -> None:
+        self.hits: list[Hit] = []
+        self._index, self._keys, self._wanted = index, keys, wanted
+        self._field, self._vector = field, vector
+        self._query = wanted.query("lm")
+        self._k = wanted.end if filters.is_covered(wanted.filter) else max(wanted.end * _GROWTH, _PAGE)
+        self._scores: dict[str, float] = {}
+        self._rows: dict[str, Row] = {}
+        self._unread: list[str] = []
+        self._exhausted = False
+        self._rest = Listing(index, keys, wanted, "o")
+        self._done = wanted.end <= 0
+
+    def commands(self) -> Sequence[Command]:
+        """The neighbours so far out, items that were found by a further vector, and the items without any."""
+        if self._done:
+            return ()
+        if self._unread:
+            return [("HMGET", key, *items.READ) for key in self._unread]
+        near = search.nearest(self._index, self._query, items.READ, vector=self._vector, name=items.VECTOR, k=self._k)
+        return (*(() if self._exhausted else (near,)), *self._rest.commands())
+
+    def read(self, replies: Sequence[Any]) -> None:
+        """Keep the best of each item, and look farther out while too few pass."""
+        if self._unread:
+            for key, values in zip(self._unread, replies, strict=True):
+                self._rows[key] = Row(
+                    key, {name: value for name, value in zip(items.READ, values, strict=True) if value}
+                )
+            self._unread = []
+        else:
+            answers = list(replies)
+            if not self._exhausted:
+                self._read_near(search.rows(answers.pop(0)))
+            if answers:
+                self._rest.read(answers)
+        if not self._unread:
+            self._settle()
+
+    def _read_near(self, rows: list[Row]) -> None:
+        self._exhausted = len(rows) < self._k
+        for row in rows:
+            if search.DISTANCE not in row.fields:
+                continue
+            key, _, part = _own_key(self._keys, row.key)
+            self._scores.setdefault(key, self._field.similarity(row.distance))
+            if not part:
+                self._rows[key] = row
+        self._unread = [key for key in self._scores if key not in self._rows]
+
+    def _settle(self) -> None:
+        near = [self._hit(key, score) for key, score in self._scores.items()]
+        self.hits = [hit for hit in near if hit][: self._wanted.end]
+        short = len(self.hits) < self._wanted.end
+        self._k *= _GROWTH
+        if short and self._exhausted:
+            self.hits += self._rest.hits[: self._wanted.end - len(self.hits)]
+            self._done = len(self.hits) >= self._wanted.end or not self._rest.commands()
+        else:
+            self._done = not short
+
+    def _hit(self, key: str, score: float) -> Hit | None:
+        return read_hit(self._keys, self._rows[key], self._wanted, score)
+
+
+def read_hit(keys: Keys, row: Row, wanted: Wanted, score: float | None = None) -> Hit | None:
+    """A row as an item, or None when it is gone or fails what the server could not check."""
+    if items.VALUE not in row.fields or items.UPDATED not in row.fields:
+        return None
+    namespace, key, _ = keys.read_item(row.key)
+    if namespace[: len(wanted.prefix)] != wanted.prefix:
+        return None  # two digests met: never seen, and never to be shown
+    value = items.load_value(row.fields[items.VALUE])
+    return Hit(namespace, key, row.fields, value, score) if filters.matches(value, wanted.filter) else None
+
+
+def _own_key(keys: Keys, key: str) -> tuple[str, str, str]:
+    """The key of the item that a hash belongs to, the item's name, and which part of it the hash is."""
+    namespace, name, part = keys.read_item(key)
+    return (keys.item(namespace, name) if part else key), name, part

@@ -1,0 +1,360 @@
+"""AgentMemoryStore: LangGraph's long-term store on Redis hashes, with vector search where the server can search."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self
+
+from langchain_core.embeddings import Embeddings
+from langgraph.store.base import (
+    BaseStore,
+    GetOp,
+    Item,
+    ListNamespacesOp,
+    Op,
+    PutOp,
+    Result,
+    SearchOp,
+    TTLConfig,
+    validate_op_namespace,
+)
+
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm import filters, items, namespaces
+from langchain_agentmem.longterm.exact import ExactSearch
+from langchain_agentmem.longterm.index import ItemIndex
+from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.longterm.searching import Hit, Listing, Neighbours, Search, Wanted
+from langchain_agentmem.longterm.text import lexical_text
+from langchain_agentmem.longterm.vectors import Encoder, VectorIndexConfig
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Command, Connection, Source
+from langchain_agentmem.wire.keys import Keys, escape, read_namespace, write_namespace
+from langchain_agentmem.wire.scripts import Script
+
+_PUT = Script("store_put")
+_GET = Script("store_get")
+_DROP = Script("store_drop")
+_NAMESPACES = Script("store_namespaces")
+
+Vectors = dict[tuple[bool, str], bytes | None]
+
+
+class AgentMemoryStore(BaseStore):
+    """A LangGraph store on Redis or Valkey: `graph.compile(store=AgentMemoryStore(url))`.
+
+    One class for sync and async; needs no `setup()` and no running loop to be made. Every operation is one round trip,
+    and the concurrent async calls of one tick travel, and are embedded, together. Where the server has the search
+    module, an index is made when first needed. Elsewhere everything works too: queries compare vectors in the client.
+
+    A batch reads first and writes then: its reads see the state before its puts, and the last put of a key wins.
+
+    Args:
+        redis: A Redis URL, your own redis-py client (sync, async or cluster), or a `Connection` to share.
+        index: How items are embedded: LangGraph's `IndexConfig` (dims, embed, fields), and `distance_type` ("cosine",
+            "inner_product", "l2"), `algorithm` ("flat", "hnsw"), `dtype` ("float32", "float16"), `m`,
+            `ef_construction`, `ef_runtime`. None: no vectors, and a search's `query` is ignored.
+        ttl: LangGraph's `TTLConfig`, in minutes. Redis expires items by itself and an expired one is never seen, so
+            `sweep_interval_minutes` and `omit_expired` change nothing.
+        prefix: First segment of every key.
+        tenant: Second segment of every key; tenants never see each other's items.
+        exact_search_limit: Without the search module: the largest scope, in items, that a query may compare.
+        **options: For redis-py, where `redis` is a URL.
+
+    Raises:
+        ConfigurationError: `redis` or `index` cannot be used.
+    """
+
+    supports_ttl = True
+
+    def __init__(
+        self,
+        redis: Source,
+        *,
+        index: VectorIndexConfig | None = None,
+        ttl: TTLConfig | None = None,
+        prefix: str = "agentmem",
+        tenant: str = "default",
+        exact_search_limit: int = 5000,
+        **options: Any,
+    ) -> None:
+        self.index_config = index.copy() if index else None
+        self.ttl_config = ttl
+        self.encoder = Encoder(index) if index else None
+        self._owned = not isinstance(redis, Connection)
+        self.connection = Connection.of(redis, **options)
+        self.keys = Keys(prefix, tenant)
+        self.index = ItemIndex(self.connection, self.keys, self.encoder.field if self.encoder else None)
+        self._exact = ExactSearch(self.connection, self.keys, exact_search_limit)
+
+    @classmethod
+    def from_conn_string(cls, conn_string: str, **options: Any) -> Self:
+        """A store for a Redis URL, to be used in `with` or `async with`, which close its connections.
+
+        Args:
+            conn_string: A Redis URL; its forms are those of `Connection`.
+            **options: As for the class.
+        """
+        return cls(conn_string, **options)
+
+    @property
+    def embeddings(self) -> Embeddings | None:
+        """What embeds the items."""
+        return self.encoder.embeddings if self.encoder else None
+
+    # --- operations
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Sync form of `abatch`."""
+        return run(self.abatch(ops))
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Run operations: the reads in as few round trips as they need, most often one, then the puts in one.
+
+        Returns:
+            For each operation: the item or None (get), items (search), namespaces (list), None (put).
+
+        Raises:
+            InvalidInputError: An operation cannot be used; nothing of the batch was done.
+            InvalidNamespaceError: A label is empty, or holds a period or NUL.
+            IndexMismatchError: The server's index is for vectors of other dimensions or another metric.
+            UnsupportedServerError: A query needs the search module, see `exact_search_limit`.
+        """
+        asked = [_checked(op) for op in ops]
+        puts = {(op.namespace, op.key): op for op in asked if isinstance(op, PutOp)}
+        vectors = await self._embed(asked, list(puts.values()))
+        reads = {i: op for i, op in enumerate(asked) if not isinstance(op, PutOp)}
+        results = await self._read(reads, vectors)
+        await self._write(list(puts.values()), vectors)
+        return [results.get(i) for i in range(len(asked))]
+
+    async def _embed(self, ops: Sequence[Op], puts: Sequence[PutOp]) -> Vectors:
+        """The vectors of everything that the batch needs embedded."""
+        if self.encoder is None:
+            return {}
+        queries = [op.query for op in ops if isinstance(op, SearchOp) and op.query]
+        return await self.encoder.vectors([text for op in puts for text in self._texts(op)], queries)
+
+    def _texts(self, op: PutOp) -> list[str]:
+        if self.encoder is None or op.index is False or op.value is None:
+            return []
+        return self.encoder.texts(op.value, op.index)
+
+    # --- reading
+
+    async def _read(self, ops: Mapping[int, Op], vectors: Vectors) -> dict[int, Result]:
+        searches = {i: op for i, op in ops.items() if isinstance(op, SearchOp)}
+        if searches and not await self.index.usable():
+            found = await self._read_scopes(searches, vectors)
+            searches = {}
+        else:
+            found = {}
+        open_searches = {i: self._search(op, vectors) for i, op in searches.items()}
+        simple = {i: op for i, op in ops.items() if isinstance(op, GetOp | ListNamespacesOp)}
+        replies = await self._ask(list(open_searches.values()), [self._simple(op) for op in simple.values()])
+        results: dict[int, Result] = {}
+        for (i, op), reply in zip(simple.items(), replies, strict=True):
+            results[i] = _item(op, reply) if isinstance(op, GetOp) else namespaces.listed(op, await self._alive(reply))
+        found |= {i: search.hits for i, search in open_searches.items()}
+        await self._touch([hit for i, hits in found.items() for hit in _page(ops[i], hits) if _refreshes(ops[i])])
+        return results | {i: [hit.item() for hit in _page(ops[i], hits)] for i, hits in found.items()}
+
+    async def _ask(self, searches: Sequence[Search], others: Sequence[Command]) -> list[Any]:
+        """Send the other commands with the first round of the searches; returns their replies."""
+        first: list[Any] | None = None
+        while True:
+            rounds = [(search, search.commands()) for search in searches]
+            commands = [command for _, asked in rounds for command in asked]
+            extra = [*others] if first is None else []
+            if not commands and not extra:
+                return first or []
+            replies = await self.index.ask([*commands, *extra])
+            if first is None:
+                first = replies[len(commands) :]
+            start = 0
+            for search, asked in rounds:
+                if asked:
+                    search.read(replies[start : start + len(asked)])
+                start += len(asked)
+
+    def _search(self, op: SearchOp, vectors: Vectors) -> Search:
+        wanted = _wanted(op)
+        vector = vectors.get((True, op.query)) if op.query else None
+        if self.encoder is None or vector is None:
+            return Listing(self.index.name, self.keys, wanted)
+        return Neighbours(self.index.name, self.keys, wanted, self.encoder.field, vector)
+
+    async def _read_scopes(self, ops: dict[int, SearchOp], vectors: Vectors) -> dict[int, list[Hit]]:
+        """The same searches on a server without the search module."""
+        everywhere = await self._alive((await self.connection.send(self._simple(ListNamespacesOp())))[0])
+        found = {}
+        for i, op in ops.items():
+            wanted = _wanted(op)
+            scope = [each for each in everywhere if each[: len(wanted.prefix)] == wanted.prefix]
+            vector = vectors.get((True, op.query)) if op.query else None
+            if self.encoder is None or vector is None:
+                found[i] = await self._exact.listing(wanted, scope)
+            else:
+                found[i] = await self._exact.neighbours(wanted, scope, self.encoder.field, vector)
+        return found
+
+    def _simple(self, op: GetOp | ListNamespacesOp) -> Command:
+        if isinstance(op, ListNamespacesOp):
+            return _NAMESPACES([self.keys.namespaces()])
+        if op.refresh_ttl:
+            return self.item_command(_GET, op.namespace, op.key, *items.READ)
+        return ("HMGET", self.keys.item(op.namespace, op.key), *items.READ)
+
+    async def _alive(self, members: Sequence[bytes]) -> list[Namespace]:
+        """Namespaces of the registry. On a cluster it holds too many: it cannot change in one step with the items."""
+        found = [read_namespace(member) for member in members]
+        if not self.connection.clustered:
+            return found
+        there = await self.connection.send(*(("EXISTS", self.keys.items(namespace)) for namespace in found))
+        return [namespace for namespace, exists in zip(found, there, strict=True) if exists]
+
+    async def _touch(self, hits: Sequence[Hit]) -> None:
+        """Start the time to live of found items anew. Only where some have one is this a further round trip."""
+        mortal = [hit for hit in hits if items.TTL in hit.fields]
+        await self.connection.send(*(self.item_command(_GET, hit.namespace, hit.key) for hit in mortal))
+
+    # --- writing
+
+    async def _write(self, ops: Sequence[PutOp], vectors: Vectors) -> None:
+        if ops and any(op.value is not None for op in ops):
+            await self.index.usable()
+        await self.connection.send(*(command for op in ops for command in self._put(op, vectors)))
+
+    def _put(self, op: PutOp, vectors: Vectors) -> list[Command]:
+        if op.value is None:
+            return [self.item_command(_DROP, op.namespace, op.key)]
+        packed = [vector for text in self._texts(op) if (vector := vectors[False, text])]
+        words = ""
+        if self.encoder is not None and op.index is not False:
+            words = lexical_text(self.encoder.words(op.value, op.index))
+        ttl = None if op.ttl is None else max(1, round(op.ttl * 60_000))
+        made = items.hashes(op.namespace, op.value, vectors=packed, words=words, ttl=ttl)
+        flat = [word for each in made for word in (2 * len(each), *(part for pair in each.items() for part in pair))]
+        put = self.item_command(_PUT, op.namespace, op.key, "" if ttl is None else ttl, *flat)
+        return [put, *self.registration(op.namespace)]
+
+    def item_command(self, script: Script, namespace: Namespace, key: str, *args: Any) -> Command:
+        """A run of a script that builds on `item.lua`."""
+        own = (self.keys.item(namespace, key), self.keys.items(namespace))
+        scope = (self.keys.known(namespace), self.keys.facts(namespace))
+        everywhere = () if self.connection.clustered else (self.keys.namespaces(),)
+        return script([*own, *scope, *everywhere], [escape(key), write_namespace(namespace), *args])
+
+    def registration(self, namespace: Namespace) -> list[Command]:
+        """On a cluster, what a script cannot do: enter a namespace in the tenant's registry, which has another slot."""
+        if not self.connection.clustered:
+            return []
+        return [("ZADD", self.keys.namespaces(), "inf", write_namespace(namespace))]
+
+    # --- what other stores have
+
+    def setup(self) -> None:
+        """Nothing: the store needs no set-up. Here because other stores ask for the call."""
+
+    async def asetup(self) -> None:
+        """Nothing: see `setup`."""
+
+    def sweep_ttl(self) -> int:
+        """Nothing, 0 items: Redis expires items by itself."""
+        return 0
+
+    def start_ttl_sweeper(self, sweep_interval_minutes: int | None = None) -> Done:
+        """Nothing: Redis expires items by itself. The result may be awaited, as that of other async stores."""
+        return Done()
+
+    def stop_ttl_sweeper(self, timeout: float | None = None) -> Done:
+        """Nothing: see `start_ttl_sweeper`."""
+        return Done()
+
+    def close(self) -> None:
+        """Close the sync connections, if they are the store's own."""
+        if self._owned:
+            self.connection.close()
+
+    async def aclose(self) -> None:
+        """Close the connections, if they are the store's own."""
+        if self._owned:
+            await self.connection.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class Done(Future[None]):
+    """What is done already, for callers that wait for a thread's Future and for those that await."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_result(None)
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+def _checked(op: Op) -> Op:
+    """An operation in its proper form: namespaces as tuples, keys as text.
+
+    Raises:
+        InvalidInputError: It cannot be used.
+    """
+    match op:
+        case GetOp():
+            op = op._replace(namespace=tuple(op.namespace), key=str(op.key))
+        case PutOp():
+            op = op._replace(namespace=tuple(op.namespace), key=str(op.key))
+            if not op.namespace:
+                raise InvalidInputError("namespace: an item needs at least one label")
+            if op.ttl is not None and not op.ttl > 0:
+                raise InvalidInputError(f"ttl: minutes over 0, or None for an item that never expires; not {op.ttl!r}")
+        case SearchOp():
+            op = op._replace(namespace_prefix=tuple(op.namespace_prefix))
+            filters.check(op.filter)
+        case ListNamespacesOp():
+            namespaces.check(op)
+        case _:
+            raise InvalidInputError(f"ops: {type(op).__name__} is no operation of a store")
+    validate_op_namespace(op)
+    return op
+
+
+def _wanted(op: SearchOp) -> Wanted:
+    return Wanted(op.namespace_prefix, op.filter, op.offset + op.limit if op.limit > 0 else 0)
+
+
+def _page(op: Op, hits: list[Hit]) -> list[Hit]:
+    return hits[op.offset : op.offset + op.limit] if isinstance(op, SearchOp) else hits
+
+
+def _refreshes(op: Op) -> bool:
+    return isinstance(op, SearchOp) and op.refresh_ttl
+
+
+def _item(op: GetOp, values: Sequence[bytes | None]) -> Item | None:
+    value, created, updated = values[:3]
+    if value is None or created is None or updated is None:
+        return None
+    times = items.to_time(created), items.to_time(updated)
+    return Item(
+        value=items.load_value(value), key=op.key, namespace=op.namespace, created_at=times[0], updated_at=times[1]
+    )

@@ -1,0 +1,52 @@
+-- What the scripts over an item of the long-term store share.
+-- KEYS[1] the item's HASH  [2] the ZSET of its namespace's items, by expiry  [3] the HASH of what is known there
+-- KEYS[4] the HASH of facts there  [5] the ZSET of all namespaces, where one server holds all
+-- ARGV[1] the item's member in KEYS[2]  [2] the namespace's member in KEYS[5]
+local item, items, known, facts, namespaces = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local member, namespace = ARGV[1], ARGV[2]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2] -- microseconds; a double holds them exactly
+local now_ms = math.floor(now / 1000)
+
+local function whole(number) return string.format('%.0f', number) end
+
+-- The ZSET of items and the entry of the namespace live as long as the item that lives longest.
+local function register()
+  redis.call('ZREMRANGEBYSCORE', items, '-inf', now_ms)
+  local last = redis.call('ZREVRANGE', items, 0, 0, 'WITHSCORES')[2]
+  if last == 'inf' then
+    redis.call('PERSIST', items)
+  elseif last then
+    redis.call('PEXPIREAT', items, last)
+  end
+  if namespaces and last then
+    redis.call('ZADD', namespaces, last, namespace)
+  elseif namespaces then
+    redis.call('ZREM', namespaces, namespace)
+  end
+end
+
+-- Hashes that lie beside an item: its further vectors ('x'), what it was ('v').
+local function beside(kind, count)
+  local keys = {}
+  for i = 1, tonumber(count or 0) do keys[i] = item .. ':' .. kind .. i end
+  return keys
+end
+
+-- Start the item's time to live, in milliseconds, anew; '' or nil: it never expires.
+local function expire(ttl, vectors)
+  local never = not ttl or ttl == ''
+  if not never then
+    redis.call('PEXPIRE', item, ttl)
+    for _, key in ipairs(beside('x', vectors)) do redis.call('PEXPIRE', key, ttl) end
+  end
+  redis.call('ZADD', items, never and 'inf' or whole(now_ms + ttl), member)
+  register()
+end
+
+-- Take away the item's own hashes, and its entry among what is known. Returns whether there was an item.
+local function clear()
+  local said = redis.call('HMGET', item, 'e', 'i')
+  if said[2] and redis.call('HGET', known, said[2]) == member then redis.call('HDEL', known, said[2]) end
+  return redis.call('DEL', item, unpack(beside('x', said[1]))) > 0
+end

@@ -1,0 +1,253 @@
+"""The search module's language: index schema, queries, and replies read back. Pure.
+
+A query is text that the server parses, so nothing of a user's reaches it as it is: values are digests, words are
+letters and digits, numbers are numbers, and `escape` guards all of them by allow-list.
+
+Redis Search 2.10, the oldest version meant here, asks for some care:
+
+* Words stand in a query as optional terms (`~@t:word`): beneath an intersection a union scores wrong, and two stop
+  words ahead in an OR group crash the server. The index is created with STOPWORDS 0.
+* BM25STD is named because the default scorer divides by the distance between words.
+* A document that has just expired may come back with no fields; `Row.gone` says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
+
+Metric: TypeAlias = Literal["cosine", "inner_product", "l2"]
+Command: TypeAlias = tuple[Any, ...]
+
+_UNSAFE = re.compile(r"([^\w]|_)")
+_METRICS: dict[Metric, str] = {"cosine": "COSINE", "inner_product": "IP", "l2": "L2"}
+_BY_NAME = {name: metric for metric, name in _METRICS.items()}
+DISTANCE = "__d"
+ALL = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorField:
+    """How vectors are indexed.
+
+    Attributes:
+        dims: Numbers in a vector.
+        metric: What nearness means.
+        algorithm: `flat` compares with every vector of the scope: exact, and quickest to write. `hnsw` walks a graph:
+            quicker over 100,000 vectors and more that no tag narrows down, close to exact, ten times slower to write.
+        dtype: `float32`, or `float16` for half the memory.
+        m: Links a node of the HNSW graph.
+        ef_construction: Candidates looked at when a node is linked.
+        ef_runtime: Candidates looked at by a query.
+    """
+
+    dims: int
+    metric: Metric = "cosine"
+    algorithm: Literal["flat", "hnsw"] = "flat"
+    dtype: Literal["float32", "float16"] = "float32"
+    m: int = 16
+    ef_construction: int = 200
+    ef_runtime: int = 100
+
+    def schema(self, name: str) -> Command:
+        """The field's part of FT.CREATE or FT.ALTER."""
+        shape: list[Any] = ["TYPE", self.dtype.upper(), "DIM", self.dims, "DISTANCE_METRIC", _METRICS[self.metric]]
+        if self.algorithm == "hnsw":
+            shape += ["M", self.m, "EF_CONSTRUCTION", self.ef_construction, "EF_RUNTIME", self.ef_runtime]
+        return (name, "VECTOR", self.algorithm.upper(), len(shape), *shape)
+
+    def similarity(self, distance: float) -> float:
+        """The server's distance as a similarity: cosine, inner product or negative Euclidean distance."""
+        return -(max(distance, 0.0) ** 0.5) if self.metric == "l2" else 1.0 - distance
+
+
+class Query(NamedTuple):
+    """What a document must be: pieces that are all required. `str()` is the text for the server."""
+
+    pieces: tuple[str, ...] = ()
+
+    def tagged(self, name: str, *values: str) -> Self:
+        """A TAG field holds one of the values."""
+        return self._replace(pieces=(*self.pieces, f"@{name}:{{{'|'.join(map(escape, values))}}}"))
+
+    def within(self, name: str, low: float | None = None, high: float | None = None) -> Self:
+        """A NUMERIC field lies between two numbers, both included; None leaves that end open."""
+        return self._replace(pieces=(*self.pieces, _range(name, low, high)))
+
+    def outside(self, name: str, low: float | None = None, high: float | None = None) -> Self:
+        """A NUMERIC field does not lie between two numbers, or is not there."""
+        return self._replace(pieces=(*self.pieces, f"-{_range(name, low, high)}"))
+
+    def not_tagged(self, name: str, *values: str) -> Self:
+        """A TAG field holds none of the values, or is not there."""
+        return self._replace(pieces=(*self.pieces, f"-@{name}:{{{'|'.join(map(escape, values))}}}"))
+
+    def worded(self, name: str, word: str) -> Self:
+        """A TEXT field holds the word."""
+        return self._replace(pieces=(*self.pieces, f"@{name}:{escape(word)}"))
+
+    def favouring(self, name: str, words: Iterable[str]) -> Self:
+        """A TEXT field may hold the words: they count for the score and exclude nothing."""
+        return self._replace(pieces=(*self.pieces, *(f"~@{name}:{escape(word)}" for word in words)))
+
+    def __str__(self) -> str:
+        return f"({' '.join(self.pieces)})" if self.pieces else ALL
+
+
+def escape(text: str) -> str:
+    r"""A value as one word of a query: letters and digits stay, each other character gets a backslash."""
+    return _UNSAFE.sub(r"\\\1", text)
+
+
+def _range(name: str, low: float | None, high: float | None) -> str:
+    return f"@{name}:[{'-inf' if low is None else f'{low!r}'} {'+inf' if high is None else f'{high!r}'}]"
+
+
+def create(index: str, prefix: str, fields: Sequence[Command]) -> Command:
+    """FT.CREATE over the hashes whose keys begin with `prefix`."""
+    schema = [word for spec in fields for word in spec]
+    return ("FT.CREATE", index, "ON", "HASH", "PREFIX", 1, prefix, "STOPWORDS", 0, "SCHEMA", *schema)
+
+
+def alter(index: str, spec: Command) -> Command:
+    """FT.ALTER: index one more field."""
+    return ("FT.ALTER", index, "SCHEMA", "ADD", *spec)
+
+
+def info(index: str) -> Command:
+    """FT.INFO, for `IndexInfo.read`."""
+    return ("FT.INFO", index)
+
+
+def listing(
+    index: str, query: Query, fields: Sequence[str], *, offset: int, limit: int, sort: str, ascending: bool = False
+) -> Command:
+    """FT.SEARCH ordered by a sortable field."""
+    order = ("SORTBY", sort, "ASC" if ascending else "DESC")
+    return _search(index, str(query), fields, *order, "LIMIT", offset, limit)
+
+
+def count(index: str, query: Query) -> Command:
+    """FT.SEARCH for the number of matches only."""
+    return ("FT.SEARCH", index, str(query), "LIMIT", 0, 0, "DIALECT", 2)
+
+
+def nearest(index: str, query: Query, fields: Sequence[str], *, vector: bytes, name: str, k: int) -> Command:
+    """FT.SEARCH for the `k` nearest vectors among the matches, nearest first; `Row.distance` reads how far each is."""
+    knn = f"{query}=>[KNN {k} @{name} $v AS {DISTANCE}]"
+    return _search(index, knn, (DISTANCE, *fields), "SORTBY", DISTANCE, "ASC", "LIMIT", 0, k, "PARAMS", 2, "v", vector)
+
+
+def ranked(index: str, query: Query, fields: Sequence[str], *, limit: int) -> Command:
+    """FT.SEARCH ordered by BM25 over the words that the query favours."""
+    return _search(index, str(query), fields, "SCORER", "BM25STD", "LIMIT", 0, limit)
+
+
+def _search(index: str, text: str, fields: Sequence[str], *options: Any) -> Command:
+    return ("FT.SEARCH", index, text, "RETURN", len(fields), *fields, *options, "DIALECT", 2)
+
+
+@dataclass(slots=True)
+class Row:
+    """One document of a reply.
+
+    Attributes:
+        key: Its key.
+        fields: What RETURN named, as far as the document has it.
+    """
+
+    key: str
+    fields: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def gone(self) -> bool:
+        """It expired or was deleted between match and load."""
+        return not self.fields or self.fields.keys() == {DISTANCE}
+
+    @property
+    def distance(self) -> float:
+        """How far its vector is, in a reply to `nearest`."""
+        return float(self.fields[DISTANCE])
+
+
+def total(reply: Any) -> int:
+    """How many documents match, whatever LIMIT let through."""
+    if isinstance(reply, dict):
+        return int(_texts(reply)["total_results"])
+    return int(reply[0])
+
+
+def rows(reply: Any) -> list[Row]:
+    """The documents of an FT.SEARCH reply, in the form of either protocol (RESP2: flat list, RESP3: map)."""
+    if isinstance(reply, dict):
+        return [_row_of_map(_texts(each)) for each in _texts(reply)["results"]]
+    return [Row(_text(key), _pairs(values or ())) for key, values in zip(reply[1::2], reply[2::2], strict=True)]
+
+
+def _row_of_map(entry: dict[str, Any]) -> Row:
+    values = entry.get("extra_attributes") or {}
+    return Row(_text(entry["id"]), {_text(name): _bytes(value) for name, value in values.items() if value is not None})
+
+
+def _pairs(flat: Sequence[Any]) -> dict[str, bytes]:
+    return {_text(name): _bytes(value) for name, value in zip(flat[::2], flat[1::2], strict=True) if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """What FT.INFO says of an index.
+
+    Attributes:
+        vector: Its vector field, without the options of the graph; None when it has none.
+        busy: It is still reading the hashes that were there before it.
+        documents: How many it holds.
+    """
+
+    vector: VectorField | None
+    busy: bool
+    documents: int
+
+    @classmethod
+    def read(cls, reply: Any) -> Self:
+        """Read a reply to `info`, in the form of either protocol."""
+        facts = dict(_items(reply))
+        found = next((spec for spec in map(_spec, facts["attributes"]) if spec.get("type") == "VECTOR"), None)
+        busy = int(facts.get("indexing", 0)) != 0
+        return cls(vector=_vector(found) if found else None, busy=busy, documents=int(facts["num_docs"]))
+
+
+def _vector(spec: dict[str, str]) -> VectorField:
+    base = VectorField(int(spec["dim"]))
+    return replace(
+        base,
+        metric=_BY_NAME[spec["distance_metric"]],
+        algorithm="hnsw" if spec["algorithm"] == "HNSW" else "flat",
+        dtype="float16" if spec["data_type"] == "FLOAT16" else "float32",
+    )
+
+
+def _spec(attribute: Any) -> dict[str, str]:
+    """An attribute of FT.INFO. In RESP2 it is a flat list that ends in flags, in RESP3 a map."""
+    if isinstance(attribute, dict):
+        return {_text(name): _text(value) for name, value in attribute.items() if isinstance(value, bytes | str | int)}
+    names, values = attribute[::2], attribute[1::2]
+    return {_text(name): _text(value) for name, value in zip(names, values, strict=False)}
+
+
+def _items(reply: Any) -> Iterator[tuple[str, Any]]:
+    pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=False)
+    return ((_text(name), value) for name, value in pairs)
+
+
+def _texts(reply: dict[Any, Any]) -> dict[str, Any]:
+    return {_text(name): value for name, value in reply.items()}
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
