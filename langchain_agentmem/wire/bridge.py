@@ -7,6 +7,8 @@ part only where the outside world is called, and that place is `either`.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar, TypeVarTuple
@@ -49,6 +51,11 @@ async def either(sync_fn: Callable[[*Args], T], async_fn: Callable[[*Args], Awai
         return sync_fn(*args)
     finally:
         _sync.reset(token)
+
+
+async def sleep(seconds: float) -> None:
+    """Wait, in either colour."""
+    await either(time.sleep, asyncio.sleep, seconds)
 
 
 def walk(items: AsyncIterator[T]) -> Iterator[T]:

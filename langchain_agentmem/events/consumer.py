@@ -1,0 +1,187 @@
+"""`Consumer`: one of a group that shares the tenant's feed, each event to one consumer until it is acknowledged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.events.event import Event, decode
+from langchain_agentmem.events.streams import away, events_of, per_stream, position, wait_for_new
+from langchain_agentmem.wire.bridge import run, walk
+from langchain_agentmem.wire.connection import LOST_CONNECTION, Connection
+from langchain_agentmem.wire.keys import Keys
+from langchain_agentmem.wire.scripts import Script
+
+_DEAD_LETTERS_KEPT = 10_000
+
+_claim = Script("event_claim")
+_lag = Script("event_lag")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event given to a consumer.
+
+    Attributes:
+        event: The event.
+        deliveries: How often it has been given out: more than 1 means that someone may have handled it before.
+        stream: The shard of the feed that it is in.
+    """
+
+    event: Event
+    deliveries: int
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a group is behind.
+
+    Attributes:
+        waiting: Events that no consumer was given yet.
+        pending: Events given out and not acknowledged.
+    """
+
+    waiting: int
+    pending: int
+
+
+class Consumer:
+    """Iterate it, in either colour, and acknowledge each delivery when it is done.
+
+    ```python
+    consumer = memory.events.consume("billing", "worker-1")
+    for delivery in consumer:            # or `async for`
+        charge(delivery.event)
+        consumer.ack(delivery)           # or `await consumer.aack(delivery)`
+    ```
+
+    What is not acknowledged, because the consumer died or its code raised, is given to another after a while, and after
+    too many deliveries goes to the dead letters. So an event can be handled twice, and `deliveries` says where that may
+    have happened. Within one thread events are given out in order, to one consumer at a time only if the group has one.
+
+    Made by `EventLog.consume`.
+    """
+
+    def __init__(
+        self,
+        redis: Connection,
+        keys: Keys,
+        feeds: list[str],
+        *,
+        group: str,
+        consumer: str,
+        stuck_after: timedelta,
+        max_deliveries: int,
+    ) -> None:
+        stuck_ms = stuck_after // timedelta(milliseconds=1)
+        if not group or not consumer:
+            raise InvalidInputError("group, consumer: both need a name")
+        if stuck_ms < 1 or max_deliveries < 1:
+            raise InvalidInputError("stuck_after, max_deliveries: both must be positive")
+        self._redis = redis
+        self._feeds = feeds
+        self._dead = [keys.dead(feed, group) for feed in feeds]
+        self._group, self._name = group, consumer
+        self._stuck_ms, self._max_deliveries = stuck_ms, max_deliveries
+        self._has_group = False
+        self._next_claim = 0.0
+
+    async def aread(self, n: int = 10) -> list[Delivery]:
+        """Up to `n` events for each shard of the feed, stuck ones first; waits a moment if there are none.
+
+        Keep `n` small where handling takes long: what waits in this consumer's hands counts as stuck after a while.
+        """
+        try:
+            await self._ensure_group()
+            taken = await self._take_over(n)
+            return taken or await self._read_new(n)
+        except BaseException:
+            self._has_group = False  # the server may have lost it: look again
+            raise
+
+    def read(self, n: int = 10) -> list[Delivery]:
+        """`aread` without a loop."""
+        return run(self.aread(n))
+
+    async def aack(self, *deliveries: Delivery) -> None:
+        """Say that these are done: no consumer of the group is given them again."""
+        done: dict[str, list[str]] = {}
+        for delivery in deliveries:
+            done.setdefault(delivery.stream, []).append(delivery.event.cursor)
+        await self._redis.send(*(("XACK", stream, self._group, *cursors) for stream, cursors in done.items()))
+
+    def ack(self, *deliveries: Delivery) -> None:
+        """`aack` without a loop."""
+        return run(self.aack(*deliveries))
+
+    async def alag(self) -> Lag:
+        """How far the group is behind."""
+        replies = await self._redis.send(*(_lag([feed], [self._group]) for feed in self._feeds))
+        return Lag(sum(waiting for waiting, _ in replies), sum(pending for _, pending in replies))
+
+    def lag(self) -> Lag:
+        """`alag` without a loop."""
+        return run(self.alag())
+
+    async def adead_letters(self, n: int = 50) -> list[Event]:
+        """The last `n` events that were delivered too often, oldest first."""
+        replies = await self._redis.send(*(("XREVRANGE", dead, "+", "-", "COUNT", n) for dead in self._dead))
+        found = [event for reply in replies for event in events_of(reply)]
+        return sorted(found, key=lambda event: position(event.cursor))[-n:]
+
+    def dead_letters(self, n: int = 50) -> list[Event]:
+        """`adead_letters` without a loop."""
+        return run(self.adead_letters(n))
+
+    def __aiter__(self) -> AsyncIterator[Delivery]:
+        return self._deliveries()
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return walk(self._deliveries())
+
+    async def _deliveries(self, patience: float = 60.0) -> AsyncGenerator[Delivery]:
+        answered = time.monotonic()
+        while True:
+            try:
+                deliveries = await self.aread()
+            except LOST_CONNECTION as error:
+                await away(error, answered, patience)
+                continue
+            answered = time.monotonic()
+            for delivery in deliveries:
+                yield delivery
+                answered = time.monotonic()
+
+    async def _ensure_group(self) -> None:
+        if self._has_group:
+            return
+        creations = (("XGROUP", "CREATE", feed, self._group, "0", "MKSTREAM") for feed in self._feeds)
+        for reply in await self._redis.send(*creations, return_errors=True):
+            if isinstance(reply, Exception) and "BUSYGROUP" not in str(reply):
+                raise reply
+        self._has_group = True
+
+    async def _take_over(self, n: int) -> list[Delivery]:
+        # Looking for stuck events twice in the time after which they count as stuck finds them soon enough.
+        if time.monotonic() < self._next_claim:
+            return []
+        args = (self._group, self._name, self._stuck_ms, self._max_deliveries, n, _DEAD_LETTERS_KEPT)
+        calls = (_claim([feed, dead], args) for feed, dead in zip(self._feeds, self._dead, strict=True))
+        replies = await self._redis.send(*calls)
+        found = [
+            Delivery(decode(cursor, {b"event": raw}), deliveries, feed)
+            for feed, reply in zip(self._feeds, replies, strict=True)
+            for cursor, deliveries, raw in zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+        ]
+        if not found:
+            self._next_claim = time.monotonic() + self._stuck_ms / 2000
+        return found
+
+    async def _read_new(self, n: int) -> list[Delivery]:
+        command = ("XREADGROUP", "GROUP", self._group, self._name)
+        reply = await wait_for_new(self._redis, command, dict.fromkeys(self._feeds, ">"), n)
+        return [Delivery(event, 1, stream) for stream, entries in per_stream(reply) for event in events_of(entries)]

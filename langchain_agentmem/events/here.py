@@ -1,0 +1,49 @@
+"""Where in a running graph a piece of code stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+
+
+def here(config: RunnableConfig | None = None) -> dict[str, Any]:
+    """The fields of an event that say where in a graph it happens.
+
+    Args:
+        config: The config of the node or runnable. Default: the one that LangChain keeps for the running code.
+
+    Returns:
+        thread_id, namespace, node, step, task_id, checkpoint_id and parent_run_id as far as they are known, and under
+        `checkpoints` the checkpoints that the graph and the graphs around it run from. Empty outside of any run.
+    """
+    config = config or var_child_runnable_config.get()
+    if not config:
+        return {}
+    found = placed(config.get("metadata") or {})
+    configurable = config.get("configurable") or {}
+    if configurable.get("thread_id") is not None:
+        found["thread_id"] = str(configurable["thread_id"])
+    checkpoints = configurable.get("checkpoint_map") or {}
+    if checkpoint_id := checkpoints.get(found.get("namespace")):
+        found["checkpoint_id"] = checkpoint_id
+        found["checkpoints"] = list(checkpoints.values())
+    if run_id := getattr(config.get("callbacks"), "parent_run_id", None):
+        found["parent_run_id"] = str(run_id)
+    return found
+
+
+def placed(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The same from the metadata that LangGraph gives to callbacks."""
+    found: dict[str, Any] = {}
+    thread_id = metadata.get("thread_id")
+    if thread_id is not None:
+        found["thread_id"] = str(thread_id)
+    path = metadata.get("langgraph_checkpoint_ns")
+    if path is not None:
+        # "outer:task|inner:task": the last part is the node's own task, what is before it the graph's namespace.
+        found["namespace"], _, own = path.rpartition("|")
+        found["task_id"] = own.rpartition(":")[2]
+        found["node"] = metadata.get("langgraph_node")
+        found["step"] = metadata.get("langgraph_step")
+    return found

@@ -1,0 +1,377 @@
+"""`EventLog`: what agents did, in Redis streams: one for each thread, and a feed of all threads of the tenant."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
+
+from langchain_core.runnables import RunnableConfig
+
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.events.appender import Appender
+from langchain_agentmem.events.consumer import Consumer
+from langchain_agentmem.events.event import Document, Event, new_id, now
+from langchain_agentmem.events.here import here
+from langchain_agentmem.events.redact import Redactor, plain, redact_secrets
+from langchain_agentmem.events.signals import Signals
+from langchain_agentmem.events.streams import START, ends, events_of, follow, pages, position
+from langchain_agentmem.wire.bridge import run, walk
+from langchain_agentmem.wire.connection import Command, Connection
+from langchain_agentmem.wire.keys import Keys
+
+MemoryAction: TypeAlias = Literal["remembered", "recalled", "corrected", "forgotten", "promoted"]
+
+_MAX_CHANNELS = 50  # named in a checkpoint event
+
+
+@dataclass(frozen=True, slots=True)
+class UsedMemory:
+    """A memory that was recalled in a step of a graph.
+
+    Attributes:
+        id: The memory's id.
+        score: How well it matched; None where the recall had no scores.
+        node: The node that recalled it.
+        time: When.
+    """
+
+    id: str
+    score: float | None
+    node: str | None
+    time: datetime
+
+
+class EventLog:
+    """What agents did, kept in streams.
+
+    Every event of a thread is in that thread's stream and in one shard of the tenant's feed, the same for all events of
+    the thread. Both keep the order in which the server took the events: for the events of one writer that is the order
+    in which they happened. Writers on several machines are ordered by arrival, whatever their clocks say, because the
+    server makes the cursors; `Event.time` is the writer's clock.
+
+    An append that a client repeats, because the connection broke before the answer came, writes nothing.
+
+    A thread's stream lives as long as its thread. One without checkpoints keeps its events for `retention`.
+
+    Args:
+        redis: The connection.
+        keys: The tenant's keys.
+        max_events: How many events a thread's stream keeps, about (XADD MAXLEN ~).
+        retention: How long the events of a thread without checkpoints are kept.
+        feed_shards: Over how many streams the feed is spread, so that a cluster shares the load; all processes of a
+            tenant use the same number. 0 is no feed.
+        feed_max_events: How many events each shard keeps, about.
+        redact: Removes secrets from every text that is written. The default knows the common kinds.
+
+    Attributes:
+        signals: The transient twin: Pub/Sub.
+        redactor: What texts and payloads pass before they are written.
+    """
+
+    def __init__(
+        self,
+        redis: Connection,
+        keys: Keys,
+        *,
+        max_events: int = 1_000,
+        retention: timedelta = timedelta(days=7),
+        feed_shards: int = 4,
+        feed_max_events: int = 100_000,
+        redact: Callable[[str], str] = redact_secrets,
+    ) -> None:
+        _require_positive(max_events=max_events, retention=retention // timedelta(milliseconds=1))
+        _require_positive(feed_max_events=feed_max_events, feed_shards=feed_shards + 1)
+        self._redis = redis
+        self._keys = keys
+        self._feeds = [keys.feed(shard) for shard in range(feed_shards)]
+        self.signals = Signals(redis, keys)
+        self._appender = Appender(
+            keys,
+            self._feeds,
+            self.signals,
+            max_events=max_events,
+            feed_max_events=feed_max_events,
+            retention=retention,
+        )
+        self.redactor = Redactor(redact)
+
+    # Writing
+
+    async def aappend(self, *events: Event) -> None:
+        """Append events, of one thread or of several, in one round trip. Appending the same events again does nothing.
+
+        Args:
+            *events: What happened, in order. Secrets are removed and payloads cut before they are written.
+        """
+        await self.asend(self.commands([event.document() for event in events]))
+
+    def append(self, *events: Event) -> None:
+        """`aappend` without a loop."""
+        return run(self.aappend(*events))
+
+    def checkpoint(
+        self,
+        *,
+        thread_id: str,
+        checkpoint_ns: str,
+        checkpoint_id: str,
+        parent_id: str | None,
+        step: int | None,
+        source: str | None,
+        channels: Sequence[str],
+        size: int,
+        run_id: str | None,
+    ) -> Sequence[Command]:
+        """The commands that log a checkpoint, for the pipeline that stores it: no round trip of their own.
+
+        Args:
+            thread_id: The checkpoint's thread.
+            checkpoint_ns: Its namespace.
+            checkpoint_id: Its id.
+            parent_id: Its parent's id.
+            step: LangGraph's super-step.
+            source: What made it: input, loop, update or fork.
+            channels: The channels that have a new version.
+            size: Bytes sent to store it.
+            run_id: The run that made it, if known.
+        """
+        data = {"source": source, "parent_id": parent_id, "channels": list(channels)[:_MAX_CHANNELS], "size": size}
+        document: Document = {
+            "kind": "checkpoint",
+            "time": now(),
+            "id": new_id(),
+            "thread_id": thread_id,
+            "namespace": checkpoint_ns,
+            "checkpoint_id": checkpoint_id,
+            "step": step,
+            "run_id": run_id,
+            "data": data,
+        }
+        return self._appender.commands([document])
+
+    def memory(
+        self,
+        action: MemoryAction,
+        memories: Mapping[str, float | None] | Sequence[str],
+        *,
+        thread_id: str | None = None,
+        query: str | None = None,
+        config: RunnableConfig | None = None,
+    ) -> Sequence[Command]:
+        """The commands that log what was done with memories, for the pipeline that does it.
+
+        Thread, node, step and checkpoint are those of the graph that the calling code runs in.
+
+        Args:
+            action: What was done.
+            memories: Ids of the memories, with their scores where there are any.
+            thread_id: The thread, where no graph is running.
+            query: What was recalled for. Cut and with secrets removed.
+            config: The running node's config, where the context does not carry it.
+        """
+        place = here(config)
+        scored = memories.items() if isinstance(memories, Mapping) else [(memory, None) for memory in memories]
+        data: dict[str, Any] = {"memories": [[memory, score] for memory, score in scored]}
+        if checkpoints := place.pop("checkpoints", None):
+            data["checkpoints"] = checkpoints
+        if query is not None:
+            data["query"] = self.redactor.text(query)
+        document = {"kind": f"memory.{action}", "time": now(), "id": new_id(), **place, "data": data}
+        if thread_id is not None:
+            document["thread_id"] = thread_id
+        return self._appender.commands([document])
+
+    def commands(self, documents: Sequence[Document]) -> list[Command]:
+        """The commands that append events given as documents, after removing secrets from them."""
+        return self._appender.commands([self._clean(document) for document in documents])
+
+    async def asend(self, commands: Sequence[Command]) -> None:
+        """Send commands that were made here, in one round trip. Sending the same ones again writes nothing."""
+        await self._redis.send(*commands)
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """`asend` without a loop."""
+        return run(self.asend(commands))
+
+    def _clean(self, document: Document) -> Document:
+        if "id" not in document:
+            document["id"] = new_id()
+        if "error" in document:
+            document["error"] = self.redactor.text(document["error"])
+        for name in ("data", "payload"):
+            if document.get(name):
+                document[name] = self.redactor.value(plain(document[name], self.redactor.max_payload))
+        return document
+
+    # Reading
+
+    async def arecent(self, thread_id: str | None = None, n: int = 50) -> list[Event]:
+        """The last `n` events, oldest first.
+
+        Args:
+            thread_id: Of this thread. Default: of all threads of the tenant.
+            n: How many.
+        """
+        _require_positive(n=n)
+        streams = self._streams(thread_id)
+        replies = await self._redis.send(*(("XREVRANGE", stream, "+", "-", "COUNT", n) for stream in streams))
+        found = [event for reply in replies for event in events_of(reply)]
+        return sorted(found, key=lambda event: position(event.cursor))[-n:]
+
+    def recent(self, thread_id: str | None = None, n: int = 50) -> list[Event]:
+        """`arecent` without a loop."""
+        return run(self.arecent(thread_id, n))
+
+    def areplay(
+        self,
+        thread_id: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after_id: str | None = None,
+    ) -> AsyncGenerator[Event]:
+        """Every event that is kept, oldest first, read page by page.
+
+        Args:
+            thread_id: Of this thread. Default: of all threads of the tenant.
+            since: Only what the server stored at that time or later.
+            until: Only what the server stored at that time or earlier.
+            after_id: Only what came after the event with this `cursor`. With a thread only.
+        """
+        first = f"({_known(after_id, thread_id)}" if after_id is not None else _milliseconds("since", since, "-")
+        return pages(self._redis, self._streams(thread_id), first, _milliseconds("until", until, "+"))
+
+    def replay(
+        self,
+        thread_id: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after_id: str | None = None,
+    ) -> Iterator[Event]:
+        """`areplay` without a loop."""
+        return walk(self.areplay(thread_id, since=since, until=until, after_id=after_id))
+
+    async def atail(
+        self,
+        thread_id: str | None = None,
+        *,
+        after_id: str | None = None,
+        idle: float | None = None,
+        patience: float = 60.0,
+    ) -> AsyncIterator[Event]:
+        """Events as they come. A lost connection is taken up again without a gap and without a repeated event.
+
+        Args:
+            thread_id: Of this thread. Default: of all threads of the tenant.
+            after_id: Start after the event with this `cursor` (`"0-0"`: with the oldest). Default: with what comes
+                after the first step of the iteration.
+            idle: End after so many seconds without an event. Default: never.
+            patience: Seconds for which the server may be away before its error is raised.
+        """
+        streams = self._streams(thread_id)
+        if after_id is None:
+            cursors = await ends(self._redis, streams)
+        else:
+            cursors = dict.fromkeys(streams, _known(after_id, thread_id))
+        async for event in follow(self._redis, cursors, idle, patience):
+            yield event
+
+    def tail(
+        self,
+        thread_id: str | None = None,
+        *,
+        after_id: str | None = None,
+        idle: float | None = None,
+        patience: float = 60.0,
+    ) -> Iterator[Event]:
+        """`atail` without a loop."""
+        return walk(self.atail(thread_id, after_id=after_id, idle=idle, patience=patience))
+
+    def consume(
+        self, group: str, consumer: str, *, stuck_after: timedelta = timedelta(minutes=1), max_deliveries: int = 5
+    ) -> Consumer:
+        """Share the tenant's feed with the other consumers of a group: each event goes to one of them.
+
+        Args:
+            group: The group's name. A new group starts with the oldest event that is kept.
+            consumer: This consumer's name, unlike all others in the group.
+            stuck_after: An event that was given out but not acknowledged for so long is given to another consumer.
+            max_deliveries: After so many deliveries without success an event goes to the group's dead letters.
+        """
+        if not self._feeds:
+            raise InvalidInputError("feed_shards: this event log has no feed to consume; give it at least one shard")
+        return Consumer(
+            self._redis,
+            self._keys,
+            self._feeds,
+            group=group,
+            consumer=consumer,
+            stuck_after=stuck_after,
+            max_deliveries=max_deliveries,
+        )
+
+    async def amemories_used(self, thread_id: str, checkpoint_id: str) -> list[UsedMemory]:
+        """Which memories were in front of the model in the step that ran from a checkpoint.
+
+        Args:
+            thread_id: The thread.
+            checkpoint_id: The checkpoint that the step started from: the one whose `next` names the node, and the
+                `parent_config` of the one that holds the step's result. A step inside a sub-graph is found by the
+                sub-graph's checkpoint and by those of the graphs around it.
+
+        Returns:
+            Every memory recalled there that the log still has, in order.
+        """
+        found: list[UsedMemory] = []
+        async for event in self.areplay(thread_id):
+            if event.kind == "memory.recalled" and checkpoint_id in event.data.get("checkpoints", ()):
+                found += [UsedMemory(memory, score, event.node, event.time) for memory, score in event.data["memories"]]
+        return found
+
+    def memories_used(self, thread_id: str, checkpoint_id: str) -> list[UsedMemory]:
+        """`amemories_used` without a loop."""
+        return run(self.amemories_used(thread_id, checkpoint_id))
+
+    # Keeping house
+
+    async def atrim(self, thread_id: str, keep: int) -> int:
+        """Remove all but the last `keep` events of a thread.
+
+        Returns:
+            How many were removed.
+        """
+        _require_positive(keep=keep + 1)
+        return int((await self._redis.send(("XTRIM", self._keys.events(thread_id), "MAXLEN", keep)))[0])
+
+    def trim(self, thread_id: str, keep: int) -> int:
+        """`atrim` without a loop."""
+        return run(self.atrim(thread_id, keep))
+
+    def _streams(self, thread_id: str | None) -> list[str]:
+        return self._feeds if thread_id is None else [self._keys.events(thread_id)]
+
+
+def _known(after_id: str, thread_id: str | None) -> str:
+    if thread_id is None and after_id != START:
+        raise InvalidInputError("after_id: a cursor belongs to one thread's stream; name the thread, or use consume()")
+    ms, _, seq = after_id.partition("-")
+    if not (ms.isdecimal() and (seq or "0").isdecimal()):
+        raise InvalidInputError(f"after_id: {after_id!r} is not a cursor; pass the `cursor` of an event")
+    return after_id
+
+
+def _milliseconds(name: str, moment: datetime | None, otherwise: str) -> str:
+    if moment is None:
+        return otherwise
+    if moment.tzinfo is None:
+        raise InvalidInputError(f"{name}: a time without a zone is ambiguous; use datetime.now(UTC) or .astimezone()")
+    return str(max(0, int(moment.timestamp() * 1000)))
+
+
+def _require_positive(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise InvalidInputError(f"{name}: {number} is too small; it must be positive")

@@ -1,0 +1,110 @@
+"""What a callback handler knows of a run, and how that becomes the document of an event."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.runnables.config import RunnableConfig
+from langgraph.types import Command as GraphCommand
+from langsmith.run_helpers import get_current_run_tree
+
+from langchain_agentmem.events.event import Document
+from langchain_agentmem.events.here import here, placed
+
+
+class Run:
+    """One run between its start and its end."""
+
+    __slots__ = (
+        *("_started", "attempt", "config", "id", "interrupt", "kind", "metadata", "name", "parent", "place", "trace"),
+    )
+
+    def __init__(self, kind: str, run_id: UUID, parent: UUID | None, trace: UUID) -> None:
+        self.kind = kind  # "" for what makes no events and is known only so that its children find their trace
+        self.id, self.parent, self.trace = run_id, parent, trace
+        self.name: str | None = None
+        self.metadata: dict[str, Any] = {}
+        self.config: RunnableConfig | None = None
+        self.place: Document | None = None
+        self.attempt = 1
+        self.interrupt: Document | None = None
+        self._started = time.perf_counter()
+
+    def duration(self) -> Document:
+        """The field that says how long the run has taken, in seconds."""
+        return {"duration": round(time.perf_counter() - self._started, 6)}
+
+
+# What callbacks leave for the writer, which makes a document of it later: verb, run, when, more fields.
+Note: TypeAlias = tuple[str, Run, float, Document | None]
+
+
+def document_of(verb: str, run: Run, when: float, more: Document | None) -> Document:
+    """The event that a note stands for."""
+    if run.place is None:
+        run.place = _place(run)
+    document = {"kind": f"{run.kind}.{verb}", "time": when, **run.place}
+    if more:
+        document.update(more)
+    return document
+
+
+def _place(run: Run) -> Document:
+    """The fields that all events of a run share."""
+    place = placed(run.metadata)
+    if run.kind == "run":
+        place = {name: place[name] for name in ("thread_id",) if name in place}
+    if run.config is not None and (checkpoint_id := here(run.config).get("checkpoint_id")):
+        place["checkpoint_id"] = checkpoint_id
+    if run.name is not None:
+        place["name"] = run.name
+    if run.attempt > 1:
+        place["attempt"] = run.attempt
+    if run.parent is not None:
+        place["parent_run_id"] = run.parent
+    if model := run.metadata.get("ls_model_name"):
+        place["data"] = {"model": model}
+    return place | {"run_id": run.id, "trace_id": run.trace}
+
+
+def outer_trace(parent_run_id: UUID) -> UUID:
+    """The trace of a run whose parent is not LangChain's: LangSmith's `traceable`."""
+    tree = get_current_run_tree()
+    return parent_run_id if tree is None else tree.trace_id
+
+
+def resumes(inputs: Any) -> bool:
+    """Whether a graph's input answers an interrupt."""
+    return isinstance(inputs, GraphCommand) and inputs.resume is not None
+
+
+def failure(error: BaseException) -> Document:
+    """The fields that say what went wrong."""
+    cancelled = type(error).__name__ in {"CancelledError", "GeneratorExit", "KeyboardInterrupt"}
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - an exception that cannot say what it is must not break the graph
+        message = ""
+    return {"status": "cancelled" if cancelled else "error", "error_type": type(error).__name__, "error": message}
+
+
+def interrupts_in(interrupts: Any) -> Document:
+    """The field with the ids of LangGraph's interrupts."""
+    ids = [interrupt.id for interrupt in interrupts if hasattr(interrupt, "id")]
+    return {"data": {"interrupts": ids}} if ids else {}
+
+
+def tokens_in(response: LLMResult) -> Document:
+    """Token usage, as chat models attach it to the message and older ones to the result."""
+    read = written = 0
+    for generation in (first for generations in response.generations for first in generations[:1]):
+        usage = getattr(generation.message, "usage_metadata", None) if isinstance(generation, ChatGeneration) else None
+        if usage:
+            read, written = read + usage["input_tokens"], written + usage["output_tokens"]
+    if not read and not written:
+        usage = (response.llm_output or {}).get("token_usage") or {}
+        read, written = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
+    return {"input_tokens": read, "output_tokens": written} if read or written else {}

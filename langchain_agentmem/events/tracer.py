@@ -1,0 +1,274 @@
+"""`EventTracer`: a callback handler that turns every node, tool and model execution into events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any, cast
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import LLMResult
+from langchain_core.runnables.config import run_in_executor, var_child_runnable_config
+from langchain_core.tracers.context import register_configure_hook
+from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, GraphResumeEvent
+from langgraph.errors import GraphBubbleUp, GraphInterrupt
+
+from langchain_agentmem.events.event import Document
+from langchain_agentmem.events.log import EventLog
+from langchain_agentmem.events.redact import plain
+from langchain_agentmem.events.runs import (
+    Note,
+    Run,
+    document_of,
+    failure,
+    interrupts_in,
+    outer_trace,
+    resumes,
+    tokens_in,
+)
+from langchain_agentmem.events.writer import Writer
+from langchain_agentmem.wire.bridge import either
+from langchain_agentmem.wire.connection import Command
+
+_MAX_OPEN = 100_000  # runs that started and did not end: more than that are lost, not waiting
+
+
+class EventTracer(GraphCallbackHandler):
+    """Writes what graphs do into an event log, without slowing or breaking them.
+
+    Every execution of a node, in sub-graphs too, every tool call and model call, and every whole run becomes a start
+    event and one of end, error or interrupt, in the order in which they happened, whether the graph runs in sync, async
+    or on threads. A retry is an error and another start, with `attempt` counting. Callbacks only put a note in a queue;
+    a thread makes events of the notes and writes them in batches. If Redis is away the graph runs on: what does not fit
+    the queue is lost and counted in `dropped`.
+
+    ```python
+    graph = graph.with_config(callbacks=[memory.tracer])   # one graph
+    memory.tracer.attach()                                 # or every run of this process
+    ```
+
+    Args:
+        log: Where the events go.
+        payload: Also store inputs and outputs: cut, and with secrets removed.
+        capacity: How many notes may wait to be written.
+    """
+
+    run_inline = True  # or async callbacks would run on other threads, in any order
+
+    def __init__(self, log: EventLog, *, payload: bool = False, capacity: int = 10_000) -> None:
+        self._log = log
+        self._payload = payload
+        self._open: dict[UUID, Run] = {}
+        self._failures: dict[str, int] = {}  # by task, for the number of the next attempt
+        self._hook: _Hook | None = None
+        self._writer: Writer[Note, Sequence[Command]] = Writer(self._commands, log.send, capacity)
+
+    ignore_retriever = ignore_custom_event = ignore_agent = ignore_retry = True
+
+    # For the whole process
+
+    def attach(self) -> None:
+        """See every run of this process from now on, in all threads and event loops. A run is never seen twice."""
+        if self._hook is None:
+            self._hook = _Hook()
+            # LangChain asks the variable for a handler at the start of each run, and asks it for nothing else. A real
+            # ContextVar could not be unset for all threads at once.
+            register_configure_hook(cast("ContextVar[Any]", self._hook), inheritable=True)
+        self._hook.handler = self
+
+    def detach(self) -> None:
+        """See no more runs than those that name this tracer in their callbacks."""
+        if self._hook is not None:
+            self._hook.handler = None
+
+    # The queue
+
+    @property
+    def dropped(self) -> int:
+        """How many events were lost, because the queue was full or Redis away for too long."""
+        return self._writer.dropped
+
+    async def aflush(self, seconds: float = 5.0) -> bool:
+        """Wait until all events so far are written or lost. Done by itself when the process ends.
+
+        Returns:
+            Whether that came to pass within so many seconds.
+        """
+        return await either(self._writer.flush, self._flush_aside, seconds)
+
+    def flush(self, seconds: float = 5.0) -> bool:
+        """`aflush` without a loop."""
+        return self._writer.flush(seconds)
+
+    async def _flush_aside(self, seconds: float) -> bool:
+        return await run_in_executor(None, self._writer.flush, seconds)
+
+    def on_chain_start(
+        self,
+        serialized: dict[str, Any],
+        inputs: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Note the start of a node or of a whole run."""
+        run = self._enter(run_id, parent_run_id)
+        if metadata and "langgraph_node" in metadata and tags and any(tag.startswith("graph:step:") for tag in tags):
+            run.kind = "node"
+            if self._failures:
+                run.attempt = self._failures.get(metadata.get("langgraph_checkpoint_ns", ""), 0) + 1
+        elif parent_run_id is None or parent_run_id not in self._open:
+            run.kind = "run"
+        else:
+            return
+        run.name, run.metadata = kwargs.get("name"), metadata or {}
+        more: Document | None = {"data": {"resumes": True}} if resumes(inputs) else None
+        self._note("start", run, self._with_payload(more, inputs))
+
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """Note its end, or that the graph stopped for an interrupt."""
+        run = self._open.pop(run_id, None)
+        if run is None or not run.kind:
+            return
+        if self._failures and run.kind == "node":
+            self._failures.pop(run.metadata.get("langgraph_checkpoint_ns", ""), None)
+        if run.interrupt is not None:
+            self._note("interrupt", run, {**run.interrupt, "status": "interrupted", **run.duration()})
+            return
+        self._note("end", run, self._with_payload({"status": "ok", **run.duration()}, outputs))
+
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        """Note its error or interrupt."""
+        self._fail(error, run_id)
+
+    def on_chat_model_start(
+        self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
+    ) -> None:
+        """Note the start of a model call."""
+        self._start("model", messages, run_id, **kwargs)
+
+    def on_llm_start(
+        self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any
+    ) -> None:
+        """Note the start of a call of a model that takes text."""
+        self._start("model", prompts, run_id, **kwargs)
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
+        """Note the end of a model call, with its tokens."""
+        run = self._open.pop(run_id, None)
+        if run is not None:
+            outputs = [generation.text for generation in response.generations[0]] if self._payload else None
+            more = {"status": "ok", **run.duration(), **tokens_in(response)}
+            self._note("end", run, self._with_payload(more, outputs))
+
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        """Note the error of a model call."""
+        self._fail(error, run_id)
+
+    def on_tool_start(self, serialized: dict[str, Any], input_str: str, *, run_id: UUID, **kwargs: Any) -> None:
+        """Note the start of a tool call."""
+        name = kwargs.pop("name", None) or (serialized or {}).get("name")
+        self._start("tool", kwargs.pop("inputs", None) or input_str, run_id, name=name, **kwargs)
+
+    def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """Note the end of a tool call."""
+        run = self._open.pop(run_id, None)
+        if run is not None:
+            self._note("end", run, self._with_payload({"status": "ok", **run.duration()}, output))
+
+    def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        """Note the error of a tool call, or that it asks the user."""
+        self._fail(error, run_id)
+
+    # A graph's life: LangGraph tells these to the tracers in a config's callbacks only.
+
+    def on_interrupt(self, event: GraphInterruptEvent) -> None:
+        """Remember where a run stopped, for the event of its end."""
+        run = self._open.get(event.run_id) if event.run_id else None
+        if run is not None:
+            run.interrupt = {"checkpoint_id": event.checkpoint_id, **interrupts_in(event.interrupts)}
+
+    def on_resume(self, event: GraphResumeEvent) -> None:
+        """Log from which checkpoint a run goes on."""
+        run = self._open.get(event.run_id) if event.run_id else None
+        if run is not None and run.kind == "run":
+            self._note("resume", run, {"checkpoint_id": event.checkpoint_id})
+
+    # From callbacks to notes
+
+    def _enter(self, run_id: UUID, parent_run_id: UUID | None) -> Run:
+        trace = run_id
+        if parent_run_id is not None:
+            parent = self._open.get(parent_run_id)
+            trace = parent.trace if parent is not None else outer_trace(parent_run_id)
+        run = self._open[run_id] = Run("", run_id, parent_run_id, trace)
+        if len(self._open) > _MAX_OPEN:
+            with suppress(RuntimeError):  # another thread is at it too
+                self._open.pop(next(iter(self._open)), None)
+        return run
+
+    def _start(
+        self,
+        kind: str,
+        inputs: Any,
+        run_id: UUID,
+        *,
+        parent_run_id: UUID | None = None,
+        metadata: dict[str, Any] | None = None,
+        name: str | None = None,
+        **_: Any,
+    ) -> None:
+        run = self._enter(run_id, parent_run_id)
+        run.kind, run.name, run.metadata = kind, name, metadata or {}
+        run.config = var_child_runnable_config.get()
+        self._note("start", run, self._with_payload(None, inputs))
+
+    def _fail(self, error: BaseException, run_id: UUID) -> None:
+        run = self._open.pop(run_id, None)
+        if run is None or not run.kind:
+            return
+        if isinstance(error, GraphInterrupt):
+            found = interrupts_in(error.args[0] if error.args else ())
+            if run.parent in self._open:
+                self._open[run.parent].interrupt = found
+            self._note("interrupt", run, {"status": "interrupted", **run.duration(), **found})
+        elif isinstance(error, GraphBubbleUp):  # a command for the graph around, and the like: how graphs work
+            self._note("end", run, {"status": "ok", **run.duration()})
+        else:
+            self._count_failure(run)
+            self._note("error", run, {**run.duration(), **failure(error)})
+
+    def _count_failure(self, run: Run) -> None:
+        if run.kind == "node":
+            if len(self._failures) > _MAX_OPEN:
+                self._failures.clear()
+            self._failures[run.metadata.get("langgraph_checkpoint_ns", "")] = run.attempt
+
+    def _note(self, verb: str, run: Run, more: Document | None) -> None:
+        self._writer.put((verb, run, time.time(), more))
+
+    def _with_payload(self, more: Document | None, value: Any) -> Document | None:
+        if not self._payload or value is None:
+            return more
+        return {**(more or {}), "payload": plain(value, self._log.redactor.max_payload)}
+
+    # From notes to events, on the writer's thread
+
+    def _commands(self, notes: Sequence[Note]) -> Sequence[Command]:
+        return self._log.commands([document_of(*note) for note in notes])
+
+
+class _Hook:
+    """What LangChain takes for a context variable: holds the handler of the whole process."""
+
+    handler: BaseCallbackHandler | None = None
+
+    def get(self) -> BaseCallbackHandler | None:
+        return self.handler
