@@ -171,7 +171,7 @@ def script_states_its_contract(path: str, source: str) -> Iterator[str]:
 
 
 def _slots(contract: str) -> dict[str, set[int]]:
-    """The slots a header explains: `ARGV[1] id  [2] ttl`, `ARGV[3..] rest`, or all of `KEYS as in thread.lua`.
+    """The slots a header explains: `ARGV[1] id  [2] ttl`, `ARGV[3..] rest`, or any of `ARGV[2n]`, `KEYS as in x.lua`.
 
     A slot without a name is one of the array that a line last started with.
     """
@@ -180,9 +180,9 @@ def _slots(contract: str) -> dict[str, set[int]]:
     for line in contract.splitlines():
         if start := re.match(r"-- *(KEYS|ARGV)\b", line):
             current = start[1]
-        for name, number, more in re.findall(r"(KEYS|ARGV)?\[(\d+)(\.\.)?\]", line):
+        for name, number, more in re.findall(r"(KEYS|ARGV)?\[(\d+)(\.\.+)?\]", line):
             found[name or current] |= set(range(int(number), 256 if more else int(number) + 1))
-        for name in re.findall(r"(KEYS|ARGV)\b(?!\[)", line):
+        for name in re.findall(r"(KEYS|ARGV)(?!\w|\[\d+[\].])", line):
             found[name] |= set(range(256))
     return found
 
