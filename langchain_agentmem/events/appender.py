@@ -1,4 +1,4 @@
-"""How events become commands: a script call for each stream that a batch touches, and its signals."""
+"""How events become commands: a script call for each thread that a batch touches, and the signals that go with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _append = Script("event_append")
 
 
 class Appender:
-    """Makes the commands that append events to their thread's stream, to the feed, and tell of them as signals.
+    """Makes the commands that append events to their thread's stream and to the feed, and tell of them as signals.
 
     Each call of the script carries a token, made from the ids of its events, which the script notes beside the stream
     for two minutes: a batch that redis-py or the writer sends again writes nothing. The alternatives fail: a cursor
@@ -32,6 +32,7 @@ class Appender:
         max_events: How many events a thread's stream keeps, about.
         feed_max_events: How many events each shard keeps, about.
         retention: How long the events of a thread without checkpoints are kept.
+        clustered: A thread's stream and its shard of the feed lie in different slots, so each needs a call of its own.
     """
 
     def __init__(
@@ -43,42 +44,41 @@ class Appender:
         max_events: int,
         feed_max_events: int,
         retention: timedelta,
+        clustered: bool,
     ) -> None:
         self._keys = keys
         self._feeds = feeds
         self._signals = signals
         self._max_events, self._feed_max_events = max_events, feed_max_events
         self._times = [REPLAY_WINDOW // timedelta(milliseconds=1), retention // timedelta(milliseconds=1)]
+        self._clustered = clustered
 
     def commands(self, documents: list[Document]) -> list[Command]:
-        """The commands for a batch, to be sent as one pipeline."""
-        threads: dict[str, list[Document]] = {}
-        feeds: dict[str, list[Document]] = {}
-        raw = {document["id"]: dumps(document) for document in documents}
+        """The commands for a batch, to be sent as one pipeline. Events of one thread keep their order."""
+        threads: dict[str | None, list[Document]] = {}
         for document in documents:
-            thread_id = document.get("thread_id")
-            if thread_id is not None:
-                threads.setdefault(thread_id, []).append(document)
-            if self._feeds:
-                feeds.setdefault(self._feed_of(thread_id or ""), []).append(document)
+            threads.setdefault(document.get("thread_id"), []).append(document)
+        calls = [call for thread_id, batch in threads.items() for call in self._appends(thread_id, batch)]
+        return calls + self._signals.commands_for(documents)
+
+    def _appends(self, thread_id: str | None, batch: list[Document]) -> list[Command]:
+        token = xxhash.xxh3_128_digest("".join([document["id"] for document in batch]).encode())
+        settings = [token, *self._times, b"\n".join([dumps(document) for document in batch])]
+        places = self._thread_place(thread_id) + self._feed_place(thread_id)
+        registry = [] if thread_id is None else [self._keys.thread(thread_id)]
+        if not self._clustered:
+            keys = [key for stream, _ in places for key in (stream, self._keys.seen(stream))]
+            return [_append(keys + registry, settings + [limit for _, limit in places])] if places else []
         return [
-            *(self._to_thread(thread_id, [item["id"] for item in batch], raw) for thread_id, batch in threads.items()),
-            *(
-                self._append([feed], self._feed_max_events, [item["id"] for item in batch], raw)
-                for feed, batch in feeds.items()
-            ),
-            *self._signals.commands_for(documents),
+            _append([stream, self._keys.seen(stream), *(() if stream in self._feeds else registry)], [*settings, limit])
+            for stream, limit in places
         ]
 
-    def _to_thread(self, thread_id: str, ids: list[str], raw: dict[str, bytes]) -> Command:
-        return self._append([self._keys.events(thread_id), self._keys.thread(thread_id)], self._max_events, ids, raw)
+    def _thread_place(self, thread_id: str | None) -> list[tuple[str, int]]:
+        return [] if thread_id is None else [(self._keys.events(thread_id), self._max_events)]
 
-    def _append(self, place: list[str], limit: int, ids: list[str], raw: dict[str, bytes]) -> Command:
-        stream, *thread = place
-        token = xxhash.xxh3_128_digest("".join(ids).encode())
-        settings = [token, limit, *self._times]
-        return _append([stream, self._keys.seen(stream), *thread], settings + [raw[event_id] for event_id in ids])
-
-    def _feed_of(self, thread_id: str) -> str:
-        number = xxhash.xxh3_64_intdigest(thread_id.encode("utf-8", "surrogatepass"))
-        return self._feeds[number % len(self._feeds)]
+    def _feed_place(self, thread_id: str | None) -> list[tuple[str, int]]:
+        if not self._feeds:
+            return []
+        number = xxhash.xxh3_64_intdigest((thread_id or "").encode("utf-8", "surrogatepass"))
+        return [(self._feeds[number % len(self._feeds)], self._feed_max_events)]

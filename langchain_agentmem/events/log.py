@@ -94,6 +94,7 @@ class EventLog:
             max_events=max_events,
             feed_max_events=feed_max_events,
             retention=retention,
+            clustered=redis.clustered,
         )
         self.redactor = Redactor(redact)
 

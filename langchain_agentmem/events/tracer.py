@@ -26,6 +26,7 @@ from langchain_agentmem.events.runs import (
     document_of,
     failure,
     interrupts_in,
+    is_node,
     outer_trace,
     resumes,
     tokens_in,
@@ -120,10 +121,10 @@ class EventTracer(GraphCallbackHandler):
     ) -> None:
         """Note the start of a node or of a whole run."""
         run = self._enter(run_id, parent_run_id)
-        if metadata and "langgraph_node" in metadata and tags and any(tag.startswith("graph:step:") for tag in tags):
+        if tags and is_node(tags):
             run.kind = "node"
             if self._failures:
-                run.attempt = self._failures.get(metadata.get("langgraph_checkpoint_ns", ""), 0) + 1
+                run.attempt = self._failures.get((metadata or {}).get("langgraph_checkpoint_ns", ""), 0) + 1
         elif parent_run_id is None or parent_run_id not in self._open:
             run.kind = "run"
         else:
@@ -154,9 +155,7 @@ class EventTracer(GraphCallbackHandler):
         """Note the start of a model call."""
         self._start("model", messages, run_id, **kwargs)
 
-    def on_llm_start(
-        self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any
-    ) -> None:
+    def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
         """Note the start of a call of a model that takes text."""
         self._start("model", prompts, run_id, **kwargs)
 
