@@ -1,8 +1,8 @@
 """Sending only what is new of a list that grows: what this process believes the server holds, by digest.
 
-The digest is of bytes, never of objects: messages are mutable, and one edited in place must be seen. The server compares it
-with its own before it appends, so a belief that is wrong (another worker wrote, the server was flushed) costs a second
-send and nothing else.
+The digest is of bytes, never of objects: messages are mutable, and one edited in place must be seen. The server
+compares it with its own before it appends, so a belief that is wrong (another worker wrote, the server was flushed)
+costs a second send and nothing else.
 """
 
 from __future__ import annotations

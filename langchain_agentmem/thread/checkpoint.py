@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -16,16 +15,17 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
-    SerializerProtocol,
     get_checkpoint_metadata,
 )
+from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.thread.appends import Ends
 from langchain_agentmem.thread.codec import Codec
-from langchain_agentmem.thread.reading import Head, Page, config_of, load_delta_history
+from langchain_agentmem.thread.listing import Listing, Query
+from langchain_agentmem.thread.reading import Head, config_of, load_delta_history
 from langchain_agentmem.thread.threads import Threads
-from langchain_agentmem.thread.writing import Draft, Place, pack_rows, user_of
+from langchain_agentmem.thread.writing import CheckpointEvents, Draft, Place, pack_rows, user_of
 from langchain_agentmem.wire.bridge import run, walk
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape
@@ -33,40 +33,19 @@ from langchain_agentmem.wire.scripts import Script
 
 _PUT = Script("checkpoint_put")
 _WRITES = Script("checkpoint_writes")
-_READ = Script("checkpoint_read")
 _DELTA = Script("checkpoint_delta")
 _TOUCH = Script("thread_touch")
 
-_PAGE = 100
 _TTL_OVERRIDE = "thread_ttl"
 _COUNT_WIDTH = 8
-
-
-class CheckpointEvents(Protocol):
-    """Who wants to know of every checkpoint, in the same round trip that stores it: the event log."""
-
-    def checkpoint(
-        self,
-        *,
-        thread_id: str,
-        checkpoint_ns: str,
-        checkpoint_id: str,
-        parent_id: str | None,
-        step: int | None,
-        source: str | None,
-        channels: Sequence[str],
-        size: int,
-        run_id: str | None,
-    ) -> Sequence[Command]:
-        """The commands to send along with the put."""
 
 
 class AgentMemorySaver(BaseCheckpointSaver[Any]):
     """A LangGraph checkpointer that keeps each thread in a few Redis hashes.
 
-    One class for sync and async; needs no modules, no `setup()` and no running loop to be made. `put`, `put_writes` and
-    `get_tuple` are one round trip each. A channel's value is stored once for each version, and a list that grows sends and
-    stores only its new items. A second trip happens only when another worker changed the thread in between.
+    One class for sync and async; needs no modules, no `setup()` and no running loop to be made. `put`, `put_writes`
+    and `get_tuple` are one round trip each. A channel's value is stored once for each version, and a list that grows
+    sends and stores only its new items. A second trip happens only when another worker changed the thread in between.
 
     Args:
         redis: A Redis URL, your own redis-py client (sync, async or cluster), or a `Connection` to share.
@@ -105,6 +84,7 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         self._ends = Ends()
         self._codec_, self._codec_of = Codec(self.serde), self.serde
         self._threads = Threads(self._redis, self._keys, lambda: self._codec)
+        self._listing = Listing(self._redis, self._keys, lambda: self._codec, refresh=refresh_on_read)
 
     @classmethod
     def from_conn_string(cls, conn_string: str, **options: Any) -> Self:
@@ -139,8 +119,8 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         """
         place = Place.of(config)
         if place.checkpoint_id:
-            page = await self._read(place.thread_id, escape(place.ns), only=place.checkpoint_id, limit=1)
-            return next(page.load({}), None)
+            found = self._listing.thread(place.thread_id, Query(place.ns, place.checkpoint_id, limit=1))
+            return await anext(found, None)
         head_key = self._keys.head(place.thread_id, place.ns)
         commands: list[Command] = [("HGETALL", head_key)]
         if self._refresh:
@@ -166,8 +146,8 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         """Iterate over checkpoints, newest id first. One round trip for each page of up to 100 checkpoints.
 
         Args:
-            config: The thread; with `checkpoint_ns` that namespace only, with `checkpoint_id` that checkpoint only. None:
-                every thread of the tenant, at least one round trip for every hundred threads.
+            config: The thread; with `checkpoint_ns` that namespace only, with `checkpoint_id` that checkpoint only.
+                None: every thread of the tenant, with at least one round trip for each thread.
             filter: Metadata keys and the values that they must equal.
             before: Only checkpoints with an id under this config's.
             limit: The most to return, counted after the filter.
@@ -175,18 +155,18 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         if limit is not None and limit <= 0:
             return
         bound = (before or {}).get("configurable", {}).get("checkpoint_id") or ""
-        size = _PAGE if limit is None or filter else min(limit, _PAGE)
-        found = (
-            self._list_all(filter or {}, bound, size)
-            if config is None
-            else self._list(config, filter or {}, bound, size)
-        )
+        if config is None:
+            query = Query(before=bound, metadata=filter or {}, limit=limit)
+            found = self._listing.everywhere(self._threads.all_ids(), query)
+        else:
+            place, ns = Place.of(config), config["configurable"].get("checkpoint_ns")
+            found = self._listing.thread(place.thread_id, Query(ns, place.checkpoint_id, bound, filter or {}, limit))
+        taken = 0
         async for checkpoint in found:
             yield checkpoint
-            if limit is not None:
-                limit -= 1
-                if limit == 0:
-                    return
+            taken += 1
+            if taken == limit:
+                return
 
     def list(
         self,
@@ -198,54 +178,6 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
     ) -> Iterator[CheckpointTuple]:
         """Sync form of `alist`."""
         return walk(self.alist(config, filter=filter, before=before, limit=limit))
-
-    async def _list(
-        self, config: RunnableConfig, wanted: Mapping[str, Any], before: str, size: int
-    ) -> AsyncIterator[CheckpointTuple]:
-        place = Place.of(config)
-        ns = config["configurable"].get("checkpoint_ns")
-        scope = "*" if ns is None else escape(ns)
-        after = ("", "")
-        while True:
-            page = await self._read(
-                place.thread_id, scope, only=place.checkpoint_id, before=before, after=after, limit=size
-            )
-            for checkpoint in page.load(wanted):
-                yield checkpoint
-            if len(page) < size:
-                return
-            after = page.last
-
-    async def _list_all(self, wanted: Mapping[str, Any], before: str, size: int) -> AsyncIterator[CheckpointTuple]:
-        streams = []
-        async for thread_id in self._threads.all_ids():
-            stream = self._list({"configurable": {"thread_id": thread_id}}, wanted, before, size)
-            first = await anext(stream, None)
-            if first is not None:
-                streams.append((_newest_first(first), thread_id, first, stream))
-        heapq.heapify(streams)
-        while streams:
-            _, thread_id, checkpoint, stream = streams[0]
-            yield checkpoint
-            following = await anext(stream, None)
-            if following is None:
-                heapq.heappop(streams)
-            else:
-                heapq.heapreplace(streams, (_newest_first(following), thread_id, following, stream))
-
-    async def _read(
-        self,
-        thread_id: str,
-        scope: str,
-        *,
-        limit: int,
-        only: str = "",
-        before: str = "",
-        after: tuple[str, str] = ("", ""),
-    ) -> Page:
-        args = [scope, only, before, *after, limit, "1" if self._refresh else ""]
-        [reply] = await self._redis.send(_READ([self._keys.thread(thread_id)], args))
-        return Page(thread_id, reply, self._codec)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -297,7 +229,7 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         beside = [*self._threads.registering(place.thread_id, user), *self._event(place, checkpoint, facts, draft)]
         [stored, *_] = await self._redis.send(_PUT(keys, [*common, *changes]), *beside)
         if stored == b"STALE":
-            changes, ends = draft.changes(lambda channel: None, may_log=stock)
+            changes, ends = draft.changes(lambda _: None, may_log=stock)
             await self._redis.send(_PUT(keys, [*common, *changes]))
         self._ends.learn(head, ends.items())
         return config_of(place.thread_id, place.ns, checkpoint["id"])
@@ -410,8 +342,8 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
 
         Args:
             thread_ids: The threads.
-            strategy: `keep_latest` keeps the newest checkpoint of each namespace, and what its delta channels are rebuilt
-                from; `delete` keeps nothing.
+            strategy: `keep_latest` keeps the newest checkpoint of each namespace, and what its delta channels are
+                rebuilt from; `delete` keeps nothing.
 
         Raises:
             InvalidInputError: The strategy is unknown.
@@ -465,8 +397,3 @@ def _milliseconds(ttl: Any) -> int | None:
     if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl < float("inf"):
         raise InvalidInputError(f"ttl: pass seconds over 0, or None for never, not {ttl!r}")
     return max(1, round(ttl * 1000))
-
-
-def _newest_first(checkpoint: CheckpointTuple) -> tuple[int, ...]:
-    """A key that sorts ids downwards in a heap."""
-    return (*(-ord(letter) for letter in checkpoint.checkpoint["id"]), 1)

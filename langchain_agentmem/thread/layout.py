@@ -1,4 +1,4 @@
-"""How a checkpoint becomes the fields of a hash, and the fields a checkpoint. Pure; the server's side is `checkpoint.lua`.
+"""How a checkpoint becomes the fields of a hash, and back. Pure; the server's side of it is `checkpoint.lua`.
 
 Byte strings are joined as frames: a length of 4 bytes, big-endian, then the bytes.
 """
@@ -71,7 +71,7 @@ class Log(NamedTuple):
 
     generation: int
     length: int
-    count: int
+    items: int
     digest: bytes
 
     @classmethod
@@ -83,7 +83,7 @@ class Log(NamedTuple):
         """The list as the stock serializer wrote it."""
         if len(chunks) < self.length:
             raise CorruptDataError("a list's stored bytes are shorter than its checkpoint says")
-        return "msgpack", array_header(self.count) + chunks[: self.length]
+        return "msgpack", array_header(self.items) + chunks[: self.length]
 
 
 def is_log(value: bytes) -> bool:
@@ -144,7 +144,7 @@ def plain_facts(metadata: CheckpointMetadata) -> tuple[str, str, tuple[str, ...]
 class Row(NamedTuple):
     """One pending write."""
 
-    index: int
+    position: int
     task_id: str
     path: str
     channel: str
@@ -152,7 +152,7 @@ class Row(NamedTuple):
 
     def pack(self) -> bytes:
         """The stored form: its key first, so that a script knows which write of which task it is."""
-        key = _INDEX.pack(self.index) + self.task_id.encode()
+        key = _INDEX.pack(self.position) + self.task_id.encode()
         return join(join(key, self.path.encode(), self.channel.encode()) + pack_typed(self.value))
 
     @classmethod
@@ -171,7 +171,7 @@ class Row(NamedTuple):
 def load_rows(stored: Iterable[bytes], codec: Codec) -> list[PendingWrite]:
     """The pending writes in stored rows, in the order in which a run applies them."""
     rows = [Row.unpack(body) for rows in stored for body in split(rows)]
-    rows.sort(key=lambda row: writes_sort_key(row.path, row.task_id, row.index))
+    rows.sort(key=lambda row: writes_sort_key(row.path, row.task_id, row.position))
     return [(row.task_id, row.channel, codec.loads_typed(row.value)) for row in rows]
 
 

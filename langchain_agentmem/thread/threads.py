@@ -80,7 +80,7 @@ class Threads:
         filter: Mapping[str, Any] | None = None,
         limit: int = 50,
         after: ThreadInfo | None = None,
-    ) -> list[ThreadInfo]:
+    ) -> Sequence[ThreadInfo]:
         """A page of threads, last active first. Two round trips for each hundred threads looked at.
 
         Args:
@@ -104,7 +104,7 @@ class Threads:
         filter: Mapping[str, Any] | None = None,
         limit: int = 50,
         after: ThreadInfo | None = None,
-    ) -> list[ThreadInfo]:
+    ) -> Sequence[ThreadInfo]:
         """Sync form of `alist`."""
         return run(self.alist(user=user, filter=filter, limit=limit, after=after))
 
@@ -113,7 +113,7 @@ class Threads:
             for thread in await self._look_at(self._keys.threads(user), members):
                 yield thread
 
-    async def _pages(self, registry: str, after: ThreadInfo | None) -> AsyncIterator[list[tuple[bytes, int]]]:
+    async def _pages(self, registry: str, after: ThreadInfo | None) -> AsyncIterator[Sequence[tuple[bytes, int]]]:
         """Entries of a registry, newest first: (member, score in ms)."""
         # Redis orders equal scores by member, descending too, so (score, member) is an exact place to go on from.
         place = (after.score, escape(after.thread_id).encode()) if after else None
@@ -129,7 +129,7 @@ class Threads:
             place = entries[-1][::-1]
             count = _PAGE + sum(score == place[0] for _, score in entries)
 
-    async def _look_at(self, registry: str, members: Sequence[tuple[bytes, int]]) -> list[ThreadInfo]:
+    async def _look_at(self, registry: str, members: Sequence[tuple[bytes, int]]) -> Sequence[ThreadInfo]:
         ids = [unescape(member) for member, _ in members]
         commands: list[Command] = [("HMGET", self._keys.head(thread_id, ""), "id", "@") for thread_id in ids]
         commands += [("EXISTS", self._keys.thread(thread_id)) for thread_id in ids]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import WRITES_IDX_MAP, ChannelVersions, Checkpoint, CheckpointMetadata
@@ -12,9 +12,29 @@ from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.thread.appends import End, payload
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.layout import Record, Row, Typed, pack_version
+from langchain_agentmem.wire.connection import Command
 
 _STORED_ELSEWHERE = frozenset({"id", "channel_values", "channel_versions"})
 _USER_KEYS = ("user_id", "langgraph_auth_user_id")
+
+
+class CheckpointEvents(Protocol):
+    """Who wants to know of every checkpoint, in the same round trip that stores it: the event log."""
+
+    def checkpoint(
+        self,
+        *,
+        thread_id: str,
+        checkpoint_ns: str,
+        checkpoint_id: str,
+        parent_id: str | None,
+        step: int | None,
+        source: str | None,
+        channels: Sequence[str],
+        size: int,
+        run_id: str | None,
+    ) -> Sequence[Command]:
+        """The commands to send along with the put."""
 
 
 class Place(NamedTuple):
@@ -105,11 +125,11 @@ def pack_rows(writes: Sequence[tuple[str, Any]], task_id: str, task_path: str, c
         Row(WRITES_IDX_MAP.get(channel, index), task_id, task_path, channel, codec.dumps_typed(value))
         for index, (channel, value) in enumerate(writes)
     ]
-    unique = {row.index: row for row in rows}
+    unique = {row.position: row for row in rows}
     return b"".join([row.pack() for row in unique.values()])
 
 
 def user_of(metadata: CheckpointMetadata) -> str:
-    """Whose thread it is, by its metadata: `user_id`, or the user that a LangGraph server authenticated ("" = nobody)."""
+    """Whose thread it is, by its metadata: `user_id`, or whom a LangGraph server authenticated ("" = nobody)."""
     named = (metadata.get(key) for key in _USER_KEYS)
     return next((str(user) for user in named if isinstance(user, str | int)), "")

@@ -3,6 +3,7 @@
 --   fields: created, ttl, at (absolute expiry), all in ms; pin; user (escaped); orphan (writes came, but no checkpoint yet);
 --   r:<run id> for each run that left checkpoints
 --   KEYS[1]:spaces  SET of the thread's namespaces, escaped
+-- KEYS[2]  P:T:threads, the tenant's registry of threads, given only where one server holds all
 local thread = KEYS[1]
 local spaces = thread .. ':spaces'
 local ORPHAN_TTL = 86400000 -- ms; writes whose checkpoint never comes are swept after a day
