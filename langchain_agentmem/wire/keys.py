@@ -13,6 +13,14 @@
 | `P:T:feed:{P:T:n}` | STREAM | shard n of the feed of all the tenant's events; `:seen` as above |
 | `P:T:feed:{P:T:n}:dead:G` | STREAM | what consumer group G failed on too often |
 | `P:T:signals` | channel | Pub/Sub: what is happening now |
+| `P:T:session:{I}` | HASH | a thread's working memory |
+| `P:T:sessions` | ZSET | the tenant's sessions, by expiry |
+| `P:T:sessions:U` | ZSET | the sessions of user U, by expiry |
+| `P:T:history:{I}` | LIST | the messages of a chat history |
+| `...:done:O` | STRING | what operation O on that session or history answered, so that a replay does nothing |
+| `P:T:cache:{L:L}` | ZSET | the cached keys of a namespace of nodes, by expiry |
+| `P:T:cache:{L:L}:K` | STRING | what a node wrote for the input that has key K |
+| `P:T:caches` | ZSET | every namespace with cached keys, by expiry |
 | `P:T:item:{L:L}:K` | HASH | item K of namespace L:L; what it was (`:v3`) and its further vectors (`:x1`) lie beside it |
 | `P:T:items:{L:L}` | ZSET | the items of a namespace, by expiry |
 | `P:T:namespaces` | ZSET | every namespace that has items, by expiry |
@@ -92,6 +100,34 @@ class Keys:
     def signals(self) -> str:
         """The Pub/Sub channel of the tenant's signals."""
         return f"{self.base}:signals"
+
+    def session(self, thread_id: str) -> str:
+        """The HASH of a thread's working memory."""
+        return f"{self.base}:session:{{{escape(thread_id)}}}"
+
+    def sessions(self, user: str | None = None) -> str:
+        """The ZSET of the tenant's sessions, or of one user's, by expiry."""
+        return f"{self.base}:sessions" if user is None else f"{self.base}:sessions:{escape(user)}"
+
+    def history(self, session_id: str) -> str:
+        """The LIST of a chat history's messages."""
+        return f"{self.base}:history:{{{escape(session_id)}}}"
+
+    def done(self, owner: str, operation: str) -> str:
+        """The STRING with the answer to one operation on the key `owner`."""
+        return f"{owner}:done:{operation}"
+
+    def caches(self) -> str:
+        """The ZSET of the namespaces of nodes that have cached keys, by expiry."""
+        return f"{self.base}:caches"
+
+    def cache(self, namespace: tuple[str, ...]) -> str:
+        """The ZSET of a namespace's cached keys, by expiry."""
+        return f"{self.base}:cache:{_tag(namespace)}"
+
+    def cached(self, namespace: tuple[str, ...], key: str) -> str:
+        """The STRING of what a node wrote."""
+        return f"{self.cache(namespace)}:{escape(key)}"
 
     @property
     def item_prefix(self) -> str:

@@ -19,11 +19,12 @@ STRATEGIES: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(0, 9),
     tuple[str, ...]: st.lists(TEXT, max_size=3).map(tuple),
 }
-# Every method that makes a key out of ids; one that is given a stream's key only adds a suffix to it.
+# Every method that makes a key out of ids; one that is given a key only adds a suffix to it.
+GIVEN_A_KEY = {"stream", "owner"}
 METHODS = {
     name: method
     for name, method in inspect.getmembers(Keys, inspect.isfunction)
-    if not name.startswith("_") and (hints := get_type_hints(method))["return"] is str and "stream" not in hints
+    if not name.startswith("_") and (hints := get_type_hints(method))["return"] is str and not GIVEN_A_KEY & hints.keys()
 }
 
 

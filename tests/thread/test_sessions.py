@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.thread.sessions import Sessions
+from langchain_agentmem.thread.working import WorkingMemory
+from langchain_agentmem.wire.connection import Connection
+from langchain_agentmem.wire.keys import Keys
+
+
+async def test_sessions_are_listed_by_user(plain: Connection) -> None:
+    sessions = Sessions(plain, ttl=100)
+    for thread, user in (("1", "ann"), ("2:{}", "bob"), ("3", "ann"), ("4", None)):
+        memory = sessions.open(thread, user)
+        memory.write(goal=f"goal {thread}")
+        await memory.aappend("hi", "ho")
+        await asyncio.sleep(0.003)
+    sessions.open("1").append("once more, from a place that does not know the user")
+    everyone = sessions.list()
+    assert [session.thread_id for session in everyone] == ["1", "4", "3", "2:{}"]
+    assert [session.user for session in everyone] == ["ann", None, "ann", "bob"]
+    assert (everyone[3].goal, everyone[3].turn_count) == ("goal 2:{}", 2)
+    assert everyone[0].created_at < everyone[0].updated_at
+    assert {session.thread_id for session in await sessions.alist(user="ann")} == {"1", "3"}
+    assert await sessions.alist(user="nobody") == []
+    assert [session.thread_id for session in await sessions.alist(limit=2, offset=1)] == ["4", "3"]
+    with pytest.raises(InvalidInputError, match="limit"):
+        sessions.list(limit=0)
+
+
+def test_a_session_that_changed_hands_is_its_new_users(plain: Connection) -> None:
+    sessions = Sessions(plain)
+    sessions.open("t", "ann").append("hi")
+    sessions.open("t", "bob").append("hi")
+    assert sessions.list(user="ann") == []
+    assert [session.user for session in sessions.list(user="bob")] == ["bob"]
+
+
+def test_tenants_and_threads_do_not_meet(plain: Connection) -> None:
+    one, other, third = (
+        WorkingMemory(plain, thread, keys=Keys(tenant=tenant))
+        for thread, tenant in (("t", "a"), ("t", "b"), ("u", "a"))
+    )
+    one.write(goal="one")
+    assert (other.load().exists, third.load().exists) == (False, False)
+    assert Sessions(plain, keys=Keys(tenant="b")).list() == []
