@@ -31,6 +31,9 @@ Source: TypeAlias = "str | SyncClient | AsyncClient | Connection"
 # What redis-py raises when the server is away. A reader that knows where it stood may catch these and go on.
 LOST_CONNECTION: tuple[type[Exception], ...] = (RedisConnectionError, RedisTimeoutError)
 
+# All that redis-py raises when it or the server refuses.
+REDIS_ERRORS: tuple[type[Exception], ...] = (RedisError,)
+
 # Settings of a user's client that mean the same to redis-py's other colour.
 _SHARED_SETTINGS = frozenset(
     (
@@ -98,16 +101,11 @@ class Connection:
         Raises:
             ConfigurationError: REDIS_URL is not set.
         """
-        url = os.environ.get("REDIS_URL")
-        if not url:
-            raise ConfigurationError(
-                "REDIS_URL: set this environment variable to a Redis URL, e.g. redis://localhost:6379"
-            )
-        return cls(url, **options)
+        return cls(url_from_env(), **options)
 
     @classmethod
     def of(cls, source: Source, **options: Any) -> Connection:
-        """The connection that `source` is or names: a `Connection` itself, a URL, or a redis-py client of either colour.
+        """The connection that `source` is or names: itself, a URL, or a redis-py client of either colour.
 
         Raises:
             ConfigurationError: It is none of these, or options come with something else than a URL.
@@ -121,7 +119,7 @@ class Connection:
         if isinstance(source, redis.Redis | redis.RedisCluster):
             return cls(client=source, **options)
         raise ConfigurationError(
-            f"redis: pass a URL, a redis-py client or a Connection (options only with a URL), not {type(source).__name__}"
+            f"redis: pass a URL (options only with it), a redis-py client or a Connection, not {type(source).__name__}"
         )
 
     async def send(self, *commands: Command, atomic: bool = False, return_errors: bool = False) -> list[Any]:
@@ -248,6 +246,18 @@ class Connection:
             lane = self._lanes[loop] = Lane(client, self._plan, parts, forget=lambda: self._lanes.pop(loop, None))
             await lane.open()
         return lane
+
+
+def url_from_env() -> str:
+    """The URL in the environment variable REDIS_URL.
+
+    Raises:
+        ConfigurationError: REDIS_URL is not set.
+    """
+    url = os.environ.get("REDIS_URL")
+    if not url:
+        raise ConfigurationError("REDIS_URL: set this environment variable to a Redis URL, e.g. redis://localhost:6379")
+    return url
 
 
 def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:

@@ -1,0 +1,204 @@
+"""AgentMemory: one connection, every tier; the object most users touch."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from langchain_agentmem.errors import ConfigurationError
+from langchain_agentmem.thread.checkpoint import AgentMemorySaver
+from langchain_agentmem.thread.threads import ThreadInfo
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Connection, Source, url_from_env
+from langchain_agentmem.wire.doctor import diagnose
+from langchain_agentmem.wire.keys import Keys
+from langchain_agentmem.wire.report import Report
+
+if TYPE_CHECKING:
+    from langchain_agentmem.wire.embedded import EmbeddedServer
+
+
+class AgentMemory:
+    """An agent's memory on one Redis or Valkey. Sync and async; nothing is opened until the first use.
+
+    It composes: each part shares its connection, and can as well be made and used alone.
+
+    Args:
+        redis: A Redis URL, your own redis-py client (sync, async or cluster; never closed here), or a `Connection`.
+        prefix: First segment of every key; applications that share one server use different prefixes.
+        tenant: Second segment of every key; tenants never see each other's memories.
+        ttl: Seconds after its last write at which a whole thread expires; None = never.
+        refresh_on_read: Whether reading a thread counts as use and moves its expiry on.
+        serde: Serializer of checkpoints; LangGraph's `JsonPlusSerializer` by default.
+        **options: For redis-py, where `redis` is a URL: `credential_provider`, `socket_timeout`, `ssl_*`...
+
+    Attributes:
+        connection: What every part sends its commands through.
+        keys: The names of the tenant's keys.
+        checkpointer: For `compile(checkpointer=...)` and `create_agent(checkpointer=...)`.
+        server: The private server that `embedded` started, else None.
+
+    Raises:
+        ConfigurationError: `redis` is none of the above.
+        InvalidInputError: `ttl` is no time.
+    """
+
+    def __init__(
+        self,
+        redis: Source,
+        *,
+        prefix: str = "agentmem",
+        tenant: str = "default",
+        ttl: float | None = None,
+        refresh_on_read: bool = False,
+        serde: SerializerProtocol | None = None,
+        **options: Any,
+    ) -> None:
+        self._owned = not isinstance(redis, Connection)
+        self.server: EmbeddedServer | None = None
+        self.connection = Connection.of(redis, **options)
+        self.keys = Keys(prefix, tenant)
+        self.checkpointer = AgentMemorySaver(
+            self.connection, prefix=prefix, tenant=tenant, serde=serde, ttl=ttl, refresh_on_read=refresh_on_read
+        )
+
+    @classmethod
+    def embedded(cls, path: str | os.PathLike[str] | None = None, *, modules: bool = True, **settings: Any) -> Self:
+        """A memory on a private server of its own, for development, tests and notebooks.
+
+        The server ends when the memory is closed or this process ends, unless another process uses it.
+
+        Args:
+            path: Data directory; processes that name the same one share its server. None: nothing is kept.
+            modules: Load search and JSON where they are installed. False: a plain server.
+            **settings: As for the class.
+
+        Raises:
+            EmbeddedServerError: No server program is installed, or none was ready in time.
+            ConfigurationError: `path` cannot be used, or this platform has no file locks.
+        """
+        server = _start_server(path, modules)
+        try:
+            memory = cls(server.url, **settings)
+        except BaseException:
+            server.stop()
+            raise
+        memory.server = server
+        return memory
+
+    @classmethod
+    def from_env(cls, **settings: Any) -> Self:
+        """A memory on the server that the environment variable REDIS_URL names.
+
+        Args:
+            **settings: As for the class.
+
+        Raises:
+            ConfigurationError: REDIS_URL is not set.
+        """
+        return cls(url_from_env(), **settings)
+
+    @classmethod
+    def from_conn_string(cls, conn_string: str, **settings: Any) -> Self:
+        """A memory for a Redis URL, to be used in `with` or `async with`, which close its connections.
+
+        Args:
+            conn_string: A Redis URL; its forms are those of `Connection`.
+            **settings: As for the class.
+        """
+        return cls(conn_string, **settings)
+
+    async def athreads(
+        self,
+        *,
+        user: str | None = None,
+        filter: Mapping[str, Any] | None = None,
+        limit: int = 50,
+        after: ThreadInfo | None = None,
+    ) -> Sequence[ThreadInfo]:
+        """A page of threads, last active first.
+
+        Args:
+            user: Only threads whose metadata names this `user_id`.
+            filter: Only threads whose newest checkpoint has these metadata values.
+            limit: The most to return.
+            after: The last thread of the page before.
+        """
+        return await self.checkpointer.threads.alist(user=user, filter=filter, limit=limit, after=after)
+
+    def threads(
+        self,
+        *,
+        user: str | None = None,
+        filter: Mapping[str, Any] | None = None,
+        limit: int = 50,
+        after: ThreadInfo | None = None,
+    ) -> Sequence[ThreadInfo]:
+        """Sync form of `athreads`."""
+        return run(self.athreads(user=user, filter=filter, limit=limit, after=after))
+
+    async def adoctor(self, *, limit: int = 20_000) -> Report:
+        """Ask the server what it is, how safely it keeps memories, and what they take. Changes nothing.
+
+        Args:
+            limit: How many keys of the server to pass over; the rest is estimated.
+
+        Returns:
+            A report; `str()` of it is made to be read.
+
+        Raises:
+            redis.exceptions.RedisError: The server is not there, or refuses this user altogether.
+        """
+        return await diagnose(self.connection, self.keys, limit=limit)
+
+    def doctor(self, *, limit: int = 20_000) -> Report:
+        """Sync form of `adoctor`."""
+        return run(self.adoctor(limit=limit))
+
+    def close(self) -> None:
+        """Close the sync connections, and stop the server, as far as this memory opened them."""
+        if self._owned:
+            self.connection.close()
+        if self.server is not None:
+            self.server.stop()
+
+    async def aclose(self) -> None:
+        """Close the connections, and stop the server, as far as this memory opened them."""
+        if self._owned:
+            await self.connection.aclose()
+        if self.server is not None:
+            await asyncio.to_thread(self.server.stop)  # it waits for the server's end
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"AgentMemory({self.server or self.connection}, keys {self.keys.base}:*)"
+
+
+def _start_server(path: str | os.PathLike[str] | None, modules: bool) -> EmbeddedServer:
+    try:
+        from langchain_agentmem.wire.embedded import EmbeddedServer
+    except ModuleNotFoundError as error:  # fcntl: only POSIX systems have the locks that processes share a server by
+        raise ConfigurationError(
+            f"embedded: this platform has no {error.name}; run a server and pass its URL to AgentMemory"
+        ) from error
+    return EmbeddedServer.start(path, modules=modules)

@@ -1,0 +1,248 @@
+"""AgentMemory: what it is made from, what its parts share, and what it closes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import redis.asyncio as aioredis
+from langgraph.graph import START, MessagesState, StateGraph
+
+import langchain_agentmem
+from langchain_agentmem import AgentMemory, ConfigurationError, EmbeddedServerError, InvalidInputError
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Connection
+from langchain_agentmem.wire.embedded import EmbeddedServer
+from tests.users import gone, user
+
+PING = ("PING",)
+
+
+def echo_graph(memory: AgentMemory) -> Any:
+    """A graph whose node answers with the number of messages that it was given."""
+    graph = StateGraph(MessagesState)
+    graph.add_node("count", lambda state: {"messages": [("ai", str(len(state["messages"])))]})
+    graph.add_edge(START, "count")
+    return graph.compile(checkpointer=memory.checkpointer)
+
+
+def thread(name: str, **more: Any) -> Any:
+    return {"configurable": {"thread_id": name, **more}}
+
+
+SAY = {"messages": [("human", "hello")]}
+
+
+# --- what it is made from ---
+
+
+@pytest.mark.parametrize("make", [str, redis.from_url, aioredis.from_url, Connection], ids=lambda make: make.__name__)
+async def test_it_takes_a_url_a_client_or_a_connection(plain_url: str, make: Callable[[str], Any]) -> None:
+    source = make(plain_url)
+    async with AgentMemory(source) as memory:
+        assert await memory.connection.send(PING)
+    if isinstance(source, aioredis.Redis):
+        await source.aclose()
+
+
+def test_something_else_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="redis: pass a URL"):
+        AgentMemory(42)  # type: ignore[arg-type]
+
+
+def test_a_ttl_that_is_no_time_is_refused_at_once(plain_url: str) -> None:
+    with pytest.raises(InvalidInputError, match="ttl"):
+        AgentMemory(plain_url, ttl=-1)
+
+
+def test_from_env(plain_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", plain_url)
+    with AgentMemory.from_env(tenant="acme", socket_timeout=3) as memory:
+        assert run(memory.connection.send(PING)) == [True]
+        assert memory.keys.base == "agentmem:acme"
+    monkeypatch.delenv("REDIS_URL")
+    with pytest.raises(ConfigurationError, match="REDIS_URL: set"):
+        AgentMemory.from_env()
+
+
+async def test_from_conn_string_in_both_colours(plain: Connection, plain_url: str) -> None:
+    with AgentMemory.from_conn_string(plain_url) as memory:
+        assert echo_graph(memory).invoke(SAY, thread("a"))["messages"][-1].content == "1"
+    async with AgentMemory.from_conn_string(plain_url) as memory:
+        assert (await echo_graph(memory).ainvoke(SAY, thread("a")))["messages"][-1].content == "3"
+
+
+def test_its_repr_tells_the_place_and_no_secret() -> None:
+    shown = repr(AgentMemory("redis://ada:hunter2@example.com/0?x=hunter3", tenant="acme"))
+    assert "example.com" in shown
+    assert "agentmem:acme" in shown
+    assert "hunter" not in shown
+
+
+# --- what its parts share ---
+
+
+def test_its_settings_reach_the_checkpointer(plain: Connection) -> None:
+    memory = AgentMemory(plain, prefix="p", tenant="t", ttl=60)
+    echo_graph(memory).invoke(SAY, thread("a"))
+    assert run(plain.send(("PTTL", memory.keys.thread("a")))) > [50_000]
+    names = run(plain.send(("KEYS", "*")))[0]
+    assert all(name.startswith(b"p:t:") for name in names)
+
+
+def test_refresh_on_read_reaches_the_checkpointer(plain: Connection) -> None:
+    memory = AgentMemory(plain, ttl=60, refresh_on_read=True)
+    echo_graph(memory).invoke(SAY, thread("a"))
+    run(plain.send(("PEXPIRE", memory.keys.thread("a"), 1000)))
+    memory.checkpointer.get_tuple(thread("a"))
+    assert run(plain.send(("PTTL", memory.keys.thread("a")))) > [50_000]
+
+
+async def test_threads_by_user_and_metadata_page_by_page(plain: Connection) -> None:
+    memory = AgentMemory(plain)
+    graph = echo_graph(memory)
+    for i in range(5):
+        graph.invoke(SAY, thread(f"t{i}", user_id="ada" if i % 2 else "bob", topic=f"of {i}"))
+
+    def ids(found: Any) -> list[str]:
+        return [info.thread_id for info in found]
+
+    assert set(ids(memory.threads())) == {f"t{i}" for i in range(5)}
+    assert set(ids(memory.threads(user="ada"))) == {"t1", "t3"}
+    assert ids(memory.threads(filter={"topic": "of 4"})) == ["t4"]
+    first = memory.threads(limit=3)
+    rest = await memory.athreads(limit=3, after=first[-1])
+    assert (len(first), len(rest)) == (3, 2)
+    assert ids([*first, *rest]) == ids(await memory.athreads())
+
+
+async def test_the_doctor_reports_on_its_tenant(plain: Connection) -> None:
+    memory = AgentMemory(plain, tenant="acme")
+    echo_graph(memory).invoke(SAY, thread("a"))
+    report = memory.doctor()
+    assert report.scope == "agentmem:acme"
+    assert report.tiers
+    assert report.tiers[0].keys > 0
+    assert (await memory.adoctor()).tiers == report.tiers
+
+
+# --- what it closes ---
+
+
+class Closings:
+    """A connection's `close` and `aclose`, counted."""
+
+    def __init__(self, connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sync = self.in_async = 0
+        close, aclose = connection.close, connection.aclose
+
+        def closed() -> None:
+            self.sync += 1
+            close()
+
+        async def aclosed() -> None:
+            self.in_async += 1
+            await aclose()
+
+        monkeypatch.setattr(connection, "close", closed)
+        monkeypatch.setattr(connection, "aclose", aclosed)
+
+
+async def test_it_closes_the_connection_it_made(plain_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with AgentMemory(plain_url) as memory:
+        closings = Closings(memory.connection, monkeypatch)
+    assert closings.sync == 1
+    async with AgentMemory(plain_url) as memory:
+        closings = Closings(memory.connection, monkeypatch)
+    assert closings.in_async == 1
+
+
+async def test_it_leaves_a_given_connection_open(plain_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Connection(plain_url) as given:
+        closings = Closings(given, monkeypatch)
+        with AgentMemory(given):
+            pass
+        async with AgentMemory(given):
+            pass
+        assert (closings.sync, closings.in_async) == (0, 0)
+
+
+@asynccontextmanager
+async def opened(memory: AgentMemory, colour: str) -> AsyncIterator[AgentMemory]:
+    if colour == "sync":
+        with memory:
+            yield memory
+    else:
+        async with memory:
+            yield memory
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+async def test_it_stops_the_server_it_started(colour: str) -> None:
+    async with opened(AgentMemory.embedded(modules=False), colour) as memory:
+        assert memory.server
+        assert await memory.connection.send(PING)
+        pid = memory.server.pid
+        assert str(memory.server.info) in repr(memory)
+    assert gone(pid)
+    memory.close()  # once more does nothing
+
+
+def test_it_leaves_a_server_that_another_process_uses(tmp_path: Path) -> None:
+    with user(tmp_path) as other:
+        with AgentMemory.embedded(tmp_path) as memory:
+            assert memory.server
+            assert memory.server.pid == other.server_pid
+        assert not gone(other.server_pid)
+
+
+def test_an_embedded_memory_on_a_path_remembers(tmp_path: Path) -> None:
+    for said in ("1", "3"):
+        with AgentMemory.embedded(tmp_path, modules=False) as memory:
+            assert echo_graph(memory).invoke(SAY, thread("a"))["messages"][-1].content == said
+
+
+def test_an_embedded_memory_tells_what_its_server_has(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "langchain_agentmem"), AgentMemory.embedded(modules=False) as memory:
+        assert memory.server
+        assert f"Embedded server ready: {memory.server.info}" in caplog.text
+
+
+def test_a_server_is_not_left_behind_by_bad_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[EmbeddedServer] = []
+    start = EmbeddedServer.start
+
+    def noted(*args: Any, **named: Any) -> EmbeddedServer:
+        started.append(start(*args, **named))
+        return started[-1]
+
+    monkeypatch.setattr(EmbeddedServer, "start", noted)
+    with pytest.raises(InvalidInputError, match="ttl"):
+        AgentMemory.embedded(modules=False, ttl=0)
+    assert gone(started[0].pid)
+
+
+def test_without_a_server_program_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("langchain_agentmem.wire.embedded.server.installed_programs", lambda modules: [])
+    with pytest.raises(EmbeddedServerError, match=r"pip install"):
+        AgentMemory.embedded()
+
+
+def test_without_file_locks_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("langchain_agentmem.wire.embedded")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(ConfigurationError, match=r"no fcntl; run a server and pass its URL"):
+        AgentMemory.embedded()
+
+
+def test_every_public_name_is_there() -> None:
+    for name in langchain_agentmem.__all__:
+        assert getattr(langchain_agentmem, name)
+    assert langchain_agentmem.__all__ == sorted(langchain_agentmem.__all__)
