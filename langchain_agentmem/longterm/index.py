@@ -16,6 +16,7 @@ from langchain_agentmem.wire.search import IndexInfo, VectorField
 
 _PATIENCE = 60.0  # seconds to wait while an index reads the items that were there before it
 _PAUSE = 0.005
+_PIPELINE = 500  # commands in a round trip: what a server does well within a socket's timeout
 
 
 class ItemIndex:
@@ -46,13 +47,19 @@ class ItemIndex:
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands that read through the index; once more when somebody had dropped it."""
-        replies = await self._redis.send(*commands, return_errors=True)
+        replies = await self._send(commands)
         if any(_is_missing(reply) for reply in replies):
             self._usable = await self._open()
-            replies = await self._redis.send(*commands, return_errors=True)
+            replies = await self._send(commands)
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply
+        return replies
+
+    async def _send(self, commands: Sequence[Command]) -> list[Any]:
+        replies = []
+        for start in range(0, len(commands), _PIPELINE):
+            replies += await self._redis.send(*commands[start : start + _PIPELINE], return_errors=True)
         return replies
 
     async def _open(self) -> bool:

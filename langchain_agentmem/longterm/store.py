@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
@@ -33,11 +34,14 @@ from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape, read_namespace, write_namespace
 from langchain_agentmem.wire.scripts import Script
+from langchain_agentmem.wire.tick import Together
 
 _PUT = Script("store_put")
 _GET = Script("store_get")
 _DROP = Script("store_drop")
 _NAMESPACES = Script("store_namespaces")
+
+_PIPELINE = 500  # commands in a round trip: what a server does well within a socket's timeout
 
 Vectors = dict[tuple[bool, str], bytes | None]
 
@@ -87,6 +91,7 @@ class AgentMemoryStore(BaseStore):
         self.connection = Connection.of(redis, **options)
         self.keys = Keys(prefix, tenant)
         self.index = ItemIndex(self.connection, self.keys, self.encoder.field if self.encoder else None)
+        self._together: Together[Op, Result] = Together(lambda ops: run(self._run(ops)), self._run)
         self._exact = ExactSearch(self.connection, self.keys, exact_search_limit)
 
     @classmethod
@@ -113,6 +118,8 @@ class AgentMemoryStore(BaseStore):
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Run operations: the reads in as few round trips as they need, most often one, then the puts in one.
 
+        The batches of concurrent tasks become one; of those, too, one that fails does so alone.
+
         Returns:
             For each operation: the item or None (get), items (search), namespaces (list), None (put).
 
@@ -122,13 +129,15 @@ class AgentMemoryStore(BaseStore):
             IndexMismatchError: The server's index is for vectors of other dimensions or another metric.
             UnsupportedServerError: A query needs the search module, see `exact_search_limit`.
         """
-        asked = [_checked(op) for op in ops]
+        return list(await self._together([_checked(op) for op in ops]))
+
+    async def _run(self, asked: list[Op]) -> list[Result]:
         puts = {(op.namespace, op.key): op for op in asked if isinstance(op, PutOp)}
         vectors = await self._embed(asked, list(puts.values()))
-        reads = {i: op for i, op in enumerate(asked) if not isinstance(op, PutOp)}
-        results = await self._read(reads, vectors)
+        first = _first_of_equals(asked)
+        results = await self._read({i: asked[i] for i in set(first) if not isinstance(asked[i], PutOp)}, vectors)
         await self._write(list(puts.values()), vectors)
-        return [results.get(i) for i in range(len(asked))]
+        return [results.get(i) if i == at else copy.deepcopy(results.get(i)) for at, i in enumerate(first)]
 
     async def _embed(self, ops: Sequence[Op], puts: Sequence[PutOp]) -> Vectors:
         """The vectors of everything that the batch needs embedded."""
@@ -225,7 +234,9 @@ class AgentMemoryStore(BaseStore):
     async def _write(self, ops: Sequence[PutOp], vectors: Vectors) -> None:
         if ops and any(op.value is not None for op in ops):
             await self.index.usable()
-        await self.connection.send(*(command for op in ops for command in self._put(op, vectors)))
+        for start in range(0, len(ops), _PIPELINE):
+            puts = ops[start : start + _PIPELINE]
+            await self.connection.send(*(command for op in puts for command in self._put(op, vectors)))
 
     def _put(self, op: PutOp, vectors: Vectors) -> list[Command]:
         if op.value is None:
@@ -336,6 +347,12 @@ def _checked(op: Op) -> Op:
             raise InvalidInputError(f"ops: {type(op).__name__} is no operation of a store")
     validate_op_namespace(op)
     return op
+
+
+def _first_of_equals(ops: Sequence[Op]) -> list[int]:
+    """For each operation the place of the first that reads the same: many tasks may ask for one thing at once."""
+    places: dict[str, int] = {}
+    return [i if isinstance(op, PutOp) else places.setdefault(repr(op), i) for i, op in enumerate(ops)]
 
 
 def _wanted(op: SearchOp) -> Wanted:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from langchain_agentmem.wire.bridge import either
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
+_Call: TypeAlias = tuple[list[Ask], asyncio.Future[Sequence[Answer]]]
 
 
 class Together(Generic[Ask, Answer]):
@@ -30,9 +31,7 @@ class Together(Generic[Ask, Answer]):
     ) -> None:
         self._sync = sync_fn
         self._async = async_fn
-        self._waiting: WeakKeyDictionary[
-            asyncio.AbstractEventLoop, list[tuple[list[Ask], asyncio.Future[Sequence[Answer]]]]
-        ] = WeakKeyDictionary()
+        self._waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Call[Ask, Answer]]] = WeakKeyDictionary()
         self._deliveries: set[asyncio.Task[None]] = set()
 
     async def __call__(self, asks: list[Ask]) -> Sequence[Answer]:
@@ -44,19 +43,32 @@ class Together(Generic[Ask, Answer]):
         answer: asyncio.Future[Sequence[Answer]] = loop.create_future()
         waiting = self._waiting.setdefault(loop, [])
         waiting.append((asks, answer))
-        if len(waiting) == 1:  # a task of its own: the first caller may be cancelled while the others wait
-            task = loop.create_task(self._deliver(loop))
-            self._deliveries.add(task)
-            task.add_done_callback(self._deliveries.discard)
-        return await answer
+        if len(waiting) > 1:
+            return await answer
+        alone = False
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
+        finally:  # cancelled or not, those who wait behind this one are answered
+            calls = [call for call in self._waiting.pop(loop) if not call[1].done()]
+            alone = len(calls) == 1 and calls[0][1] is answer
+            if calls and not alone:
+                self._deliver_in_background(loop, calls)
+        return await self._async(asks) if alone else await answer
 
-    async def _deliver(self, loop: asyncio.AbstractEventLoop) -> None:
-        await asyncio.sleep(0)
-        calls = [call for call in self._waiting.pop(loop) if not call[1].done()]
+    def _deliver_in_background(self, loop: asyncio.AbstractEventLoop, calls: list[_Call[Ask, Answer]]) -> None:
+        # A task of its own: the caller that happened to come first may be cancelled while the others wait.
+        task = loop.create_task(self._deliver(calls))
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+
+    async def _deliver(self, calls: list[_Call[Ask, Answer]]) -> None:
         try:
             answers = await self._async([ask for asks, _ in calls for ask in asks])
         except Exception as error:  # noqa: BLE001  (it reaches the tasks whose asks caused it)
-            await self._alone(calls, error)
+            await self._one_by_one(calls, error)
             return
         start = 0
         for asks, answer in calls:
@@ -64,7 +76,7 @@ class Together(Generic[Ask, Answer]):
                 answer.set_result(answers[start : start + len(asks)])
             start += len(asks)
 
-    async def _alone(self, calls: list[tuple[list[Ask], asyncio.Future[Sequence[Answer]]]], error: Exception) -> None:
+    async def _one_by_one(self, calls: list[_Call[Ask, Answer]], error: Exception) -> None:
         outcomes = (
             await asyncio.gather(*(self._async(asks) for asks, _ in calls), return_exceptions=True)
             if len(calls) > 1
