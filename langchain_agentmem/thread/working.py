@@ -24,7 +24,7 @@ _NOTE = Script("session_note")
 _INCREMENT = Script("session_increment")
 _APPEND = Script("session_append")
 _FOLD = Script("session_fold")
-_REGISTER = Script("session_register")
+_REGISTER = Script("registry_note")
 
 DEFAULT_WINDOW = 20  # turns; these two are those of Redis' own guide to agent memory
 DEFAULT_TTL = 3600.0  # seconds
@@ -257,7 +257,7 @@ class WorkingMemory:
 
     async def _send(self, write: ScriptCall) -> Any:
         # The registries lie in other slots of a cluster, so they are written beside the session, in the same pipeline.
-        noted = [_REGISTER([registry], [escape(self.thread_id), self._ttl]) for registry in self._registries]
+        noted = [_REGISTER([registry], [escape(self.thread_id), self._ttl, ""]) for registry in self._registries]
         return (await self._redis.send(write, *noted))[0]
 
     def _signature(self) -> list[Any]:

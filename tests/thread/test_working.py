@@ -370,7 +370,8 @@ def test_all_keys_of_a_call_share_a_slot(plain: Connection, monkeypatch: pytest.
         write(memory)
     calls = [command for command in sent if isinstance(command, ScriptCall)]
     assert {call.script.name for call in calls} == {
-        f"session_{name}" for name in ("write", "note", "increment", "append", "fold", "register")
+        *(f"session_{name}" for name in ("write", "note", "increment", "append", "fold")),
+        "registry_note",
     }
     for call in calls:
         assert len(call.keys) == 1 or all("{t}" in key for key in call.keys)

@@ -1,11 +1,15 @@
--- Note a session in a registry.
--- KEYS[1] P:T:sessions or P:T:sessions:U, a ZSET of sessions by the ms at which they expire
--- ARGV[1] the session's thread, escaped; ARGV[2] ms until it expires, '' is never
+-- Note something that expires in a registry, and drop from it what has expired.
+-- KEYS[1] the registry, a ZSET by the ms of expiry: P:T:sessions, P:T:sessions:U or P:T:caches
+-- ARGV[1] the member; ARGV[2] ms until it expires, '' is never; ARGV[3] 'GT' if it may only come to expire later, or ''
 -- Returns 1.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local expiry = ARGV[2] == '' and '+inf' or string.format('%.0f', now + ARGV[2])
-redis.call('ZADD', KEYS[1], expiry, ARGV[1])
+if ARGV[3] == '' then
+  redis.call('ZADD', KEYS[1], expiry, ARGV[1])
+else
+  redis.call('ZADD', KEYS[1], ARGV[3], expiry, ARGV[1])
+end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
 local longest = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 if longest == 'inf' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIREAT', KEYS[1], longest) end

@@ -1,0 +1,135 @@
+"""AgentMemoryCache: what LangGraph's nodes wrote, kept for the next time they get the same input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from langgraph.cache.base import BaseCache, FullKey, Namespace, ValueT
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from langchain_agentmem.thread.codec import Codec
+from langchain_agentmem.thread.layout import pack_typed, unpack_typed
+from langchain_agentmem.wire.bridge import either, run
+from langchain_agentmem.wire.connection import Command, Connection, Source
+from langchain_agentmem.wire.keys import Keys, read_namespace, write_namespace
+from langchain_agentmem.wire.scripts import Script
+
+_SET = Script("cache_set")
+_CLEAR = Script("cache_clear")
+_REGISTER = Script("registry_note")
+
+
+class _Entry(NamedTuple):
+    key: str
+    stored: bytes
+    ttl: int | None
+
+    @property
+    def milliseconds(self) -> int | str:
+        """For a script: "" is never."""
+        return "" if self.ttl is None else round(self.ttl * 1000)
+
+
+class AgentMemoryCache(BaseCache[ValueT]):
+    """A node cache for `graph.compile(cache=...)`, shared by every process that uses the same server.
+
+    Sync and async are each native. `get` and `set` are one round trip; each namespace (one for each node) has an index
+    of its keys, so that `clear` looks at no others.
+
+    Args:
+        redis: A Redis URL, your own redis-py client (sync, async or cluster), or a `Connection` to share.
+        prefix: First segment of every key.
+        tenant: Second segment of every key; tenants never see each other's entries.
+        serde: Serializer of what nodes write; by default `JsonPlusSerializer` without pickle, as for LangGraph's own.
+        **options: For redis-py, where `redis` is a URL.
+
+    Raises:
+        ConfigurationError: `redis` is none of the above.
+    """
+
+    def __init__(
+        self,
+        redis: Source,
+        *,
+        prefix: str = "agentmem",
+        tenant: str = "default",
+        serde: SerializerProtocol | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(serde=serde)
+        self._owned = not isinstance(redis, Connection)
+        self._redis = Connection.of(redis, **options)
+        self._keys = Keys(prefix, tenant)
+        self._codec = Codec(self.serde)
+
+    async def aget(self, keys: Sequence[FullKey]) -> dict[FullKey, ValueT]:
+        """What is cached for the keys, each a namespace and a name; a key without an entry is left out."""
+        wanted = [(tuple(namespace), key) for namespace, key in keys]
+        found = await self._redis.send(*(("GET", self._keys.cached(*full)) for full in wanted))
+        return {
+            full: self._codec.loads_typed(unpack_typed(stored))
+            for full, stored in zip(wanted, found, strict=True)
+            if stored is not None
+        }
+
+    def get(self, keys: Sequence[FullKey]) -> dict[FullKey, ValueT]:
+        """Sync form of `aget`."""
+        return run(self.aget(keys))
+
+    async def aset(self, pairs: Mapping[FullKey, tuple[ValueT, int | None]]) -> None:
+        """Cache values.
+
+        Args:
+            pairs: For each key the value and the seconds that it is kept; None = until it is cleared, 0 = not at all.
+        """
+        spaces: dict[Namespace, list[_Entry]] = {}
+        for (namespace, key), (value, ttl) in pairs.items():
+            stored = pack_typed(self._codec.dumps_typed(value))
+            spaces.setdefault(tuple(namespace), []).append(_Entry(key, stored, ttl))
+        await self._redis.send(*(command for space in spaces.items() for command in self._set(*space)))
+
+    def set(self, pairs: Mapping[FullKey, tuple[ValueT, int | None]]) -> None:
+        """Sync form of `aset`."""
+        return run(self.aset(pairs))
+
+    async def aclear(self, namespaces: Sequence[Namespace] | None = None) -> None:
+        """Forget what is cached.
+
+        Args:
+            namespaces: Only in these, each exactly; None = everything of this tenant. One round trip more then.
+        """
+        if namespaces is None:
+            members = (await self._redis.send(("ZRANGE", self._keys.caches(), 0, -1)))[0]
+            namespaces = [read_namespace(member) for member in members]
+        cleared = [_CLEAR([self._keys.cache(tuple(namespace))]) for namespace in namespaces]
+        if cleared:
+            gone = [write_namespace(tuple(namespace)) for namespace in namespaces]
+            await self._redis.send(*cleared, ("ZREM", self._keys.caches(), *gone))
+
+    def clear(self, namespaces: Sequence[Namespace] | None = None) -> None:
+        """Sync form of `aclear`."""
+        return run(self.aclear(namespaces))
+
+    async def aclose(self) -> None:
+        """Close the connections that this object opened; a `Connection` that it was given stays open."""
+        if self._owned:
+            await either(self._redis.close, self._redis.aclose)
+
+    def close(self) -> None:
+        """Sync form of `aclose`."""
+        return run(self.aclose())
+
+    def _set(self, namespace: Namespace, entries: Sequence[_Entry]) -> list[Command]:
+        """The commands that store a namespace's entries, and note it among the tenant's, which lie in another slot."""
+        kept = [entry for entry in entries if entry.ttl is None or entry.ttl > 0]
+        gone = [self._keys.cached(namespace, entry.key) for entry in entries if entry not in kept]
+        commands: list[Command] = [("UNLINK", *gone)] if gone else []
+        if kept:
+            keys = [self._keys.cache(namespace), *(self._keys.cached(namespace, entry.key) for entry in kept)]
+            longest = max(kept, key=lambda entry: float("inf") if entry.ttl is None else entry.ttl).milliseconds
+            commands += [
+                _SET(keys, [part for entry in kept for part in (entry.stored, entry.milliseconds)]),
+                _REGISTER([self._keys.caches()], [write_namespace(namespace), longest, "GT"]),
+            ]
+        return commands
