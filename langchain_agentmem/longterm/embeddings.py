@@ -6,7 +6,6 @@ every threshold over cosines stands here, by family, and nowhere else.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,14 @@ class OfflineEmbeddings(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embeds texts; an empty text gives the zero vector."""
-        return _rows(self._model.embed(texts, norm=True)) if texts else []
+        import numpy as np
+
+        if not texts:
+            return []
+        with np.errstate(invalid="ignore"):  # a text without a single token is 0 / 0
+            vectors = self._model.embed(texts, norm=True)
+        rows: list[list[float]] = np.nan_to_num(vectors).tolist()
+        return rows
 
     def embed_query(self, text: str) -> list[float]:
         """Embeds one text, the same way as a document."""
@@ -91,11 +97,6 @@ def _name(embedder: object) -> str:
         return embedder
     named = (getattr(embedder, field, None) for field in _NAME_FIELDS)
     return " ".join([type(embedder).__name__, *(value for value in named if isinstance(value, str))])
-
-
-def _rows(vectors: Any) -> list[list[float]]:
-    rows: list[list[float]] = vectors.tolist()
-    return [[0.0 if math.isnan(value) else value for value in row] for row in rows]
 
 
 def _load() -> Any:

@@ -80,7 +80,7 @@ _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 # Words of one line exclude each other: when each text holds one that the other lacks, they say different things.
 _CONTRASTS = tuple(
-    frozenset(line.split())
+    frozenset(map(stem, line.split()))
     for line in """
     monday tuesday wednesday thursday friday saturday sunday weekend weekday
     january february march april may june july august september october november december
@@ -150,6 +150,7 @@ _CONTRASTS = tuple(
     arrived left departed
     come go
     hired fired
+    enabled disabled
     increase decrease
     increased decreased
     raised lowered
@@ -176,7 +177,9 @@ _CONTRASTS = tuple(
     landlord tenant
     """.strip().splitlines()
 )
-_ONE_SIDED = _CONTRASTS[0] | (_CONTRASTS[1] - {"may", "march"}) | _CONTRASTS[3]
+_DATES = _CONTRASTS[0] | _CONTRASTS[1] | _CONTRASTS[3]
+# "may" and "march" are verbs as well; where they stand for a month the words around them differ.
+_CERTAIN_DATES = _DATES - {"may", "march"}
 
 _NEGATORS = frozenset(
     """not no never none nobody nothing nowhere neither nor without cannot hardly barely scarcely lacks lack
@@ -196,6 +199,7 @@ _OPENERS = STOP_WORDS | frozenset(
     studies studied plans hopes needs uses hates dislikes avoids knows thinks feels goes takes got gets started stopped
     quit keeps makes made said says told asked currently recently usually always never often sometimes please note
     remember favourite favorite today tomorrow yesterday every last next meeting appointment lunch dinner breakfast
+    purchased reads runs collects commutes comes weighs weight height travels visits visited watches listens owes
     birthday allergic vegetarian vegan married born named called according""".split()
 )
 
@@ -215,7 +219,7 @@ def normalise(text: str) -> str:
     return _SPACE.sub(" ", _PUNCTUATION.sub(" ", folded)).strip()
 
 
-_NO_NAMES = STOP_WORDS | _CONTRASTS[0] | _CONTRASTS[1] | _CONTRASTS[3] | _UNITS.keys()
+_NO_NAMES = STOP_WORDS | _UNITS.keys()
 _CAPITALISED = re.compile(r"\b(?=[^\W\d_a-z])[^\W\d_][\w'-]*")
 
 
@@ -253,8 +257,9 @@ class _Reading:
         self.text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
         self.words = [_plain(word) for word in _TOKEN.findall(self.text.casefold())]
         self.held = frozenset(self.words)
+        self.stems = frozenset(map(stem, self.words))
         self.numbers = _numbers(self.text.casefold())
-        self.dates = frozenset(stem(word) for word in self.held & _ONE_SIDED)
+        self.dates = tuple(sorted(self.stems & _CERTAIN_DATES))
         self.negations = sum(word in _NEGATORS or word.endswith("n't") for word in self.words)
         self.negations += " used to " in f" {self.text.casefold()} "
         self.pending = not self.held.isdisjoint(_NOT_YET) or "going to" in self.text.casefold()
@@ -266,14 +271,16 @@ class _Reading:
             plain = _plain(match[0].casefold())
             before = self.text[: match.start()].rstrip(" \"'(")
             opens = not before or before[-1] in ".!?:;\n"
-            common = plain in _OPENERS or (plain in other.held and plain.capitalize() not in other.text)
-            if plain not in _NO_NAMES and not (opens and common):
+            common = plain in _OPENERS or (stem(plain) in other.stems and match[0].partition("'")[0] not in other.text)
+            if plain not in _NO_NAMES and stem(plain) not in _DATES and not (opens and common):
                 found[plain] = None
         return tuple(found)
 
 
 def _plain(word: str) -> str:
-    return word.removesuffix("'s")
+    """A word without "'s", and "i'm" as "i"; "o'brien" and "don't" stay whole."""
+    head = word.partition("'")[0]
+    return word if word.endswith("n't") or (head not in STOP_WORDS and not word.endswith("'s")) else head
 
 
 def _numbers(text: str) -> tuple[str, ...]:
@@ -289,23 +296,30 @@ def _numbers(text: str) -> tuple[str, ...]:
 
 
 def _contrast(one: _Reading, other: _Reading) -> str | None:
-    only_one, only_other = one.held - other.held, other.held - one.held
+    only_one, only_other = one.stems - other.stems, other.stems - one.stems
     for group in _CONTRASTS:
         left, right = only_one & group, only_other & group
         if left and right:
             return f"contrast: {_show(sorted(left))} / {_show(sorted(right))}"
-    for word in only_one | only_other:
-        root = next((word.removeprefix(p) for p in _NEGATING_PREFIXES if word.startswith(p)), None)
-        if root and len(root) > 2 and root in (only_other if word in only_one else only_one):
-            return f"contrast: {root} / {word}"
+    return _prefixed(one.held - other.held, other.held) or _prefixed(other.held - one.held, one.held)
+
+
+def _prefixed(words: frozenset[str], others: frozenset[str]) -> str | None:
+    """Finds "unhappy" where the other text says "happy"."""
+    for word in words - _NEGATORS:
+        for prefix in _NEGATING_PREFIXES:
+            root = word.removeprefix(prefix)
+            if root != word and len(root) > 2 and root in others:
+                return f"contrast: {root} / {word}"
     return None
 
 
 def _order(one: _Reading, other: _Reading) -> str | None:
-    """The same words in another order: "the dog bit the man" is not "the man bit the dog"."""
-    if sorted(one.words) == sorted(other.words) and one.words != other.words:
-        return "word order"
-    return None
+    """The same words in another order: "the dog bit the man"; a phrase that only moved to the front does not count."""
+    if one.words == other.words or sorted(one.words) != sorted(other.words):
+        return None
+    turned = (one.words[cut:] + one.words[:cut] for cut in range(len(one.words)))
+    return None if other.words in turned else "word order"
 
 
 def _show(values: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What a query asks for, read from its words alone: its stems, the names and dates in it, the shape of its answer.
+"""What a query asks for, read from its words alone: its stems, the dates in it, the shape of its answer.
 
 Pure, no model call; one pass of about 30 us. The scoring compares each candidate with what stands here.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from langchain_agentmem.longterm.dates import DateWindow, date_windows
-from langchain_agentmem.longterm.text import STOP_WORDS, stem, terms, tokens
+from langchain_agentmem.longterm.text import terms, tokens
 
 __all__ = ["Query", "analyse", "answers", "asking", "is_question"]
 
@@ -23,16 +23,6 @@ _SENTENCE = re.compile(r"[^.!?\uff1f]+[.!?\uff1f]*")
 _SECOND_PERSON = frozenset("you your yours yourself".split())
 _USER = frozenset(("user", "human"))
 _ASSISTANT = frozenset(("assistant", "ai", "bot", "agent"))
-_CAPITALISED = re.compile(r"\b[A-Z][\w'-]*")
-# Words that are capitalised without being names; months and weekdays are dates.
-_NO_NAMES = (
-    STOP_WORDS
-    | _ASKING
-    | frozenset(
-        """january february march april may june july august september october november december
-    monday tuesday wednesday thursday friday saturday sunday""".split()
-    )
-)
 
 _SHAPES: dict[str, re.Pattern[str]] = {
     "when": re.compile(
@@ -66,7 +56,6 @@ class Query:
     Attributes:
         text: The words of the user, for the encoder.
         terms: Its distinct stems in order, without stop words; letters and digits only, safe in any query language.
-        names: The stems among them that are written as proper names.
         windows: The dates it names.
         shape: What an answer holds: "when", "where", "number", or None when its words do not tell.
         question: False for a statement ("I'm so tired after the trip"), where shared words say less.
@@ -75,7 +64,6 @@ class Query:
 
     text: str
     terms: tuple[str, ...]
-    names: frozenset[str]
     windows: tuple[DateWindow, ...]
     shape: str | None
     question: bool
@@ -92,7 +80,6 @@ def analyse(text: str, now: datetime | None = None) -> Query:
     return Query(
         text=text,
         terms=tuple(dict.fromkeys(terms(text))),
-        names=_names(text),
         windows=date_windows(text, now),
         shape=next((shape for shape, asked in _ASKED if asked.search(text)), None),
         question=is_question(text) or not _tells(text),
@@ -135,8 +122,3 @@ def _roles(text: str) -> frozenset[str]:
     if bool(mine) == bool(yours):
         return frozenset()
     return _USER if mine else _ASSISTANT
-
-
-def _names(text: str) -> frozenset[str]:
-    found = (word for match in _CAPITALISED.findall(text) for word in tokens(match))
-    return frozenset(stem(word) for word in found if word not in _NO_NAMES)

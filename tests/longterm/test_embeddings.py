@@ -1,0 +1,63 @@
+"""The offline encoder, and thresholds by family."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+
+import pytest
+from langchain_core.embeddings import DeterministicFakeEmbedding
+
+from langchain_agentmem.errors import ConfigurationError
+from langchain_agentmem.longterm.embeddings import OfflineEmbeddings, calibrated_threshold, related_threshold
+
+
+@pytest.fixture(scope="module")
+def offline() -> OfflineEmbeddings:
+    pytest.importorskip("wordllama")
+    return OfflineEmbeddings()
+
+
+def cosine(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def test_near_meanings_are_nearer(offline: OfflineEmbeddings) -> None:
+    cat, kitten, tax = offline.embed_documents(["my cat sleeps", "the kitten is asleep", "income tax return"])
+    assert len(cat) == offline.dimensions
+    assert math.hypot(*cat) == pytest.approx(1.0, abs=1e-3)
+    assert cosine(cat, kitten) > cosine(cat, tax)
+
+
+def test_a_query_is_embedded_like_a_document_in_both_colours(offline: OfflineEmbeddings) -> None:
+    vector = offline.embed_query("my cat sleeps")
+    assert vector == offline.embed_documents(["my cat sleeps"])[0]
+    assert vector == asyncio.run(offline.aembed_query("my cat sleeps"))
+    assert [vector] == asyncio.run(offline.aembed_documents(["my cat sleeps"]))
+
+
+def test_nothing_and_an_empty_text(offline: OfflineEmbeddings) -> None:
+    assert offline.embed_documents([]) == []
+    assert all(math.isfinite(value) for value in offline.embed_query(""))
+
+
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    with pytest.raises(ConfigurationError, match=r"langchain-agentmem\[embedded\]"):
+        OfflineEmbeddings()
+
+
+def test_a_threshold_belongs_to_a_family(offline: OfflineEmbeddings) -> None:
+    assert calibrated_threshold(offline) == 0.95
+    assert calibrated_threshold("sentence-transformers/all-MiniLM-L6-v2") == 0.95
+    assert calibrated_threshold("text-embedding-3-small") < 0.95 < calibrated_threshold("intfloat/e5-base-v2")
+    assert calibrated_threshold(DeterministicFakeEmbedding(size=8)) == 0.95
+    assert related_threshold(offline) < calibrated_threshold(offline)
+
+
+def test_the_model_name_of_an_embedder_is_found() -> None:
+    class Hosted:
+        model = "text-embedding-ada-002"
+
+    assert calibrated_threshold(Hosted()) == 0.97
