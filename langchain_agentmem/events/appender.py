@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import xxhash
 
 from langchain_agentmem.events.event import Document, dumps
@@ -12,7 +10,7 @@ from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
 
-REPLAY_WINDOW = timedelta(minutes=2)  # clients and our own writer give up on a batch sooner
+REPLAY_WINDOW = 120.0  # seconds; clients and our own writer give up on a batch sooner
 
 _append = Script("event_append")
 
@@ -31,7 +29,7 @@ class Appender:
         signals: Which events are signals too, and how they are told.
         max_events: How many events a thread's stream keeps, about.
         feed_max_events: How many events each shard keeps, about.
-        retention: How long the events of a thread without checkpoints are kept.
+        retention: Seconds for which the events of a thread without checkpoints are kept.
         clustered: A thread's stream and its shard of the feed lie in different slots, so each needs a call of its own.
     """
 
@@ -43,14 +41,14 @@ class Appender:
         *,
         max_events: int,
         feed_max_events: int,
-        retention: timedelta,
+        retention: float,
         clustered: bool,
     ) -> None:
         self._keys = keys
         self._feeds = feeds
         self._signals = signals
         self._max_events, self._feed_max_events = max_events, feed_max_events
-        self._times = [REPLAY_WINDOW // timedelta(milliseconds=1), retention // timedelta(milliseconds=1)]
+        self._times = [int(1000 * REPLAY_WINDOW), int(1000 * retention)]
         self._clustered = clustered
 
     def commands(self, documents: list[Document]) -> list[Command]:

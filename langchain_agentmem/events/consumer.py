@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.event import Event, decode
@@ -74,10 +73,10 @@ class Consumer:
         *,
         group: str,
         consumer: str,
-        stuck_after: timedelta,
+        stuck_after: float,
         max_deliveries: int,
     ) -> None:
-        stuck_ms = stuck_after // timedelta(milliseconds=1)
+        stuck_ms = int(1000 * stuck_after)
         if not group or not consumer:
             raise InvalidInputError("group, consumer: both need a name")
         if stuck_ms < 1 or max_deliveries < 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
@@ -16,9 +16,9 @@ from langchain_agentmem.events.event import Document, Event, new_id, now
 from langchain_agentmem.events.here import here
 from langchain_agentmem.events.redact import Redactor, plain, redact_secrets
 from langchain_agentmem.events.signals import Signals
-from langchain_agentmem.events.streams import START, ends, events_of, follow, pages, position
-from langchain_agentmem.wire.bridge import run, walk
-from langchain_agentmem.wire.connection import Command, Connection
+from langchain_agentmem.events.streams import checked_cursor, ends, events_of, follow, milliseconds, pages, position
+from langchain_agentmem.wire.bridge import either, run, walk
+from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys
 
 MemoryAction: TypeAlias = Literal["remembered", "recalled", "corrected", "forgotten", "promoted"]
@@ -56,14 +56,16 @@ class EventLog:
     A thread's stream lives as long as its thread. One without checkpoints keeps its events for `retention`.
 
     Args:
-        redis: The connection.
-        keys: The tenant's keys.
+        redis: A URL, a redis-py client of either colour, or a `Connection`.
+        prefix: First segment of every key.
+        tenant: Second segment; tenants never see each other's events.
         max_events: How many events a thread's stream keeps, about (XADD MAXLEN ~).
-        retention: How long the events of a thread without checkpoints are kept.
+        retention: Seconds for which the events of a thread without checkpoints are kept.
         feed_shards: Over how many streams the feed is spread, so that a cluster shares the load; all processes of a
             tenant use the same number. 0 is no feed.
         feed_max_events: How many events each shard keeps, about.
         redact: Removes secrets from every text that is written. The default knows the common kinds.
+        **options: For redis-py, with a URL.
 
     Attributes:
         signals: The transient twin: Pub/Sub.
@@ -72,21 +74,24 @@ class EventLog:
 
     def __init__(
         self,
-        redis: Connection,
-        keys: Keys,
+        redis: Source,
         *,
+        prefix: str = "agentmem",
+        tenant: str = "default",
         max_events: int = 1_000,
-        retention: timedelta = timedelta(days=7),
+        retention: float = 7 * 86_400,
         feed_shards: int = 4,
         feed_max_events: int = 100_000,
         redact: Callable[[str], str] = redact_secrets,
+        **options: Any,
     ) -> None:
-        _require_positive(max_events=max_events, retention=retention // timedelta(milliseconds=1))
+        _require_positive(max_events=max_events, retention=retention)
         _require_positive(feed_max_events=feed_max_events, feed_shards=feed_shards + 1)
-        self._redis = redis
-        self._keys = keys
+        self._owned = not isinstance(redis, Connection)
+        self._redis = Connection.of(redis, **options)
+        self._keys = keys = Keys(prefix, tenant)
         self._feeds = [keys.feed(shard) for shard in range(feed_shards)]
-        self.signals = Signals(redis, keys)
+        self.signals = Signals(self._redis, keys)
         self._appender = Appender(
             keys,
             self._feeds,
@@ -94,7 +99,7 @@ class EventLog:
             max_events=max_events,
             feed_max_events=feed_max_events,
             retention=retention,
-            clustered=redis.clustered,
+            clustered=self._redis.clustered,
         )
         self.redactor = Redactor(redact)
 
@@ -241,8 +246,8 @@ class EventLog:
             until: Only what the server stored at that time or earlier.
             after_id: Only what came after the event with this `cursor`. With a thread only.
         """
-        first = f"({_known(after_id, thread_id)}" if after_id is not None else _milliseconds("since", since, "-")
-        return pages(self._redis, self._streams(thread_id), first, _milliseconds("until", until, "+"))
+        first = f"({checked_cursor(after_id, thread_id)}" if after_id is not None else milliseconds("since", since, "-")
+        return pages(self._redis, self._streams(thread_id), first, milliseconds("until", until, "+"))
 
     def replay(
         self,
@@ -276,7 +281,7 @@ class EventLog:
         if after_id is None:
             cursors = await ends(self._redis, streams)
         else:
-            cursors = dict.fromkeys(streams, _known(after_id, thread_id))
+            cursors = dict.fromkeys(streams, checked_cursor(after_id, thread_id))
         async for event in follow(self._redis, cursors, idle, patience):
             yield event
 
@@ -291,15 +296,13 @@ class EventLog:
         """`atail` without a loop."""
         return walk(self.atail(thread_id, after_id=after_id, idle=idle, patience=patience))
 
-    def consume(
-        self, group: str, consumer: str, *, stuck_after: timedelta = timedelta(minutes=1), max_deliveries: int = 5
-    ) -> Consumer:
+    def consume(self, group: str, consumer: str, *, stuck_after: float = 60.0, max_deliveries: int = 5) -> Consumer:
         """Share the tenant's feed with the other consumers of a group: each event goes to one of them.
 
         Args:
             group: The group's name. A new group starts with the oldest event that is kept.
             consumer: This consumer's name, unlike all others in the group.
-            stuck_after: An event that was given out but not acknowledged for so long is given to another consumer.
+            stuck_after: Seconds after which an event that was given out but not acknowledged goes to another consumer.
             max_deliveries: After so many deliveries without success an event goes to the group's dead letters.
         """
         if not self._feeds:
@@ -351,28 +354,29 @@ class EventLog:
         """`atrim` without a loop."""
         return run(self.atrim(thread_id, keep))
 
+    async def adelete(self, thread_id: str) -> None:
+        """Remove a thread's events. The feed keeps what it has of them."""
+        stream = self._keys.events(thread_id)
+        await self._redis.send(("UNLINK", stream, self._keys.seen(stream)))
+
+    def delete(self, thread_id: str) -> None:
+        """`adelete` without a loop."""
+        return run(self.adelete(thread_id))
+
+    async def aclose(self) -> None:
+        """Close the connections, if this log opened them."""
+        if self._owned:
+            await either(self._redis.close, self._redis.aclose)
+
+    def close(self) -> None:
+        """`aclose` without a loop."""
+        return run(self.aclose())
+
     def _streams(self, thread_id: str | None) -> list[str]:
         return self._feeds if thread_id is None else [self._keys.events(thread_id)]
 
 
-def _known(after_id: str, thread_id: str | None) -> str:
-    if thread_id is None and after_id != START:
-        raise InvalidInputError("after_id: a cursor belongs to one thread's stream; name the thread, or use consume()")
-    ms, _, seq = after_id.partition("-")
-    if not (ms.isdecimal() and (seq or "0").isdecimal()):
-        raise InvalidInputError(f"after_id: {after_id!r} is not a cursor; pass the `cursor` of an event")
-    return after_id
-
-
-def _milliseconds(name: str, moment: datetime | None, otherwise: str) -> str:
-    if moment is None:
-        return otherwise
-    if moment.tzinfo is None:
-        raise InvalidInputError(f"{name}: a time without a zone is ambiguous; use datetime.now(UTC) or .astimezone()")
-    return str(max(0, int(moment.timestamp() * 1000)))
-
-
-def _require_positive(**numbers: int) -> None:
+def _require_positive(**numbers: float) -> None:
     for name, number in numbers.items():
-        if number < 1:
+        if number <= 0:
             raise InvalidInputError(f"{name}: {number} is too small; it must be positive")

@@ -20,9 +20,9 @@ _NAME = re.compile(rf"(?:{_SENSITIVE}|(?:^|[-_])token$)", re.I)
 _VALUE = r"""(?:"[^"]*"?|'[^']*'?|[^\s"',;&)}\]]+)"""
 _PATTERNS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), HIDDEN),
-    (re.compile(r"""://(?:[^\s/"'<>@]*:[^\s"'<>]*|[^\s/"'<>@]+)@"""), f"://{HIDDEN}@"),
+    (re.compile(r"""://(?:[^\s/"'<>@]{0,99}:[^\s"'<>]{0,299}|[^\s/"'<>@]{1,299})@"""), f"://{HIDDEN}@"),
     (re.compile(r"\b(bearer|authorization[\"']?\s*[:=]\s*[\"']?\w+)\s+[\w.~+/=-]{8,}", re.I), rf"\1 {HIDDEN}"),
-    (re.compile(rf"""([\w.-]*{_SENSITIVE}s?["']?\s*[:=]\s*){_VALUE}""", re.I), rf"\1{HIDDEN}"),
+    (re.compile(rf"""({_SENSITIVE}s?["']?\s*[:=]\s*){_VALUE}""", re.I), rf"\1{HIDDEN}"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"), HIDDEN),  # JSON web tokens
     (
         re.compile(

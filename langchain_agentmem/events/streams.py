@@ -6,14 +6,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
+from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.event import Event, decode
 from langchain_agentmem.wire.bridge import sleep
 from langchain_agentmem.wire.connection import LOST_CONNECTION, Connection
 
 PAGE = 500
-WAIT_MS = 1_000  # how long one blocking read waits: well under the socket timeout of any client
+WAIT = 1.0  # seconds that one blocking read waits: well under the socket timeout of any client
 START = "0-0"  # before the first entry of any stream
 _SHARDS_WAIT = 0.1  # seconds between two looks at the shards of a cluster
 
@@ -43,13 +45,42 @@ def position(cursor: str) -> tuple[int, int]:
     return int(ms), int(seq or 0)
 
 
+def checked_cursor(after_id: str, thread_id: str | None) -> str:
+    """A user's cursor.
+
+    Raises:
+        InvalidInputError: It is none, or nothing says which stream it belongs to.
+    """
+    if thread_id is None and after_id != START:
+        raise InvalidInputError("after_id: a cursor belongs to one thread's stream; name the thread, or use consume()")
+    ms, _, seq = after_id.partition("-")
+    if not (ms.isdecimal() and (seq or "0").isdecimal()):
+        raise InvalidInputError(f"after_id: {after_id!r} is not a cursor; pass the `cursor` of an event")
+    return after_id
+
+
+def milliseconds(name: str, moment: datetime | None, otherwise: str) -> str:
+    """A user's point in time as the first part of a cursor.
+
+    Raises:
+        InvalidInputError: It has no time zone.
+    """
+    if moment is None:
+        return otherwise
+    if moment.tzinfo is None:
+        raise InvalidInputError(f"{name}: a time without a zone is ambiguous; use datetime.now(UTC) or .astimezone()")
+    return str(max(0, int(moment.timestamp() * 1000)))
+
+
 async def ends(redis: Connection, streams: list[str]) -> dict[str, str]:
     """The cursor of each stream's last entry."""
     replies = await redis.send(*(("XREVRANGE", stream, "+", "-", "COUNT", 1) for stream in streams))
     return {stream: reply[0][0].decode() if reply else START for stream, reply in zip(streams, replies, strict=True)}
 
 
-async def wait_for_new(redis: Connection, command: tuple[Any, ...], cursors: dict[str, str], count: int) -> Any:
+async def wait_for_new(
+    redis: Connection, command: tuple[Any, ...], cursors: dict[str, str], count: int, seconds: float = WAIT
+) -> Any:
     """Read what came after `cursors`, waiting at the server for a moment if there is nothing.
 
     Args:
@@ -57,6 +88,7 @@ async def wait_for_new(redis: Connection, command: tuple[Any, ...], cursors: dic
         command: `("XREAD",)`, or `("XREADGROUP", "GROUP", group, consumer)`.
         cursors: For each stream, what to read after.
         count: Entries of one stream at most.
+        seconds: How long to wait, up to `WAIT`.
 
     Returns:
         The reply, for `per_stream`.
@@ -66,7 +98,7 @@ async def wait_for_new(redis: Connection, command: tuple[Any, ...], cursors: dic
         return (*command, "COUNT", count, *block, "STREAMS", *asked.keys(), *asked.values())
 
     if not redis.clustered or len(cursors) == 1:
-        return await redis.block(*read(cursors, "BLOCK", WAIT_MS))
+        return await redis.block(*read(cursors, "BLOCK", max(1, int(1000 * min(WAIT, seconds)))))
     # Shards lie in different slots of a cluster, so no command can wait for all of them.
     replies = await redis.send(*(read({stream: cursor}) for stream, cursor in cursors.items()))
     found = [pair for reply in replies for pair in _pairs(reply)]
@@ -108,7 +140,8 @@ async def follow(
     heard = answered = time.monotonic()
     while idle is None or time.monotonic() - heard < idle:
         try:
-            reply = await wait_for_new(redis, ("XREAD",), cursors, PAGE)
+            seconds = WAIT if idle is None else heard + idle - time.monotonic()
+            reply = await wait_for_new(redis, ("XREAD",), cursors, PAGE, seconds)
         except LOST_CONNECTION as error:
             await away(error, answered, patience)
             continue

@@ -225,7 +225,10 @@ class Connection:
         return Subscription(self._sync or self._open_sync(), self.clustered)
 
     async def _alisten(self) -> Subscription:
-        return Subscription((await self._lane()).client, self.clustered)
+        client = (await self._lane()).client
+        if self.clustered:
+            await client.initialize()  # redis-py's Pub/Sub asks which node has a channel before it asks the cluster
+        return Subscription(client, self.clustered)
 
     def _open_sync(self) -> SyncClient:
         with self._lock:
