@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, TypeAlias
 
 from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.wire.tick import Tick
 
 Wire: TypeAlias = Sequence[tuple[Any, ...]]
 
@@ -77,8 +77,7 @@ class Lane:
     def __init__(self, client: Any, plan: Plan, owned: Sequence[Any], forget: Callable[[], object]) -> None:
         self.client = client
         self._plan = plan
-        self._waiting: list[tuple[Wire, asyncio.Future[list[Any]]]] = []
-        self._deliveries: set[asyncio.Task[None]] = set()
+        self._tick: Tick[tuple[Any, ...], Any] = Tick(self._send_all, blame=plan.malformed)
         self._guard = self._open_until_closed(owned, forget)
 
     async def open(self) -> None:
@@ -103,50 +102,7 @@ class Lane:
 
     async def send(self, commands: Wire) -> list[Any]:
         """Send commands together with those of every other call in this tick."""
-        reply: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((commands, reply))
-        if len(self._waiting) > 1:
-            return await reply
-        alone = False
-        try:
-            await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            reply.cancel()
-            raise
-        finally:  # cancelled or not, the calls that wait behind this one are sent
-            batch, self._waiting = [call for call in self._waiting if not call[1].done()], []
-            alone = len(batch) == 1 and batch[0][1] is reply
-            if batch and not alone:
-                self._deliver_in_background(batch)
-        return await self.execute(commands, False) if alone else await reply
+        return list(await self._tick.join(commands))
 
-    def _deliver_in_background(self, batch: list[tuple[Wire, asyncio.Future[list[Any]]]]) -> None:
-        # A task of its own: the caller that happened to come first may be cancelled while the others wait.
-        task = asyncio.get_running_loop().create_task(self._deliver(batch))
-        self._deliveries.add(task)
-        task.add_done_callback(self._deliveries.discard)
-
-    async def _deliver(self, batch: list[tuple[Wire, asyncio.Future[list[Any]]]]) -> None:
-        try:
-            replies = await self.execute([command for commands, _ in batch for command in commands], False)
-        except BaseException as error:
-            if isinstance(error, self._plan.malformed) and len(batch) > 1:  # one call's fault: the others still go
-                for call in batch:
-                    await self._deliver([call])
-                return
-            _settle(batch, error)
-            if not isinstance(error, Exception):
-                raise
-            return
-        start = 0
-        for commands, reply in batch:
-            end = start + len(commands)
-            if not reply.done():
-                reply.set_result(replies[start:end])
-            start = end
-
-
-def _settle(batch: list[tuple[Wire, asyncio.Future[list[Any]]]], error: BaseException) -> None:
-    for _, reply in batch:
-        if not reply.done():
-            reply.set_exception(error) if isinstance(error, Exception) else reply.cancel()
+    async def _send_all(self, commands: Wire) -> list[Any]:
+        return await self.execute(commands, False)

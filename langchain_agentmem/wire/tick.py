@@ -11,16 +11,81 @@ from langchain_agentmem.wire.bridge import either
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
-_Call: TypeAlias = tuple[list[Ask], asyncio.Future[Sequence[Answer]]]
+_Call: TypeAlias = tuple[Sequence[Ask], asyncio.Future[Sequence[Answer]]]
+
+
+class Tick(Generic[Ask, Answer]):
+    """An async function over a sequence, called once for all the tasks of one event loop that ask in one tick.
+
+    Args:
+        answer: Gives one answer for each ask, in order.
+        blame: Errors that one task's asks may have caused. The tasks of a joint call that ends so are then answered one
+            by one, so that each fails only by its own asks; any other error is everybody's.
+    """
+
+    def __init__(self, answer: Callable[[Sequence[Ask]], Awaitable[Sequence[Answer]]], blame: type[Exception]) -> None:
+        self._answer = answer
+        self._blame = blame
+        self._waiting: list[_Call[Ask, Answer]] = []
+        self._deliveries: set[asyncio.Task[None]] = set()
+
+    async def join(self, asks: Sequence[Ask]) -> Sequence[Answer]:
+        """The answers, in order."""
+        reply: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((asks, reply))
+        if len(self._waiting) > 1:
+            return await reply
+        alone = False
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            reply.cancel()
+            raise
+        finally:  # cancelled or not, those who wait behind this one are answered
+            calls, self._waiting = [call for call in self._waiting if not call[1].done()], []
+            alone = len(calls) == 1 and calls[0][1] is reply
+            if calls and not alone:
+                self._deliver_in_background(calls)
+        return await self._answer(asks) if alone else await reply
+
+    def _deliver_in_background(self, calls: list[_Call[Ask, Answer]]) -> None:
+        # A task of its own: the caller that happened to come first may be cancelled while the others wait.
+        task = asyncio.get_running_loop().create_task(self._deliver(calls))
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+
+    async def _deliver(self, calls: list[_Call[Ask, Answer]]) -> None:
+        try:
+            answers = await self._answer([ask for asks, _ in calls for ask in asks])
+        except BaseException as error:
+            if isinstance(error, self._blame) and len(calls) > 1:
+                await asyncio.gather(*(self._deliver([call]) for call in calls))
+                return
+            _fail(calls, error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        start = 0
+        for asks, reply in calls:
+            end = start + len(asks)
+            if not reply.done():
+                reply.set_result(answers[start:end])
+            start = end
+
+
+def _fail(calls: list[_Call[Ask, Answer]], error: BaseException) -> None:
+    for _, reply in calls:
+        if not reply.done():
+            reply.set_exception(error) if isinstance(error, Exception) else reply.cancel()
 
 
 class Together(Generic[Ask, Answer]):
-    """A function over a list, called once for all the tasks that ask in one tick.
+    """A function over a sequence in both colours; in the async one, tasks that ask in one tick share a call.
 
-    A list that makes the joint call fail is found by asking for each task alone, so it fails only its own task.
+    Asks that make the joint call fail are found by asking for each task alone, so they fail only their own task.
 
     Args:
-        sync_fn: Answers a list in the sync colour, one answer for each ask.
+        sync_fn: Answers a sequence in the sync colour, one answer for each ask.
         async_fn: The same in the async colour.
     """
 
@@ -31,8 +96,7 @@ class Together(Generic[Ask, Answer]):
     ) -> None:
         self._sync = sync_fn
         self._async = async_fn
-        self._waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Call[Ask, Answer]]] = WeakKeyDictionary()
-        self._deliveries: set[asyncio.Task[None]] = set()
+        self._ticks: WeakKeyDictionary[asyncio.AbstractEventLoop, Tick[Ask, Answer]] = WeakKeyDictionary()
 
     async def __call__(self, asks: list[Ask]) -> Sequence[Answer]:
         """The answers, in order."""
@@ -40,52 +104,10 @@ class Together(Generic[Ask, Answer]):
 
     async def _join(self, asks: list[Ask]) -> Sequence[Answer]:
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Sequence[Answer]] = loop.create_future()
-        waiting = self._waiting.setdefault(loop, [])
-        waiting.append((asks, answer))
-        if len(waiting) > 1:
-            return await answer
-        alone = False
-        try:
-            await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            answer.cancel()
-            raise
-        finally:  # cancelled or not, those who wait behind this one are answered
-            calls = [call for call in self._waiting.pop(loop) if not call[1].done()]
-            alone = len(calls) == 1 and calls[0][1] is answer
-            if calls and not alone:
-                self._deliver_in_background(loop, calls)
-        return await self._async(asks) if alone else await answer
-
-    def _deliver_in_background(self, loop: asyncio.AbstractEventLoop, calls: list[_Call[Ask, Answer]]) -> None:
-        # A task of its own: the caller that happened to come first may be cancelled while the others wait.
-        task = loop.create_task(self._deliver(calls))
-        self._deliveries.add(task)
-        task.add_done_callback(self._deliveries.discard)
-
-    async def _deliver(self, calls: list[_Call[Ask, Answer]]) -> None:
-        try:
-            answers = await self._async([ask for asks, _ in calls for ask in asks])
-        except Exception as error:  # noqa: BLE001  (it reaches the tasks whose asks caused it)
-            await self._one_by_one(calls, error)
-            return
-        start = 0
-        for asks, answer in calls:
-            if not answer.done():
-                answer.set_result(answers[start : start + len(asks)])
-            start += len(asks)
-
-    async def _one_by_one(self, calls: list[_Call[Ask, Answer]], error: Exception) -> None:
-        outcomes = (
-            await asyncio.gather(*(self._async(asks) for asks, _ in calls), return_exceptions=True)
-            if len(calls) > 1
-            else [error]
-        )
-        for (_, answer), outcome in zip(calls, outcomes, strict=True):
-            if answer.done():
-                continue
-            answer.set_exception(outcome) if isinstance(outcome, BaseException) else answer.set_result(outcome)
+        tick = self._ticks.get(loop)
+        if tick is None:
+            tick = self._ticks[loop] = Tick(lambda joint: self._async(list(joint)), blame=Exception)
+        return await tick.join(asks)
 
 
 async def each(
