@@ -68,7 +68,7 @@ class EventTracer(GraphCallbackHandler):
         self._hook: _Hook | None = None
         self._writer: Writer[Note, Sequence[Command]] = Writer(self._commands, log.send, capacity)
 
-    ignore_retriever = ignore_custom_event = ignore_agent = ignore_retry = True
+    ignore_retriever = ignore_custom_event = ignore_retry = True
 
     # For the whole process
 
