@@ -1,0 +1,33 @@
+"""The entry point of the command `agentmem`."""
+
+from __future__ import annotations
+
+import sys
+
+from langchain_agentmem.serve.trouble import told_in_one_line
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+def main() -> None:
+    """Run the command line. What goes wrong is told in one line, with exit code 1, or 2 for wrong usage."""
+    try:
+        import click
+
+        from langchain_agentmem.serve.commands import agentmem
+    except ModuleNotFoundError as error:
+        sys.exit(f'agentmem: {error.name} is missing: pip install "langchain-agentmem[cli]"')
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may not know every letter
+    try:
+        with told_in_one_line():
+            agentmem.main(prog_name="agentmem", standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(_INTERRUPTED)
+    except click.ClickException as error:
+        sys.stderr.write(f"agentmem: {error.format_message()} See agentmem --help.\n")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
