@@ -13,7 +13,8 @@ from benchmarks.harness import Report, Samples
 def draw_ratios(samples: Samples, report: Report, path: Path) -> None:
     """One line a row: ours and the others as multiples of the base, on a logarithmic axis. Left is better."""
     mpl.use("Agg")
-    rows = [row for row in samples.values if samples.ratio(row, report.ours, report.base)]
+    shown = [row for row in samples.values if samples.ratio(row, report.ours, report.base)]
+    rows = [row for row in shown if samples.unit[row]]  # counts, such as round trips, are for the table
     names = [report.ours, *report.others]
     figure, axes = plt.subplots(figsize=(11, 0.3 * len(rows) + 1.6), layout="constrained")
     for name, colour, marker in zip(names, plt.get_cmap("tab10").colors, "oXsDv^|", strict=False):
@@ -27,7 +28,7 @@ def draw_ratios(samples: Samples, report: Report, path: Path) -> None:
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}x")
     axes.set_yticks(range(len(rows)), rows)
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.3, -0.7)
     axes.grid(axis="both", alpha=0.25)
     axes.set_xlabel(f"as a multiple of {report.base} (left is better)")
     figure.legend(loc="outside upper center", ncols=len(names), frameon=False, fontsize=9)

@@ -9,7 +9,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 _WORDS = """order account invoice delivery customer warehouse tomorrow morning because although please compare summary
 budget meeting contract deadline project review schedule report weather flight hotel restaurant recipe question answer
-window garden music history language computer network database memory between during without the a of and to in""".split()
+window garden music history language computer network database memory between during without the a of and to
+in""".split()
 
 
 def conversation(length: int, seed: int = 1) -> list[BaseMessage]:
@@ -25,7 +26,11 @@ def _message(rng: random.Random, i: int) -> BaseMessage:
         case 4:
             return ToolMessage(_text(rng, 80), tool_call_id=f"call_{i - 1:024d}", name="lookup", id=_id(rng))
         case turn:
-            call = {"name": "lookup", "args": {"query": _text(rng, 6), "limit": 10}, "id": f"call_{i:024d}"}
+            call: dict[str, object] = {
+                "name": "lookup",
+                "args": {"query": _text(rng, 6), "limit": 10},
+                "id": f"call_{i:024d}",
+            }
             return reply(_text(rng, 55), rng, [call] if turn == 3 else [])
 
 

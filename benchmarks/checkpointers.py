@@ -10,7 +10,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,9 +90,13 @@ QUICK = Effort(sizes=(10, 200), rounds=20, lengths=(10, 50), nodes=(5,), turns=2
 @contextmanager
 def addresses(*, plain: bool, fsync: bool) -> Iterator[Addresses]:
     """Start the servers: one Redis for ours and for the peers unless ours is to run on one without modules."""
-    with redis_server() as search, postgres(fsync=fsync) as database, tempfile.TemporaryDirectory() as folder:
-        with redis_server(modules=False) if plain else redis_server() as own:
-            yield Addresses(own.url if plain else search.url, search.url, database, Path(folder))
+    with (
+        redis_server() as search,
+        redis_server(modules=False) if plain else nullcontext(search) as own,
+        postgres(fsync=fsync) as database,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        yield Addresses(own.url, search.url, database, Path(folder))
 
 
 async def measure_async(samples: Samples, at: Addresses, effort: Effort, parts: set[str]) -> None:

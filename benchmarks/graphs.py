@@ -17,6 +17,7 @@ from benchmarks.harness import Samples, rotated
 from benchmarks.peers import SHALLOW, Saver, thread_ids
 
 _THREADS = thread_ids()
+_SCRIPT = conversation(1000)
 _TASKS, _TASK_NODES, _TASK_TURNS = 32, 2, 4
 
 
@@ -29,10 +30,9 @@ class State(TypedDict):
 
 def chat_graph(saver: Saver, nodes: int) -> Any:
     """A graph of so many nodes in a row: the first answers, the others take notes. No model is called."""
-    script = conversation(1000)
 
     def answer(state: State) -> dict[str, Any]:
-        return {"messages": [script[len(state["messages"])]]}
+        return {"messages": [_SCRIPT[len(state["messages"])]]}
 
     def note(state: State) -> dict[str, Any]:
         return {"note": f"{len(state['messages'])} messages so far"}
@@ -51,7 +51,7 @@ def fresh() -> RunnableConfig:
 
 def ask(turn: int) -> dict[str, Any]:
     """What the user says in one turn: messages 0, 2, 4... of the script."""
-    return {"messages": [conversation(2 * turn + 1)[-1]]}
+    return {"messages": [_SCRIPT[2 * turn]]}
 
 
 def talk(saver: Saver, nodes: int, turns: int) -> RunnableConfig:
@@ -62,9 +62,7 @@ def talk(saver: Saver, nodes: int, turns: int) -> RunnableConfig:
     return config
 
 
-def measure(
-    samples: Samples, savers: Mapping[str, Saver], nodes: Sequence[int], turns: int, repeats: int
-) -> None:
+def measure(samples: Samples, savers: Mapping[str, Saver], nodes: Sequence[int], turns: int, repeats: int) -> None:
     """Time conversations in the sync colour; contenders take turns after each turn of talk."""
     contenders = {name: saver for name, saver in savers.items() if name != SHALLOW}
     for size in nodes:

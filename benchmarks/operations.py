@@ -90,7 +90,7 @@ def _check(found: Any, length: int) -> None:
 
 def measure(samples: Samples, savers: Mapping[str, Saver], at: Addresses, sizes: Sequence[int], rounds: int) -> None:
     """Time every operation at every size."""
-    contenders = savers | {FLOOR: Floor(at.search)}
+    contenders: dict[str, Saver] = {**savers, FLOOR: Floor(at.search)}
     for size in sizes:
         messages = conversation(size)
         for name, saver in contenders.items():
@@ -127,7 +127,7 @@ def measure_deletes(
     samples: Samples, savers: Mapping[str, Saver], at: Addresses, lengths: Sequence[int], repeats: int
 ) -> None:
     """Time the removal of threads of as many checkpoints as messages."""
-    contenders = savers | {FLOOR: Floor(at.search)}
+    contenders: dict[str, Saver] = {**savers, FLOOR: Floor(at.search)}
     for length in lengths:
         messages = conversation(length)
         for turn in range(2 * repeats + 1):

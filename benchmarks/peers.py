@@ -59,7 +59,7 @@ class Floor(BaseCheckpointSaver[Any]):
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self._redis = redis.Redis.from_url(url)
+        self._redis: Any = redis.Redis.from_url(url)
         self._newest: dict[str, list[str]] = {}
 
     def put(
@@ -115,7 +115,8 @@ class Floor(BaseCheckpointSaver[Any]):
     def _tuple(self, config: RunnableConfig, fields: dict[bytes, bytes]) -> CheckpointTuple:
         loaded = {name: self.serde.loads_typed(("msgpack", data)) for name, data in fields.items() if data}
         values = {name[1:].decode(): value for name, value in loaded.items() if name[:1] == b"v"}
-        return CheckpointTuple(config, {**loaded[b"c"], "channel_values": values}, loaded[b"m"])
+        checkpoint: Any = {**loaded[b"c"], "channel_values": values}
+        return CheckpointTuple(config, checkpoint, loaded[b"m"])
 
 
 @contextmanager

@@ -19,7 +19,16 @@ from benchmarks.servers import redis_server
 from benchmarks.tap import Tap
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 
-OPERATIONS = ("put", "put, unchanged", "put_writes", "get latest", "get latest with writes", "get by id", "list 10", "delete_thread")
+OPERATIONS = (
+    "put",
+    "put, unchanged",
+    "put_writes",
+    "get latest",
+    "get latest with writes",
+    "get by id",
+    "list 10",
+    "delete_thread",
+)
 _TURNS = 100
 _OPENERS: dict[str, Callable[[str], Any]] = {
     OURS: AgentMemorySaver.from_conn_string,
@@ -39,7 +48,7 @@ def measure_memory(samples: Samples) -> None:
     """Server memory of one conversation of 100 turns with a graph of one node, each saver on a fresh server."""
     for name in _OPENERS:
         with redis_server() as server, _opened(name, server.url) as saver:
-            client = redis.Redis.from_url(server.url)
+            client: Any = redis.Redis.from_url(server.url)
             talk(saver, 1, 1)  # opens connections, loads scripts and makes what there is once, such as indexes
             saver.delete_thread(_only_thread(saver))
             before = client.info()
