@@ -15,7 +15,7 @@ from langchain_agentmem.wire.embedded import EmbeddedServer
 
 @contextmanager
 def redis_server(*, modules: bool = True) -> Iterator[EmbeddedServer]:
-    """A Redis or Valkey that keeps everything in memory, with search and JSON (the Redis peers need them) or without."""
+    """A Redis or Valkey that keeps everything in memory, with search and JSON (as the Redis peers need), or without."""
     with EmbeddedServer.start(modules=modules) as server:
         yield server
 
