@@ -58,6 +58,39 @@ class ExactSearch:
         rest = self._newest([row for row in found if row.key not in best], wanted)
         return (ranked + rest)[: wanted.end]
 
+    async def scope(self, namespace: Namespace) -> list[Row] | None:
+        """The items of exactly one namespace that have a vector; None where comparing them here is out of reach."""
+        names = await self._names([namespace])
+        if len(names) > self._limit or find_spec("numpy") is None:
+            return None
+        return [row for row in await self._read(names, (items.VALUE, items.VECTOR)) if items.VECTOR in row.fields]
+
+    async def rows(self, namespaces: Sequence[Namespace], fields: Sequence[str]) -> list[Row]:
+        """All items of some namespaces, however many."""
+        return await self._read(await self._names(namespaces), fields)
+
+    async def everything(self, namespaces: Sequence[Namespace], fields: Sequence[str], *, past: bool) -> list[Row]:
+        """All items of some namespaces, and with `past` what they were before they changed.
+
+        Raises:
+            UnsupportedServerError: There are too many, or numpy is missing.
+        """
+        names = await self._names(namespaces)
+        self._guard(len(names))
+        if past:
+            names += await self._past(namespaces)
+        return await self._read(names, fields)
+
+    async def _past(self, namespaces: Sequence[Namespace]) -> list[str]:
+        known = await self._redis.send(*(("HGETALL", self._keys.known(each)) for each in namespaces))
+        return [
+            f"{self._keys.item(namespace, unescape(field[1:]))}:v{version}"
+            for namespace, found in zip(namespaces, known, strict=True)
+            for field, count in _mapping(found).items()
+            if field.startswith(b"#")
+            for version in range(1, int(count) + 1)
+        ]
+
     def _guard(self, size: int) -> None:
         if size > self._limit:
             raise UnsupportedServerError(
@@ -118,6 +151,10 @@ def similarities(field: VectorField, query: bytes, vectors: Sequence[bytes]) -> 
     else:
         scores = (rows @ asked) / (np.linalg.norm(rows, axis=1) * np.linalg.norm(asked))
     return [float(score) for score in scores]
+
+
+def _mapping(reply: Any) -> dict[bytes, bytes]:
+    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
 
 
 def _present(fields: Sequence[str], values: Sequence[Any]) -> dict[str, bytes]:

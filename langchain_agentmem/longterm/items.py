@@ -11,13 +11,15 @@
 | `a`, `z` | NUMERIC | from when and until when it is true |
 | `w` | NUMERIC | when it happened; without that, when it was created |
 | `l`, `e` | | time to live in ms; number of further vectors |
-| `i`, `s`, `b` | | what it says (see `identity`), the fact it stands for, its version |
+| `i`, `b`, `g` | | a digest of what it says; its version; the items it is related to |
+| `s`, `m` | | the fact it stands for, and that fact's value |
 | `p`, `k` | `k`: sortable | pinned; confidence |
 | `q`, `r`, `y` | `r`: sortable | how often it was used, when last, the last few times |
-| `h` | | how often it was remembered |
+| `h`, `j`, `o` | | how often it was remembered, from where, and by which call last |
 
 Times are microseconds since 1970. The letter in `n` keeps one search from seeing what belongs to another: `l` an item,
-`o` an item without a vector, `m` a further vector of an item, `h` what an item was before it changed.
+`e` an item of exactly that namespace, `o` an item without a vector, `m` a further vector of an item, `h` what an item
+was before it changed.
 
 Key and namespace are not stored: the key of the hash is both. Digests stand for namespaces and values in queries, so no
 text of a user's has to be escaped, and a whole label matches or does not.
@@ -39,7 +41,7 @@ from langchain_agentmem.wire.keys import write_namespace
 from langchain_agentmem.wire.search import Command, VectorField
 
 Namespace: TypeAlias = tuple[str, ...]
-Letter: TypeAlias = Literal["l", "o", "m", "h"]
+Letter: TypeAlias = Literal["l", "e", "o", "m", "h"]
 
 VALUE, PLACE, FACETS, VECTOR, WORDS = "v", "n", "f", "x", "t"
 CREATED, UPDATED, SINCE, UNTIL, HAPPENED = "c", "u", "a", "z", "w"
@@ -51,6 +53,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _ROOT = "0"  # the digest of no label, in every item
 _LONGEST_FACET = 64  # longer texts are hardly ever asked for by equality; the client compares them
 _LISTS = ("topics", "entities")  # whose elements a recall may ask for
+_ALWAYS = ("kind", *_LISTS)  # whose values have a tag however long they are
 
 
 def schema(vector: VectorField | None) -> list[Command]:
@@ -96,7 +99,7 @@ def facet(path: Sequence[str], value: Any) -> str | None:
         said = f"n{int(value) if math.isfinite(value) and value == int(value) else value}"
     elif value is None:
         said = "0"
-    elif isinstance(value, str) and len(value) <= _LONGEST_FACET:
+    elif isinstance(value, str) and (len(value) <= _LONGEST_FACET or path[0] in _ALWAYS):
         said = f"s{value}"
     else:
         return None
@@ -187,7 +190,7 @@ def hashes(
     tags = ",".join(dict.fromkeys(facets(value)))
     own = {
         VALUE: dump_value(value),
-        PLACE: places("l" if vectors else "lo", namespace),
+        PLACE: f"{places('l' if vectors else 'lo', namespace)},{place('e', namespace)}",
         FACETS: tags,
         WORDS: words,
         VECTOR: vectors[0] if vectors else None,

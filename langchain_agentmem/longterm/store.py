@@ -92,7 +92,7 @@ class AgentMemoryStore(BaseStore):
         self.keys = Keys(prefix, tenant)
         self.index = ItemIndex(self.connection, self.keys, self.encoder.field if self.encoder else None)
         self._together: Together[Op, Result] = Together(lambda ops: run(self._run(ops)), self._run)
-        self._exact = ExactSearch(self.connection, self.keys, exact_search_limit)
+        self.exact = ExactSearch(self.connection, self.keys, exact_search_limit)
 
     @classmethod
     def from_conn_string(cls, conn_string: str, **options: Any) -> Self:
@@ -197,17 +197,21 @@ class AgentMemoryStore(BaseStore):
 
     async def _read_scopes(self, ops: dict[int, SearchOp], vectors: Vectors) -> dict[int, list[Hit]]:
         """The same searches on a server without the search module."""
-        everywhere = await self._alive((await self.connection.send(self._simple(ListNamespacesOp())))[0])
         found = {}
         for i, op in ops.items():
             wanted = _wanted(op)
-            scope = [each for each in everywhere if each[: len(wanted.prefix)] == wanted.prefix]
+            scope = await self.namespaces_below(wanted.prefix)
             vector = vectors.get((True, op.query)) if op.query else None
             if self.encoder is None or vector is None:
-                found[i] = await self._exact.listing(wanted, scope)
+                found[i] = await self.exact.listing(wanted, scope)
             else:
-                found[i] = await self._exact.neighbours(wanted, scope, self.encoder.field, vector)
+                found[i] = await self.exact.neighbours(wanted, scope, self.encoder.field, vector)
         return found
+
+    async def namespaces_below(self, prefix: Namespace) -> list[Namespace]:
+        """The namespaces that have items and begin with a prefix."""
+        everywhere = await self._alive((await self.connection.send(_NAMESPACES([self.keys.namespaces()])))[0])
+        return [each for each in everywhere if each[: len(prefix)] == prefix]
 
     def _simple(self, op: GetOp | ListNamespacesOp) -> Command:
         if isinstance(op, ListNamespacesOp):

@@ -4,6 +4,7 @@
 -- ARGV[1] the item's member in KEYS[2]  [2] the namespace's member in KEYS[5]
 local item, items, known, facts, namespaces = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local member, namespace = ARGV[1], ARGV[2]
+local stem = string.sub(item, 1, #item - #member) -- what the keys of all items of the namespace begin with
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2] -- microseconds; a double holds them exactly
 local now_ms = math.floor(now / 1000)
@@ -14,10 +15,12 @@ local function whole(number) return string.format('%.0f', number) end
 local function register()
   redis.call('ZREMRANGEBYSCORE', items, '-inf', now_ms)
   local last = redis.call('ZREVRANGE', items, 0, 0, 'WITHSCORES')[2]
-  if last == 'inf' then
-    redis.call('PERSIST', items)
-  elseif last then
-    redis.call('PEXPIREAT', items, last)
+  for _, key in ipairs({items, known}) do
+    if last == 'inf' then
+      redis.call('PERSIST', key)
+    elseif last then
+      redis.call('PEXPIREAT', key, last)
+    end
   end
   if namespaces and last then
     redis.call('ZADD', namespaces, last, namespace)
@@ -27,26 +30,32 @@ local function register()
 end
 
 -- Hashes that lie beside an item: its further vectors ('x'), what it was ('v').
-local function beside(kind, count)
+local function beside(name, kind, count)
   local keys = {}
-  for i = 1, tonumber(count or 0) do keys[i] = item .. ':' .. kind .. i end
+  for i = 1, tonumber(count or 0) do keys[i] = stem .. name .. ':' .. kind .. i end
   return keys
 end
 
--- Start the item's time to live, in milliseconds, anew; '' or nil: it never expires.
-local function expire(ttl, vectors)
+-- Start an item's time to live, in milliseconds, anew; '' or nil: it never expires.
+local function expire(name, ttl, vectors)
   local never = not ttl or ttl == ''
   if not never then
-    redis.call('PEXPIRE', item, ttl)
-    for _, key in ipairs(beside('x', vectors)) do redis.call('PEXPIRE', key, ttl) end
+    redis.call('PEXPIRE', stem .. name, ttl)
+    for _, key in ipairs(beside(name, 'x', vectors)) do redis.call('PEXPIRE', key, ttl) end
   end
-  redis.call('ZADD', items, never and 'inf' or whole(now_ms + ttl), member)
+  redis.call('ZADD', items, never and 'inf' or whole(now_ms + ttl), name)
   register()
 end
 
--- Take away the item's own hashes, and its entry among what is known. Returns whether there was an item.
-local function clear()
-  local said = redis.call('HMGET', item, 'e', 'i')
-  if said[2] and redis.call('HGET', known, said[2]) == member then redis.call('HDEL', known, said[2]) end
-  return redis.call('DEL', item, unpack(beside('x', said[1]))) > 0
+-- It says something else now: the identity that is known by its name is not it any more.
+local function unlearn(name)
+  local identity = redis.call('HGET', stem .. name, 'i')
+  if identity and redis.call('HGET', known, identity) == name then redis.call('HDEL', known, identity) end
+end
+
+-- Take away an item's own hashes. Returns whether there was an item.
+local function clear(name)
+  unlearn(name)
+  local vectors = beside(name, 'x', redis.call('HGET', stem .. name, 'e'))
+  return redis.call('DEL', stem .. name, unpack(vectors)) > 0
 end

@@ -136,8 +136,13 @@ def count(index: str, query: Query) -> Command:
 
 def nearest(index: str, query: Query, fields: Sequence[str], *, vector: bytes, name: str, k: int) -> Command:
     """FT.SEARCH for the `k` nearest vectors among the matches, nearest first; `Row.distance` reads how far each is."""
-    knn = f"{query}=>[KNN {k} @{name} $v AS {DISTANCE}]"
-    return _search(index, knn, (DISTANCE, *fields), "SORTBY", DISTANCE, "ASC", "LIMIT", 0, k, "PARAMS", 2, "v", vector)
+    order = ("SORTBY", DISTANCE, "ASC", "LIMIT", 0, k, "PARAMS", 2, "v", vector)
+    return _search(index, near(query, name, k), (DISTANCE, *fields), *order)
+
+
+def near(query: Query, name: str, k: int) -> str:
+    """The text of a query for the `k` nearest vectors to the parameter `v`."""
+    return f"{query}=>[KNN {k} @{name} $v AS {DISTANCE}]"
 
 
 def ranked(index: str, query: Query, fields: Sequence[str], *, limit: int) -> Command:

@@ -5,5 +5,5 @@
 -- Returns the values in order, nil where there is none.
 local values = ARGV[3] and redis.call('HMGET', item, unpack(ARGV, 3)) or {}
 local kept = redis.call('HMGET', item, 'l', 'e')
-if kept[1] then expire(kept[1], kept[2]) end
+if kept[1] then expire(member, kept[1], kept[2]) end
 return values

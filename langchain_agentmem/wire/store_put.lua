@@ -6,7 +6,7 @@
 -- Returns the time of the write, in microseconds since 1970.
 local kept = {'c', 'q', 'r', 'y', 'p', 'b'}
 local old = redis.call('HMGET', item, unpack(kept))
-clear()
+clear(member)
 
 local own = {u = whole(now), a = whole(now), c = whole(now)}
 for i = 1, #kept do own[kept[i]] = old[i] or own[kept[i]] end
@@ -26,5 +26,5 @@ while at <= #ARGV do
   redis.call('HSET', count == 0 and item or item .. ':x' .. count, unpack(words))
   at, count = last + 1, count + 1
 end
-expire(ARGV[3], count - 1)
+expire(member, ARGV[3], count - 1)
 return whole(now)

@@ -1,0 +1,53 @@
+"""When memories were recalled: noted at once, written along with the next call, so that no recall waits for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from langchain_agentmem.longterm import items
+from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.longterm.record import Memory
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.wire.connection import Command
+from langchain_agentmem.wire.scripts import Script
+
+_TOUCH = Script("memory_touch")
+_KEPT = 8  # access times of a memory; ACT-R's activation takes the older ones as spread evenly
+_MOST = 1000  # notes that wait; more are dropped, oldest first, as they are but tie-breaks
+
+
+class AccessLog:
+    """Notes accesses until something is sent anyway.
+
+    Args:
+        store: The store that holds the memories.
+        interval: Seconds within which two accesses count as one.
+    """
+
+    def __init__(self, store: AgentMemoryStore, interval: float) -> None:
+        self._store = store
+        self._interval = round(interval * 1_000_000)
+        self._noted: dict[tuple[Namespace, str], int] = {}
+        self._lock = threading.Lock()
+
+    def note(self, memories: Iterable[Memory]) -> None:
+        """Note that memories were used now."""
+        now = items.from_time(datetime.now(UTC))
+        with self._lock:
+            for memory in memories:
+                last = memory.last_accessed
+                if not memory.superseded and (last is None or now - items.from_time(last) > self._interval):
+                    self._noted[memory.namespace, memory.id] = now
+            for each in list(self._noted)[:-_MOST]:
+                del self._noted[each]
+
+    def take(self) -> list[Command]:
+        """The commands that write what was noted."""
+        with self._lock:
+            noted, self._noted = self._noted, {}
+        return [
+            self._store.item_command(_TOUCH, namespace, key, when, _KEPT, self._interval)
+            for (namespace, key), when in noted.items()
+        ]

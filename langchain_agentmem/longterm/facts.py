@@ -1,0 +1,168 @@
+"""Facts: the exact, versioned state of a scope. What is true is looked up by name, not searched for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from langchain_agentmem.errors import InvalidInputError, VersionConflictError
+from langchain_agentmem.longterm import items
+from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Command
+from langchain_agentmem.wire.keys import escape, unescape
+from langchain_agentmem.wire.scripts import Script
+
+_SET = Script("fact_set")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fact, or what it was.
+
+    Attributes:
+        name: Its name, such as `diet`.
+        value: Its value, a JSON value.
+        version: Counts its changes, from 1.
+        since: From when it is so.
+        until: Until when it was so; None while it is.
+        memory_id: The memory that it comes from, if one stands for it.
+    """
+
+    name: str
+    value: Any
+    version: int
+    since: datetime
+    until: datetime | None = None
+    memory_id: str | None = None
+
+
+class Facts:
+    """The facts of each scope, in one hash that one command reads whole.
+
+    A memory that stands for a fact (`Memory.state`) and the fact change together: remembering sets the fact; setting or
+    deleting the fact takes the memory out of every recall of the present.
+
+    Args:
+        store: The store whose namespaces the facts belong to.
+        history_ttl: Seconds that former values are kept.
+    """
+
+    def __init__(self, store: AgentMemoryStore, *, history_ttl: float) -> None:
+        self._store = store
+        self._history = round(history_ttl * 1000)
+
+    async def aset(self, scope: Scope, name: str, value: Any, *, expected_version: int | None = None) -> int:
+        """Set a fact. One round trip.
+
+        Args:
+            scope: Whose fact.
+            name: Its name.
+            value: Its value; anything JSON can hold.
+            expected_version: The version it must have now, 0 for none yet.
+
+        Returns:
+            Its version: a new one, unless it had this value already.
+
+        Raises:
+            VersionConflictError: It has another version than the expected one.
+            InvalidInputError: JSON has no form for the value.
+        """
+        try:
+            text = json.dumps(value, ensure_ascii=False)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"value: JSON cannot hold it ({error})") from error
+        return await self._write(scope, name, text, expected_version)
+
+    async def adelete(self, scope: Scope, name: str, *, expected_version: int | None = None) -> bool:
+        """Delete a fact; its former values stay in `history` until they expire.
+
+        Raises:
+            VersionConflictError: It has another version than the expected one.
+        """
+        return await self._write(scope, name, "", expected_version) > 0
+
+    async def aget(self, scope: Scope, name: str) -> Fact | None:
+        """A fact as it is now, or None."""
+        text = (await self._store.connection.send(("HGET", self._key(scope), escape(name))))[0]
+        return None if text is None else _read(name, text)
+
+    async def aall(self, scope: Scope) -> dict[str, Fact]:
+        """All facts of a scope by name, sorted. One HGETALL."""
+        return read_all((await self._store.connection.send(self.command(scope.path)))[0])
+
+    async def ahistory(self, scope: Scope, name: str) -> list[Fact]:
+        """What a fact is and was, newest first."""
+        member = escape(name)
+        last, now = await self._store.connection.send(
+            ("HGET", self._store.keys.known(scope.path), f"!{member}"), ("HGET", self._key(scope), member)
+        )
+        keys = [f"{self._key(scope)}:{member}:{version}" for version in range(int(last or 0), 0, -1)]
+        past = await self._store.connection.send(*(("GET", key) for key in keys))
+        found = [_read_past(name, text) for text in past if text]
+        return found if now is None else [_read(name, now), *found]
+
+    def set(self, scope: Scope, name: str, value: Any, *, expected_version: int | None = None) -> int:
+        """Sync form of `aset`."""
+        return run(self.aset(scope, name, value, expected_version=expected_version))
+
+    def delete(self, scope: Scope, name: str, *, expected_version: int | None = None) -> bool:
+        """Sync form of `adelete`."""
+        return run(self.adelete(scope, name, expected_version=expected_version))
+
+    def get(self, scope: Scope, name: str) -> Fact | None:
+        """Sync form of `aget`."""
+        return run(self.aget(scope, name))
+
+    def all(self, scope: Scope) -> dict[str, Fact]:
+        """Sync form of `aall`."""
+        return run(self.aall(scope))
+
+    def history(self, scope: Scope, name: str) -> list[Fact]:
+        """Sync form of `ahistory`."""
+        return run(self.ahistory(scope, name))
+
+    def command(self, path: Namespace) -> Command:
+        """What reads all facts of a namespace, for `read_all`."""
+        return ("HGETALL", self._store.keys.facts(path))
+
+    def _key(self, scope: Scope) -> str:
+        return self._store.keys.facts(scope.path)
+
+    async def _write(self, scope: Scope, name: str, text: str, expected: int | None) -> int:
+        if not name:
+            raise InvalidInputError("name: a fact needs one")
+        wanted = "" if expected is None else expected
+        call = self._store.item_command(_SET, scope.path, "", escape(name), text, wanted, self._history)
+        version = int((await self._store.connection.send(call))[0])
+        if version < 0:
+            raise VersionConflictError(
+                f"expected_version: {name!r} is at version {-1 - version}, not {expected}; read it and decide anew"
+            )
+        return version
+
+
+def read_all(reply: Any) -> dict[str, Fact]:
+    """The facts in a reply to `Facts.command`."""
+    pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
+    return {fact.name: fact for fact in sorted((_read(unescape(name), text) for name, text in pairs), key=_by_name)}
+
+
+def _by_name(fact: Fact) -> str:
+    return fact.name
+
+
+def _read(name: str, text: bytes) -> Fact:
+    version, since, member, value = text.split(b" ", 3)
+    memory_id = None if member == b"-" else unescape(member)
+    return Fact(name, json.loads(value), int(version), items.to_time(since), memory_id=memory_id)
+
+
+def _read_past(name: str, text: bytes) -> Fact:
+    until, rest = text.split(b" ", 1)
+    now = _read(name, rest)
+    return Fact(name, now.value, now.version, now.since, items.to_time(until), now.memory_id)

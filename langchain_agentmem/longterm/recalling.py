@@ -1,0 +1,236 @@
+"""How memories are found again: two ways of looking in one round trip, one ranking.
+
+Vectors find what means the same, words find names and rare terms; the ranking (see `scoring`) weighs both with the word
+counts of the scope itself, which travel in the same pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+from langchain_agentmem.longterm import items, record
+from langchain_agentmem.longterm.exact import similarities
+from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.longterm.query import Query as Question
+from langchain_agentmem.longterm.query import analyse
+from langchain_agentmem.longterm.record import Memory
+from langchain_agentmem.longterm.scoring import Candidate, Corpus, RecallWeights, Scored, rank
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.wire import search
+from langchain_agentmem.wire.connection import Command
+from langchain_agentmem.wire.search import Query, Row
+
+_FIELDS = (*record.READ, items.WORDS, items.HAPPENED)
+_CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A memory that was recalled.
+
+    Attributes:
+        memory: The memory.
+        score: How well it answers; comparable within one recall only.
+        similarity: Its cosine with the query, where vectors took part.
+        terms: What the score is the sum of, where `explain` asked for it.
+    """
+
+    memory: Memory
+    score: float
+    similarity: float | None = None
+    terms: Mapping[str, float] | None = None
+
+
+class Wish(NamedTuple):
+    """What a recall asks for; see `MemoryBank.recall`."""
+
+    text: str
+    path: Namespace
+    limit: int
+    kinds: Sequence[str]
+    topics: Sequence[str]
+    since: datetime | None
+    until: datetime | None
+    as_of: datetime | None
+    include_history: bool
+    pool: int
+
+    def query(self, now: datetime) -> Query:
+        """What a memory must be, as the server can check it."""
+        past = self.as_of is not None or self.include_history
+        query = Query().tagged(items.PLACE, *(items.place(letter, self.path) for letter in _letters(past)))
+        query = _any_facet(query, ("kind",), self.kinds)
+        query = _any_facet(query, ("topics", "*"), self.topics)
+        if self.since or self.until:
+            query = query.within(items.HAPPENED, _time(self.since), _time(self.until))
+        if self.include_history:
+            return query
+        moment = items.from_time(self.as_of or now)
+        return query.outside(items.UNTIL, high=moment).outside(items.SINCE, low=moment + 1)
+
+    def holds(self, row: Row, now: datetime) -> bool:
+        """The same, checked by the client."""
+        value = items.load_value(row.fields["v"])
+        happened = int(row.fields.get(items.HAPPENED, 0))
+        moment = items.from_time(self.as_of or now)
+        current = int(row.fields.get("a", 0)) <= moment < int(row.fields.get("z", moment + 1))
+        return (
+            (not self.kinds or value.get("kind") in self.kinds)
+            and (not self.topics or not set(self.topics).isdisjoint(value.get("topics", ())))
+            and (_time(self.since) or 0) <= happened <= (_time(self.until) or happened)
+            and (current or self.include_history)
+        )
+
+
+class Recaller:
+    """Finds memories.
+
+    Args:
+        store: Where they lie.
+        weights: What each term of the ranking counts.
+    """
+
+    def __init__(self, store: AgentMemoryStore, weights: RecallWeights | None) -> None:
+        self._store = store
+        self._weights = weights or RecallWeights()
+
+    async def find(self, wish: Wish, before: Sequence[Command]) -> list[Ranked]:
+        """The memories that answer, best first. `before` are commands to send along."""
+        now = datetime.now(UTC)
+        question = analyse(wish.text, now)
+        vector = await self._store.encoder.query(wish.text) if self._store.encoder and wish.text.strip() else None
+        if await self._store.index.usable():
+            pool, corpus = await self._ask(wish, question, vector, now, before)
+        else:
+            await self._store.connection.send(*before)
+            pool, corpus = await self._compare(wish, question, vector, now)
+        scored = rank(
+            question,
+            [found.candidate for found in pool.values()],
+            corpus,
+            self._weights,
+            now=now.timestamp(),
+            limit=wish.limit,
+        )
+        return [Ranked(each, pool[each.candidate.id].row) for each in scored]
+
+    async def _ask(
+        self, wish: Wish, question: Question, vector: bytes | None, now: datetime, before: Sequence[Command]
+    ) -> tuple[dict[str, _Found], Corpus]:
+        """Both legs and the word counts, in one round trip."""
+        index, query = self._store.index.name, wish.query(now)
+        terms = question.terms
+        legs: list[Command] = []
+        if vector:
+            legs.append(search.nearest(index, query, _FIELDS, vector=vector, name=items.VECTOR, k=wish.pool))
+        if terms:
+            fields = (*_FIELDS, items.VECTOR) if vector and find_spec("numpy") else _FIELDS
+            legs.append(search.ranked(index, query.favouring(items.WORDS, terms), fields, limit=wish.pool))
+        counts = [search.count(index, query), *(search.count(index, query.worded(items.WORDS, each)) for each in terms)]
+        replies = (await self._store.index.ask([*before, *legs, *counts]))[len(before) :]
+        pool: dict[str, _Found] = {}
+        for reply in replies[: len(legs)]:
+            self._collect(pool, search.rows(reply), wish, vector)
+        totals = [search.total(reply) for reply in replies[len(legs) :]]
+        return pool, Corpus(totals[0], dict(zip(terms, totals[1:], strict=True)))
+
+    def _collect(self, pool: dict[str, _Found], rows: Iterable[Row], wish: Wish, vector: bytes | None) -> None:
+        fresh = [row for row in rows if row.key not in pool and "v" in row.fields and "c" in row.fields]
+        for row, similarity in zip(fresh, self._similarities(fresh, vector), strict=True):
+            namespace, key, _ = self._store.keys.read_item(row.key)
+            if namespace[: len(wish.path)] == wish.path:
+                pool[row.key] = _Found(_candidate(row, namespace, key, similarity), row)
+
+    def _similarities(self, rows: Sequence[Row], vector: bytes | None) -> list[float | None]:
+        """Cosines: from the vector leg as the server says, from the text leg as their vectors say."""
+        if self._store.encoder is None or vector is None:
+            return [None] * len(rows)
+        field = self._store.encoder.field
+        measured = [row for row in rows if search.DISTANCE not in row.fields and items.VECTOR in row.fields]
+        made = similarities(field, vector, [row.fields[items.VECTOR] for row in measured])
+        known = dict(zip((row.key for row in measured), made, strict=True))
+        return [field.similarity(row.distance) if search.DISTANCE in row.fields else known.get(row.key) for row in rows]
+
+    async def _compare(
+        self, wish: Wish, question: Question, vector: bytes | None, now: datetime
+    ) -> tuple[dict[str, _Found], Corpus]:
+        """The same on a server without the search module: everything in the scope is in the pool."""
+        past = wish.as_of is not None or wish.include_history
+        scope = await self._store.namespaces_below(wish.path)
+        rows = await self._store.exact.everything(scope, (*_FIELDS, items.VECTOR), past=past)
+        rows = [row for row in rows if wish.holds(row, now)]
+        pool: dict[str, _Found] = {}
+        self._collect(pool, rows, wish, vector)
+        held = [set(found.candidate.terms) for found in pool.values()]
+        return pool, Corpus(len(pool), {term: sum(term in words for words in held) for term in question.terms})
+
+
+class _Found(NamedTuple):
+    candidate: Candidate
+    row: Row
+
+
+class Ranked(NamedTuple):
+    """A ranked memory and the row it was read from."""
+
+    scored: Scored
+    row: Row
+
+
+def within_budget(
+    recalled: Iterable[Recalled], budget: int | None, count_tokens: Callable[[str], int] | None
+) -> list[Recalled]:
+    """The best that fit into a token budget: each that still fits is taken, best first."""
+    count = count_tokens or (lambda text: -(-len(text) // _CHARACTERS_PER_TOKEN))
+    kept, left = [], budget
+    for each in recalled:
+        if left is not None:
+            cost = count(each.memory.text)
+            if cost > left:
+                continue
+            left -= cost
+        kept.append(each)
+    return kept
+
+
+def _candidate(row: Row, namespace: Namespace, key: str, similarity: float | None) -> Candidate:
+    fields = row.fields
+    memory = record.load(items.load_value(fields["v"]), id=key, namespace=namespace)
+    source = memory.source
+    return Candidate(
+        id=row.key,
+        text=memory.text,
+        terms=fields.get(items.WORDS, b"").decode("utf-8", "replace").split(),
+        similarity=similarity,
+        speaker=memory.speaker,
+        session=source.session if source else None,
+        sequence=source.sequence if source else None,
+        kind=memory.kind,
+        when=_seconds(fields.get(items.HAPPENED)),
+        created=_seconds(fields.get("c")),
+        accesses=[int(moment) / 1e6 for moment in fields.get("y", b"").split()],
+        access_count=int(fields.get("q", 0)),
+        importance=memory.importance,
+        confidence=float(fields.get("k", 0.5)),
+    )
+
+
+def _seconds(microseconds: bytes | None) -> float | None:
+    return None if microseconds is None else int(microseconds) / 1e6
+
+
+def _time(moment: datetime | None) -> int | None:
+    return None if moment is None else items.from_time(moment)
+
+
+def _letters(past: bool) -> tuple[Any, ...]:
+    return ("l", "h") if past else ("l",)
+
+
+def _any_facet(query: Query, path: tuple[str, ...], values: Sequence[str]) -> Query:
+    tags = [tag for value in values if (tag := items.facet(path, value))]
+    return query.tagged(items.FACETS, *tags) if values else query

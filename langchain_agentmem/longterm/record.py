@@ -1,0 +1,229 @@
+"""Memories, and the scopes they belong to. A memory is a value of the store: `dump` and `load` are the whole bridge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel
+
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm import items
+from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.wire.keys import unescape
+
+_LABEL_ESCAPES = str.maketrans({"%": "%25", ".": "%2E", "\0": "%00"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose memories: set by the application, never by a model.
+
+    Attributes:
+        user: The user they are about; None for memories that are not one user's.
+        namespace: What kind of collection, as a namespace of the store.
+        tenant: The tenant, where the application wants it checked: it must be the one that the bank was made for.
+    """
+
+    user: str | None = None
+    namespace: Namespace = ("memories",)
+    tenant: str | None = None
+
+    @property
+    def path(self) -> Namespace:
+        """The namespace of the store that holds the scope. A user's periods are escaped: no label may hold one."""
+        return self.namespace if self.user is None else (*self.namespace, self.user.translate(_LABEL_ESCAPES))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a memory comes from.
+
+    Attributes:
+        thread_id: The thread in which it was said.
+        message_ids: The messages that say it.
+        checkpoint_id: The checkpoint at that time.
+        session: The conversation it is a turn of, if it is one; together with `sequence`, so that a recall can take
+            the turns on either side as evidence.
+        sequence: The turn's place in the conversation, counting by one.
+    """
+
+    thread_id: str | None = None
+    message_ids: tuple[str, ...] = ()
+    checkpoint_id: str | None = None
+    session: str | None = None
+    sequence: int | None = None
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values, without what is not known."""
+        return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) not in (None, ())}
+
+    @classmethod
+    def load(cls, value: Mapping[str, Any]) -> Self:
+        """Undo `dump`."""
+        known = {each.name: value[each.name] for each in fields(cls) if each.name in value}
+        return cls(**known | {"message_ids": tuple(known.get("message_ids", ()))})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Something that was learned.
+
+    What is set by the bank is marked so, and ignored when a memory is remembered.
+
+    Attributes:
+        text: What it says, so that it can be understood alone.
+        kind: `semantic` (what is so), `episodic` (what happened), `procedural` (how to do), `summary`, or your own.
+        id: Its id; made by the bank when empty.
+        speaker: Who said it, or whom it is about. Worth a lot to a recall.
+        topics: What it is about.
+        entities: Who and what it names.
+        importance: 0 to 1.
+        confidence: 0 to 1; grows when it is remembered again.
+        pinned: Never forgotten by a policy.
+        event_time: When it happened, as far as that is not when it was said.
+        valid_from: From when it is true; by default from when it is remembered.
+        valid_to: Until when it is true; None: until something supersedes it.
+        state: The fact it stands for, such as `diet` or `anna.home`. A new memory of the same state supersedes the old
+            one, however little they resemble each other.
+        value: The fact's value; the text by default.
+        supersedes: Id of the memory that it takes the place of.
+        source: Where it comes from.
+        data: What your own schema holds, see `of`.
+        metadata: Anything else, as JSON values; never indexed.
+        namespace: Where it lies. Set by the bank.
+        version: Counts the changes of its content, from 1. Set by the bank.
+        created: When it was first remembered. Set by the bank.
+        updated: When it was last remembered or changed. Set by the bank.
+        last_accessed: When it was last recalled. Set by the bank.
+        access_count: How often it was recalled. Set by the bank.
+        accesses: When it was recalled the last few times. Set by the bank.
+        hits: How often it was remembered. Set by the bank.
+        related: Ids of memories that resemble it. Set by the bank.
+        sources: Where else it was said. Set by the bank.
+        superseded: Whether it is past: another version took its place. Set by the bank.
+    """
+
+    text: str
+    kind: str = "semantic"
+    id: str = ""
+    speaker: str | None = None
+    topics: Sequence[str] = ()
+    entities: Sequence[str] = ()
+    importance: float = 0.5
+    confidence: float = 0.5
+    pinned: bool = False
+    event_time: datetime | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    state: str | None = None
+    value: Any = None
+    supersedes: str | None = None
+    source: Source | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    namespace: Namespace = ()
+    version: int = 1
+    created: datetime | None = None
+    updated: datetime | None = None
+    last_accessed: datetime | None = None
+    access_count: int = 0
+    accesses: Sequence[datetime] = ()
+    hits: int = 1
+    related: Sequence[str] = ()
+    sources: Sequence[Source] = ()
+    superseded: bool = False
+
+    def __post_init__(self) -> None:
+        text: Any = self.text
+        if not isinstance(text, str) or not text.strip():
+            raise InvalidInputError("text: a memory needs a text that says something")
+        for name in ("importance", "confidence"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidInputError(f"{name}: a number from 0 to 1, not {getattr(self, name)!r}")
+
+    @classmethod
+    def of(cls, model: BaseModel, *, text: str | None = None, **more: Any) -> Self:
+        """A memory of your own schema: its kind is the class's name, its data the fields.
+
+        Args:
+            model: The object to remember.
+            text: What it says in words; by default its fields, as `name: value`.
+            **more: Further attributes of the memory.
+        """
+        data = model.model_dump(mode="json")
+        said = text or "; ".join(f"{name}: {value}" for name, value in data.items() if value not in (None, "", []))
+        return cls(text=said, kind=more.pop("kind", type(model).__name__), data=data, **more)
+
+    def as_model(self, schema: type[BaseModel]) -> BaseModel:
+        """The object of your own schema that `of` was given."""
+        return schema.model_validate(self.data)
+
+
+_SAID = ("speaker", "topics", "entities", "importance", "data", "metadata", "state", "value")
+_TIMES = ("event_time",)
+_DEFAULTS = Memory(text="-")
+
+
+def dump(memory: Memory) -> dict[str, Any]:
+    """A memory as a value of the store: what it says. How it is used lies in fields of its own."""
+    value: dict[str, Any] = {"text": memory.text, "kind": memory.kind}
+    for name in _SAID:
+        said = getattr(memory, name)
+        if said != getattr(_DEFAULTS, name):
+            value[name] = list(said) if isinstance(said, tuple) else dict(said) if isinstance(said, Mapping) else said
+    for name in _TIMES:
+        if getattr(memory, name) is not None:
+            value[name] = getattr(memory, name).isoformat()
+    if memory.source is not None:
+        value["source"] = memory.source.dump()
+    return value
+
+
+def load(value: Mapping[str, Any], *, id: str = "", namespace: Namespace = ()) -> Memory:
+    """A value of the store as a memory; one that no bank wrote too, as far as it says something."""
+    text = value.get("text")
+    inner = value.get("content")  # how langmem keeps its memories
+    if not isinstance(text, str) or not text.strip():
+        text = inner if isinstance(inner, str) else " ".join(items.words_of(value)) or json.dumps(value)
+    known = {name: value[name] for name in _SAID if name in value}
+    known |= {name: tuple(known[name]) for name in ("topics", "entities") if isinstance(known.get(name), list)}
+    known |= {name: datetime.fromisoformat(value[name]) for name in _TIMES if isinstance(value.get(name), str)}
+    if isinstance(value.get("source"), Mapping):
+        known["source"] = Source.load(value["source"])
+    try:
+        return Memory(text=text, kind=str(value.get("kind", "semantic")), id=id, namespace=namespace, **known)
+    except (InvalidInputError, TypeError):  # another program's value, with other meanings of these names
+        return Memory(text=text or "-", id=id, namespace=namespace, data=value)
+
+
+READ = ("v", "c", "u", "a", "z", "p", "k", "q", "r", "y", "h", "b", "g", "j", "n")
+
+
+def read(fields_: Mapping[str, bytes], *, id: str, namespace: Namespace) -> Memory:
+    """A memory with all that the bank knows of it, from the fields `READ` of its hash."""
+
+    def when(name: str) -> datetime | None:
+        return items.to_time(fields_[name]) if name in fields_ else None
+
+    sources = [json.loads(line) for line in fields_.get("j", b"").split(b"\n") if line]
+    return replace(
+        load(items.load_value(fields_["v"]), id=id, namespace=namespace),
+        created=when("c"),
+        updated=when("u"),
+        valid_from=when("a"),
+        valid_to=when("z"),
+        last_accessed=when("r"),
+        pinned=fields_.get("p") == b"1",
+        confidence=min(1.0, float(fields_.get("k", b"0.5"))),
+        access_count=int(fields_.get("q", 0)),
+        accesses=tuple(items.to_time(moment) for moment in fields_.get("y", b"").split()),
+        hits=int(fields_.get("h", 1)),
+        version=int(fields_.get("b", 1)),
+        related=tuple(unescape(name) for name in fields_.get("g", b"").split()),
+        sources=tuple(map(Source.load, sources)),
+        superseded=fields_.get("n", b"l").startswith(b"h"),
+    )

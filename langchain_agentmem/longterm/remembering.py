@@ -1,0 +1,274 @@
+"""How a memory is taken in: known, near, new, or taking the place of another.
+
+One script looks and writes, so two workers that remember the same thing at once leave one record. Whether two texts
+that nearly share a vector say the same (see `identity`) only the client can tell. So a script that finds such a
+neighbour writes nothing and hands it over; the client's verdict goes along with the next try, which again looks and
+writes in one step.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+from uuid import uuid4
+
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm import items
+from langchain_agentmem.longterm.embeddings import calibrated_threshold, related_threshold
+from langchain_agentmem.longterm.exact import similarities
+from langchain_agentmem.longterm.identity import differs, normalise
+from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.longterm.record import Memory, dump, load
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.longterm.text import embedded_text, lexical_text
+from langchain_agentmem.wire import search
+from langchain_agentmem.wire.connection import Command
+from langchain_agentmem.wire.keys import escape, unescape
+from langchain_agentmem.wire.scripts import Script
+from langchain_agentmem.wire.search import Query
+
+_PUT = Script("memory_put")
+_CHUNK = 200  # memories in a round trip
+_NEIGHBOURS = 8
+
+Outcome: TypeAlias = Literal["added", "reinforced", "superseded"]
+Progress: TypeAlias = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What became of a memory.
+
+    Attributes:
+        id: The memory that holds it now.
+        outcome: `added` as a new one; `reinforced`, because one said the same; `superseded`: it took another's place.
+        reason: Why, in words.
+        version: The version of the memory.
+        related: Ids of memories that resemble it.
+    """
+
+    id: str
+    outcome: Outcome
+    reason: str
+    version: int = 1
+    related: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Call:
+    """One memory on its way in, over as many tries as it needs."""
+
+    memory: Memory
+    id: str
+    vector: bytes | None
+    token: str = field(default_factory=lambda: uuid4().hex)
+    same: str = ""
+    differing: dict[str, str] = field(default_factory=dict)
+    related: list[str] = field(default_factory=list)
+    near: float | None = None
+
+    def judge(self, member: str, other: Memory, similarity: float) -> None:
+        """Decide whether a neighbour says the same."""
+        reason = _differs(self.memory, other)
+        if reason:
+            self.differing[member] = reason
+        elif not self.same:
+            self.same, self.near = member, similarity
+
+
+class Intake:
+    """Takes memories in.
+
+    Args:
+        store: Where they go.
+        duplicate: Cosine from which a neighbour is a duplicate if nothing in the words speaks against it; by default
+            what suits the family of the store's embedder.
+        related: Cosine from which a neighbour is linked as related.
+        ttls: Seconds to live, by kind; None or not named: for ever.
+        history_ttl: Seconds that a superseded version is kept.
+        confirm: Share by which confidence grows towards 1 each time a memory is confirmed.
+    """
+
+    def __init__(
+        self,
+        store: AgentMemoryStore,
+        *,
+        duplicate: float | None,
+        related: float | None,
+        ttls: dict[str, float | None],
+        history_ttl: float,
+        confirm: float,
+    ) -> None:
+        self._store = store
+        self._duplicate = calibrated_threshold(store.embeddings) if duplicate is None else duplicate
+        self._related = min(related_threshold(store.embeddings), self._duplicate) if related is None else related
+        self._ttls = ttls
+        self._history = round(history_ttl * 1000)
+        self._confirm = confirm
+
+    async def take(self, memories: Sequence[Memory], path: Namespace, progress: Progress | None) -> list[Remembered]:
+        """Take memories in, in order; each sees those before it."""
+        taken: list[Remembered] = []
+        for start in range(0, len(memories), _CHUNK):
+            chunk = memories[start : start + _CHUNK]
+            vectors = await self.embed([embedded_text(each.text, each.speaker) for each in chunk])
+            calls = [
+                _Call(memory, memory.id or uuid4().hex, vector) for memory, vector in zip(chunk, vectors, strict=True)
+            ]
+            taken += await self._settle(calls, path)
+            if progress:
+                progress(len(taken), len(memories))
+        return taken
+
+    async def embed(self, texts: Sequence[str]) -> list[bytes | None]:
+        """The vectors of texts; None for each where the store has no embedder."""
+        if self._store.encoder is None:
+            return [None] * len(texts)
+        made = await self._store.encoder.vectors(texts, ())
+        return [made[False, text] for text in texts]
+
+    async def _settle(self, calls: list[_Call], path: Namespace) -> list[Remembered]:
+        on_server = await self._store.index.usable() and not self._store.connection.clustered
+        if not on_server:
+            await self._look(calls, path)
+        results: dict[str, Remembered] = {}
+        waiting = calls
+        while waiting:
+            commands = [self.command(call, path, on_server) for call in waiting]
+            replies = (await self._store.connection.send(*commands, *self._store.registration(path)))[: len(waiting)]
+            unsettled = []
+            for call, reply in zip(waiting, replies, strict=True):
+                if reply[0] == b"judge":
+                    _judge(call, reply[1:])
+                    unsettled.append(call)
+                else:
+                    results[call.token] = _result(call, reply)
+            waiting = unsettled
+        return [results[call.token] for call in calls]
+
+    async def _look(self, calls: Sequence[_Call], path: Namespace) -> None:
+        """Find neighbours in the client, where the server cannot: among what is there, and among the calls themselves.
+
+        Only exact duplicates are then safe from a race.
+        """
+        field_ = self._store.encoder.field if self._store.encoder else None
+        rows = await self._store.exact.scope(path) if field_ else None
+        if field_ is None or rows is None:
+            return
+        own = self._store.keys.item(path, "")[: -len(escape(""))]
+        there = [(row.key[len(own) :], load(items.load_value(row.fields["v"])), row.fields["x"]) for row in rows]
+        for call in calls:
+            if call.vector is None:
+                continue
+            for (member, other, _), cosine in zip(
+                there, similarities(field_, call.vector, [vector for *_, vector in there]), strict=True
+            ):
+                if other.kind == call.memory.kind and cosine >= self._duplicate:
+                    call.judge(member, other, cosine)
+                if other.kind == call.memory.kind and cosine >= self._related:
+                    call.related.append(member)
+            if not call.same:
+                there.append((escape(call.id), call.memory, call.vector))
+
+    def command(self, call: _Call, path: Namespace, on_server: bool) -> Command:
+        """The script that takes a memory in."""
+        memory = call.memory
+        ttl = self._ttls.get(memory.kind)
+        ttl_ms = None if ttl is None else max(1, round(ttl * 1000))
+        words = self.fields(memory, path, call.vector, ttl_ms)
+        if call.related:
+            words["g"] = " ".join(call.related[:_NEIGHBOURS])
+        look = on_server and call.vector is not None
+        return self._store.item_command(
+            _PUT,
+            path,
+            call.id,
+            *(
+                call.token,
+                words["i"],
+                "" if ttl_ms is None else ttl_ms,
+                self._history,
+                escape_or_empty(memory.supersedes),
+            ),
+            *(words.get("s", ""), words.get("m", ""), call.same, " ".join(call.differing), self._confirm),
+            json.dumps(memory.source.dump(), sort_keys=True) if memory.source else "",
+            *(self._store.index.name if look else "", self._neighbours(memory, path), call.vector or b""),
+            *(1 - self._duplicate, 1 - self._related),
+            *(part for pair in words.items() for part in pair),
+        )
+
+    def fields(self, memory: Memory, path: Namespace, vector: bytes | None, ttl: int | None) -> dict[str, Any]:
+        """The hash of a memory, except what only the server knows."""
+        when = memory.event_time or datetime.now(UTC)
+        more: dict[str, Any] = {"i": identity(memory), "k": memory.confidence, "p": 1 if memory.pinned else None}
+        if memory.event_time:
+            more["w"] = items.from_time(memory.event_time)
+        if memory.valid_from:
+            more["a"] = items.from_time(memory.valid_from)
+        if memory.valid_to:
+            more["z"] = items.from_time(memory.valid_to)
+        if memory.state:
+            more |= {"s": escape(memory.state), "m": fact_value(memory)}
+        return items.hashes(
+            path,
+            dump(memory),
+            vectors=[vector] if vector else [],
+            words=lexical_text(memory.text, memory.speaker, when),
+            ttl=ttl,
+            more=more.items(),
+        )[0]
+
+    def _neighbours(self, memory: Memory, path: Namespace) -> str:
+        query = Query().tagged(items.PLACE, items.place("e", path))
+        kind = items.facet(("kind",), memory.kind)
+        query = query.tagged(items.FACETS, kind) if kind else query
+        query = query.outside(items.UNTIL, high=items.from_time(datetime.now(UTC)))
+        return search.near(query, items.VECTOR, _NEIGHBOURS)
+
+
+def identity(memory: Memory) -> str:
+    """Equal for memories that are the same but for case, spacing and punctuation."""
+    return items.digest("\0".join((memory.kind, memory.speaker or "", normalise(memory.text))))
+
+
+def fact_value(memory: Memory) -> str:
+    """The value of the fact that a memory stands for, as JSON."""
+    return json.dumps(memory.text if memory.value is None else memory.value, ensure_ascii=False)
+
+
+def escape_or_empty(id: str | None) -> str:
+    """An id as a member, or nothing."""
+    return escape(id) if id else ""
+
+
+def _differs(one: Memory, other: Memory) -> str | None:
+    if one.speaker != other.speaker:
+        return f"speaker: {one.speaker} / {other.speaker}"
+    return differs(one.text, other.text)
+
+
+def _judge(call: _Call, found: Sequence[bytes]) -> None:
+    for member, value, distance in zip(found[::3], found[1::3], found[2::3], strict=True):
+        call.judge(member.decode(), load(items.load_value(value)), 1 - float(distance))
+
+
+def _result(call: _Call, reply: Sequence[Any]) -> Remembered:
+    outcome, member = reply[0].decode(), reply[1].decode()
+    if outcome == "missing":
+        raise InvalidInputError(f"supersedes: there is no memory {unescape(member)!r} in this scope")
+    related = tuple(unescape(name) for name in reply[3].split())
+    return Remembered(unescape(member), outcome, _reason(call, outcome, member), int(reply[2]), related)
+
+
+def _reason(call: _Call, outcome: str, member: str) -> str:
+    if outcome == "superseded":
+        return f"it supersedes {call.memory.supersedes}" if call.memory.supersedes else f"state {call.memory.state}"
+    if outcome == "reinforced":
+        return (
+            f"says the same (cosine {call.near:.3f})" if member == call.same and call.near else "says exactly the same"
+        )
+    kept = "; ".join(f"{unescape(name)} differs in {reason}" for name, reason in call.differing.items())
+    return f"new ({kept})" if kept else "new"
