@@ -13,6 +13,9 @@ from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.layout import pack_typed, unpack_typed
 
 _NO_MESSAGE = "what is stored here is no message: it was written by another program or with another serde"
+_HEAD = pack_typed(("msgpack", b""))
+_START = len(_HEAD)
+
 Messages: TypeAlias = Iterable[MessageLikeRepresentation]
 
 
@@ -40,7 +43,10 @@ def load_messages(stored: Iterable[bytes], codec: Codec) -> list[AnyMessage]:
         CorruptDataError: Something else is stored there.
     """
     try:
-        loaded = [codec.loads_typed(unpack_typed(body)) for body in stored]
+        loaded = [
+            codec.loads_message(body[_START:]) if body.startswith(_HEAD) else codec.loads_typed(unpack_typed(body))
+            for body in stored
+        ]
     except (IndexError, NotImplementedError, ValueError) as error:
         raise CorruptDataError(_NO_MESSAGE) from error
     if not all(isinstance(message, BaseMessage) for message in loaded):

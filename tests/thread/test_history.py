@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -22,6 +23,8 @@ from langchain_core.messages import (
 from langchain_core.runnables import RunnableLambda
 from langchain_core.runnables.history import RunnableWithMessageHistory
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import StateGraph
 from langgraph.graph.message import add_messages
 
@@ -76,6 +79,24 @@ def test_messages_come_back_whole_and_in_order(call: Call, history: AgentMemoryC
     assert [type(message) for message in loaded] == [type(message) for message in MESSAGES]
     call(history.aclear())
     assert history.messages == []
+
+
+def test_messages_of_every_size_and_serde(call: Call, plain: Connection) -> None:
+    said: list[BaseMessage] = [
+        *(kind("x" * size) for size in (0, 50, 300, 70_000) for kind in (HumanMessage, AIMessage, SystemMessage)),
+        AIMessage("", additional_kwargs={"when": datetime(2026, 1, 1, tzinfo=UTC)}),  # msgpack alone cannot store this
+    ]
+    for serde in (
+        None,
+        JsonPlusSerializer(pickle_fallback=True),
+        EncryptedSerializer.from_pycryptodome_aes(key=b"k" * 16),
+    ):
+        history = AgentMemoryChatHistory("s", plain, serde=serde)
+        call(history.aclear())
+        call(history.aadd_messages(said))
+        assert call(history.aget_messages()) == said
+        if isinstance(serde, EncryptedSerializer):
+            assert not any(b"xxx" in body for body in run(plain.send(("LRANGE", Keys().history("s"), 0, -1)))[0])
 
 
 def test_the_sync_face_and_the_conveniences_of_the_base_class(history: AgentMemoryChatHistory) -> None:
