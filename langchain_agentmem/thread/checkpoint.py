@@ -83,8 +83,6 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         self._events = events
         self._ends = Ends()
         self._codec_, self._codec_of = Codec(self.serde), self.serde
-        self._threads = Threads(self._redis, self._keys, lambda: self._codec)
-        self._listing = Listing(self._redis, self._keys, lambda: self._codec, refresh=refresh_on_read)
 
     @classmethod
     def from_conn_string(cls, conn_string: str, **options: Any) -> Self:
@@ -102,6 +100,16 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         if self._codec_of is not self.serde:
             self._codec_, self._codec_of = Codec(self.serde), self.serde
         return self._codec_
+
+    # Made at use: a clone from `with_allowlist` has a serializer of its own.
+    @property
+    def _listing(self) -> Listing:
+        return Listing(self._redis, self._keys, self._codec, refresh=self._refresh)
+
+    @property
+    def threads(self) -> Threads:
+        """The tenant's threads: list, pin, and everything below."""
+        return Threads(self._redis, self._keys, lambda: self._codec)
 
     def setup(self) -> None:
         """Nothing: the saver needs no set-up. Here because other savers ask for the call."""
@@ -157,7 +165,7 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         bound = (before or {}).get("configurable", {}).get("checkpoint_id") or ""
         if config is None:
             query = Query(before=bound, metadata=filter or {}, limit=limit)
-            found = self._listing.everywhere(self._threads.all_ids(), query)
+            found = self._listing.everywhere(self.threads.all_ids(), query)
         else:
             place, ns = Place.of(config), config["configurable"].get("checkpoint_ns")
             found = self._listing.thread(place.thread_id, Query(ns, place.checkpoint_id, bound, filter or {}, limit))
@@ -207,30 +215,25 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
     ) -> RunnableConfig:
         """Store a checkpoint; the id in `config` is its parent's. One round trip.
 
-        A second trip sends lists whole, where the server does not hold what this process believes it holds.
+        A second trip sends lists whole, or all values, where the server does not hold what it is believed to hold.
 
         Returns:
             The config that names the stored checkpoint.
         """
         place = Place.of(config)
         facts = get_checkpoint_metadata(config, metadata)
-        draft = Draft.of(place, checkpoint, facts, new_versions, self._codec)
-        head, user, stock = self._keys.head(place.thread_id, place.ns), user_of(facts), self._codec.stock
-        common = [
-            escape(place.ns),
-            checkpoint["id"],
-            draft.record,
-            self._ttl_of(config),
-            escape(place.thread_id),
-            user and escape(user),
-        ]
-        changes, ends = draft.changes(lambda channel: self._ends.get(head, channel), may_log=stock)
-        keys = self._threads.keys_of(place.thread_id)
-        beside = [*self._threads.registering(place.thread_id, user), *self._event(place, checkpoint, facts, draft)]
-        [stored, *_] = await self._redis.send(_PUT(keys, [*common, *changes]), *beside)
-        if stored == b"STALE":
-            changes, ends = draft.changes(lambda _: None, may_log=stock)
-            await self._redis.send(_PUT(keys, [*common, *changes]))
+        codec, head, user = self._codec, self._keys.head(place.thread_id, place.ns), user_of(facts)
+        draft = Draft.of(place, checkpoint, facts, new_versions, codec)
+        names = (escape(place.thread_id), user and escape(user))
+        common = [escape(place.ns), checkpoint["id"], draft.record, self._ttl_of(config), *names]
+        changes, ends = draft.changes(lambda channel: self._ends.get(head, channel), may_log=codec.stock)
+        keys = self.threads.keys_of(place.thread_id)
+        beside = [*self.threads.registering(place.thread_id, user), *self._event(place, checkpoint, facts, draft)]
+        [stored, *_] = await self._redis.send(_PUT(keys, [*common, "1" if draft.unsent else "", *changes]), *beside)
+        if stored != b"OK":
+            draft = draft.with_everything(checkpoint, codec) if stored == b"LOST" else draft
+            changes, ends = draft.changes(lambda _: None, may_log=codec.stock)
+            await self._redis.send(_PUT(keys, [*common, "", *changes]))
         self._ends.learn(head, ends.items())
         return config_of(place.thread_id, place.ns, checkpoint["id"])
 
@@ -302,14 +305,9 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
 
     # --- whole threads
 
-    @property
-    def threads(self) -> Threads:
-        """The tenant's threads: list, pin, and everything below."""
-        return self._threads
-
     async def adelete_thread(self, thread_id: str) -> None:
         """Remove a thread: every namespace, checkpoint and write. One round trip (on a cluster, two)."""
-        await self._threads.delete(str(thread_id))
+        await self.threads.delete(str(thread_id))
 
     def delete_thread(self, thread_id: str) -> None:
         """Sync form of `adelete_thread`."""
@@ -320,7 +318,7 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
 
         A checkpoint from which a delta channel of a remaining one is rebuilt stays.
         """
-        await self._threads.drop_runs(run_ids)
+        await self.threads.drop_runs(run_ids)
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Sync form of `adelete_for_runs`."""
@@ -331,7 +329,7 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
 
         What the target held is replaced, so a replay changes nothing; a source that does not exist changes nothing.
         """
-        await self._threads.copy(str(source_thread_id), str(target_thread_id))
+        await self.threads.copy(str(source_thread_id), str(target_thread_id))
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Sync form of `acopy_thread`."""
@@ -348,7 +346,7 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         Raises:
             InvalidInputError: The strategy is unknown.
         """
-        await self._threads.prune(thread_ids, strategy)
+        await self.threads.prune(thread_ids, strategy)
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Sync form of `aprune`."""
@@ -356,7 +354,7 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
 
     async def apin(self, thread_id: str, *, pinned: bool = True) -> bool:
         """Keep a thread from expiring, or let it expire again by its ttl. Returns whether it exists."""
-        return await self._threads.touch(str(thread_id), "pin" if pinned else "unpin")
+        return await self.threads.touch(str(thread_id), "pin" if pinned else "unpin")
 
     def pin(self, thread_id: str, *, pinned: bool = True) -> bool:
         """Sync form of `apin`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
 
 from langgraph.checkpoint.base import CheckpointTuple
@@ -47,11 +47,11 @@ class Listing:
     Args:
         redis: The connection.
         keys: The tenant's keys.
-        codec: Gives the serializer of the moment.
+        codec: The serializer.
         refresh: Whether reading moves a thread's expiry on.
     """
 
-    def __init__(self, redis: Connection, keys: Keys, codec: Callable[[], Codec], *, refresh: bool) -> None:
+    def __init__(self, redis: Connection, keys: Keys, codec: Codec, *, refresh: bool) -> None:
         self._redis, self._keys, self._codec = redis, keys, codec
         self._refresh = "1" if refresh else ""
 
@@ -62,7 +62,7 @@ class Listing:
         while True:
             args = [scope, query.only, query.before, *after, size, self._refresh]
             [reply] = await self._redis.send(_READ([self._keys.thread(thread_id)], args))
-            page = Page(thread_id, reply, self._codec())
+            page = Page(thread_id, reply, self._codec)
             for checkpoint in page.load(query.metadata):
                 yield checkpoint
             if len(page) < size or (query.only and query.ns is not None):

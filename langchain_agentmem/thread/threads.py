@@ -126,7 +126,8 @@ class Threads:
             yield fresh
             if len(entries) < count:
                 return
-            place = entries[-1][::-1]
+            last = entries[-1][::-1]
+            place = min(place, last) if place else last
             count = _PAGE + sum(score == place[0] for _, score in entries)
 
     async def _look_at(self, registry: str, members: Sequence[tuple[bytes, int]]) -> Sequence[ThreadInfo]:

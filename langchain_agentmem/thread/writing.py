@@ -65,11 +65,13 @@ class Draft(NamedTuple):
         record: Everything but the channel values, packed.
         versions: The channels with a new version.
         values: The serialized values of those that have one.
+        unsent: The other channels that have a value: the server should hold it.
     """
 
     record: bytes
     versions: ChannelVersions
     values: dict[str, Typed]
+    unsent: ChannelVersions
 
     @classmethod
     def of(
@@ -93,7 +95,15 @@ class Draft(NamedTuple):
             root_id=str((metadata.get("parents") or {}).get("") or ""),
             delta_channels=tuple(metadata.get("counters_since_delta_snapshot") or ()),
         )
-        return cls(record.pack(), new_versions, values)
+        versions = checkpoint["channel_versions"]
+        unsent = {name: versions[name] for name in held if name in versions and name not in new_versions}
+        return cls(record.pack(), new_versions, values, unsent)
+
+    def with_everything(self, checkpoint: Checkpoint, codec: Codec) -> Self:
+        """The same, with a value for each channel that has one: for a server that has lost them."""
+        held = checkpoint["channel_values"]
+        lost = {channel: codec.dumps_typed(held[channel]) for channel in self.unsent}
+        return self._replace(versions={**self.versions, **self.unsent}, values={**self.values, **lost}, unsent={})
 
     def changes(self, known: Callable[[str], End | None], *, may_log: bool) -> tuple[list[Any], dict[str, End]]:
         """The new values as arguments of `checkpoint_put.lua`, and where the logs among them will end.

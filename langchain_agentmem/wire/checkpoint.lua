@@ -3,7 +3,8 @@
 --   …:head HASH  id; @ record; g last generation; v<channel> value; w<task> rows; l<generation><i> chunk
 --   …:past HASH  r<id> record; b<channel><version> value; w<id> rows of all tasks; l<generation><i> chunk
 --   …:ids  ZSET  ids of the records in past, all of score 0
--- A value is in head if the head's record names its version, else in past: in one place, once.
+-- A value is in head if the head's record names its version, else in past: in one place, once. So a server that evicts
+-- the head has lost the namespace, and one that evicts past has lost all but the current checkpoint.
 -- record = frames: parent, versions, aux, rest of the checkpoint, metadata (the last two are opaque here)
 --   versions = msgpack {channel, version, ...}; aux = msgpack {run id, id of the root checkpoint, delta channel...}
 -- value  = 'p' opaque  |  'L' generation length count digest: the first `length` bytes of a generation's chunks
@@ -80,7 +81,7 @@ local function read_log(ns, log)
   local key, parts = head_of(ns), {}
   if redis.call('HEXISTS', key, field_of_chunk(log.generation, 0)) == 0 then key = past_of(ns) end
   for i = 0, math.ceil(log.length / CHUNK) - 1 do
-    parts[#parts + 1] = redis.call('HGET', key, field_of_chunk(log.generation, i))
+    parts[#parts + 1] = redis.call('HGET', key, field_of_chunk(log.generation, i)) or '' -- lost: the client will say so
   end
   return string.sub(table.concat(parts), 1, log.length)
 end

@@ -32,9 +32,10 @@ local function rows_for_remaining(id)
 end
 
 local steps, seeds, logs = {}, {}, {}
-local target = ARGV[2] == '' and top or record_of(ARGV[2])
-local id = target and target.parent or ''
-while id ~= '' and open > 0 do
+local target = top and (ARGV[2] == '' and top or record_of(ARGV[2]))
+local id, passed = target and target.parent or '', {}
+while id ~= '' and open > 0 and not passed[id] do -- a checkpoint may have been put again as its own ancestor
+  passed[id] = true
   local record = record_of(id)
   if not record then break end
   steps[#steps + 1] = rows_for_remaining(id)

@@ -15,21 +15,26 @@ end
 local function open_all(ns)
   local records, top = {}, top_of(ns)
   for _, id in ipairs(redis.call('ZRANGE', ids_of(ns), 0, -1)) do
-    records[id] = open_record(redis.call('HGET', past_of(ns), 'r' .. id))
+    local record = redis.call('HGET', past_of(ns), 'r' .. id)
+    if record then records[id] = open_record(record) else redis.call('ZREM', ids_of(ns), id) end
   end
   if top then records[top.id] = top end
   return records, top
 end
 
--- Add to `keep` the ancestors that a kept checkpoint's delta channels are rebuilt from.
+-- Add to `keep` the ancestors that a kept checkpoint's delta channels are rebuilt from. Each step of a channel is walked
+-- once, however many checkpoints it leads to.
 local function keep_sources(ns, records, top, keep)
-  local starts = {}
+  local starts, walked = {}, {}
   for id in pairs(keep) do starts[#starts + 1] = id end
   for _, id in ipairs(starts) do
     local record = records[id]
     for i = 3, #record.aux do
       local channel, at = record.aux[i], record
-      while at and not value_at(ns, top, channel, at.versions[channel] or '') do
+      local passed = walked[channel] or {}
+      walked[channel] = passed
+      while at and not passed[at] and not value_at(ns, top, channel, at.versions[channel] or '') do
+        passed[at] = true
         local parent = at.parent
         at = records[parent]
         if at then keep[parent] = true end

@@ -2,30 +2,41 @@
 -- Store a checkpoint.
 -- KEYS[1] thread; KEYS[2] registry of threads, where one server holds all
 -- ARGV[1] namespace  [2] checkpoint id  [3] record  [4] ttl in ms, '' = never  [5] registry member  [6] user, escaped, '' = none
--- ARGV[7..] for each new version: channel, version, then a payload:
+-- ARGV[7] '1': the checkpoint has values that are not sent, being stored under its parent or an ancestor
+-- ARGV[8..] for each new version: channel, version, then a payload:
 --   'e'                                             the channel has no value
 --   'p' ...                                         a whole value
 --   'N' count digest bytes                          a list: a log of its own
 --   'A' base length, base digest, count digest tail a list that continues the log whose end is known by length and digest
--- Returns OK, or STALE with nothing written: a tail does not continue what is stored; send the whole list.
+-- Returns OK; or, with nothing written, STALE: a tail does not continue what is stored, send the whole list; or LOST: the
+-- parent is not stored, so neither are the values that were not sent.
 local ns, id, record = ARGV[1], ARGV[2], ARGV[3]
 local head, past = head_of(ns), past_of(ns)
 local top, new = top_of(ns), open_record(record)
 local is_new = redis.call('EXISTS', thread) == 0
 local leads = not top or not less(id, top.id)
 
+local parent_stored = top and (new.parent == '' or new.parent == top.id
+  or redis.call('HEXISTS', past, 'r' .. new.parent) == 1)
+if ARGV[7] == '1' and not parent_stored then return redis.status_reply('LOST') end
+
 local sent = {}
-for i = 7, #ARGV, 3 do
+for i = 8, #ARGV, 3 do
   sent[ARGV[i]] = {version = ARGV[i + 1], kind = string.sub(ARGV[i + 2], 1, 1), payload = ARGV[i + 2]}
 end
 
--- Before anything is written: does each tail continue what is stored?
+-- Before anything is written: does each tail continue what is stored? A list that is there already is a replay's.
 for channel, change in pairs(sent) do
-  if change.kind == 'A' then
-    local log = leads and top and open_log(redis.call('HGET', head, 'v' .. channel))
+  local log = leads and top and open_log(redis.call('HGET', head, 'v' .. channel))
+  local function is_stored(count, digest)
+    return log and log.digest == digest and log.count == count and top.versions[channel] == change.version
+  end
+  if change.kind == 'N' then
+    if is_stored(struct.unpack('>I4c16', change.payload, 2)) then change.kind = 'done' end
+  elseif change.kind == 'A' then
     local length, base, count, digest, at = struct.unpack('>I4c16I4c16', change.payload, 2)
-    if log and log.digest == digest and log.count == count and top.versions[channel] == change.version then
-      change.kind, change.log = 'done', log -- a replay of this very call
+    if is_stored(count, digest) then
+      change.kind = 'done'
     elseif log and log.length == length and log.digest == base then
       change.log = {generation = log.generation, length = length, count = count, digest = digest}
       change.bytes = string.sub(change.payload, at)
@@ -85,6 +96,16 @@ local function store_in_head(channel, change)
   exchange(ns, top, channel, change.version, value)
 end
 
+-- The head was evicted: what past holds of this namespace is incomplete. Rows that wait for their checkpoint stay.
+local function clear_ruins()
+  for _, old in ipairs(redis.call('ZRANGE', ids_of(ns), 0, -1)) do redis.call('HDEL', past, 'w' .. old) end
+  for _, field in ipairs(redis.call('HKEYS', past)) do
+    if string.byte(field) ~= 119 then redis.call('HDEL', past, field) end
+  end
+  redis.call('UNLINK', ids_of(ns))
+end
+
+if not top and redis.call('EXISTS', ids_of(ns)) == 1 then clear_ruins() end
 if leads then
   if top and top.id ~= id then retire_top(ns, top) end
   local ours = {}

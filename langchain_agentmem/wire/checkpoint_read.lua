@@ -14,12 +14,13 @@ local function wanted(id, ns)
 end
 
 local function ids_in(ns, top)
+  if not top then return {} end
   if only ~= '' then
-    return (top and top.id == only or redis.call('HEXISTS', past_of(ns), 'r' .. only) == 1) and {only} or {}
+    return (top.id == only or redis.call('HEXISTS', past_of(ns), 'r' .. only) == 1) and {only} or {}
   end
   local max = cursor ~= '' and '[' .. cursor or before ~= '' and '(' .. before or '+'
   local ids = redis.call('ZREVRANGEBYLEX', ids_of(ns), max, '-', 'LIMIT', 0, limit + 1)
-  if top then table.insert(ids, 1, top.id) end
+  table.insert(ids, 1, top.id)
   return ids
 end
 
@@ -52,14 +53,16 @@ local function gather(ns, channel, version)
   end
 end
 
-for i = 1, math.min(limit, #found) do
-  local ns, id = found[i][1], found[i][2]
-  local top = tops[ns]
-  local is_top = top and top.id == id
-  local record = is_top and top.record or redis.call('HGET', past_of(ns), 'r' .. id)
-  local writes = is_top and rows_of_head(head_of(ns)) or redis.call('HGET', past_of(ns), 'w' .. id) or ''
-  rows[i] = {ns, id, record, writes}
-  for channel, version in pairs(open_record(record).versions) do gather(ns, channel, version) end
+for _, place in ipairs(found) do
+  if #rows == limit then break end
+  local ns, id = place[1], place[2]
+  local is_top = tops[ns].id == id
+  local record = is_top and tops[ns].record or redis.call('HGET', past_of(ns), 'r' .. id)
+  if record then -- else past was evicted, and its ids were not
+    local writes = is_top and rows_of_head(head_of(ns)) or redis.call('HGET', past_of(ns), 'w' .. id) or ''
+    rows[#rows + 1] = {ns, id, record, writes}
+    for channel, version in pairs(open_record(record).versions) do gather(ns, channel, version) end
+  end
 end
 
 local texts = {}

@@ -29,11 +29,15 @@ local function each_key(act)
 end
 
 -- All keys of a thread expire at one instant, so none outlives or undercuts another. Where a thread has many namespaces
--- (one for each call of a subgraph), the instant moves in steps of an eighth of the ttl, and the write between two steps
--- touches only the keys of its own namespace.
+-- (one for each call of a subgraph), the instant moves in steps of an eighth of the ttl, and a write between two steps
+-- touches only the keys of its own namespace, a read none.
 local function expire(ttl, ns)
   local state = redis.call('HMGET', thread, 'pin', 'at', 'ttl')
-  if state[1] then ttl = nil end
+  local text = ttl and string.format('%.0f', ttl)
+  if state[1] then
+    if ttl then redis.call('HSET', thread, 'ttl', text) end -- for the day when it is unpinned
+    ttl = nil
+  end
   if not ttl then
     if state[2] then
       each_key(function(key) redis.call('PERSIST', key) end)
@@ -42,15 +46,15 @@ local function expire(ttl, ns)
     return
   end
   local at, known, many = now_ms() + ttl, tonumber(state[2] or 0), redis.call('SCARD', spaces) > FEW
-  if many and ns and known > at and state[3] == tostring(ttl) then
-    for _, key in ipairs({thread, spaces, head_of(ns), past_of(ns), ids_of(ns)}) do
+  if many and known > at and state[3] == text then
+    for _, key in ipairs(ns and {thread, spaces, head_of(ns), past_of(ns), ids_of(ns)} or {}) do
       redis.call('PEXPIREAT', key, state[2])
     end
     return
   end
   if many then at = at + math.floor(ttl / 8) end
   local instant = string.format('%.0f', at)
-  redis.call('HSET', thread, 'at', instant, 'ttl', string.format('%.0f', ttl))
+  redis.call('HSET', thread, 'at', instant, 'ttl', text)
   each_key(function(key) redis.call('PEXPIREAT', key, instant) end)
 end
 

@@ -4,7 +4,7 @@
 -- ARGV[1] registry member  [2..] suffix, DUMP, suffix, DUMP...
 -- Returns the thread's user (escaped, '' = none)
 forget_thread()
-for i = 2, #ARGV, 2 do redis.call('RESTORE', thread .. ARGV[i], 0, ARGV[i + 1]) end
+for i = 2, #ARGV, 2 do redis.call('RESTORE', thread .. ARGV[i], 0, ARGV[i + 1], 'REPLACE') end
 local ttl = redis.call('HGET', thread, 'ttl')
 redis.call('HSET', thread, 'at', '0')
 expire(ttl and tonumber(ttl))
