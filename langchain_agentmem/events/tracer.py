@@ -32,7 +32,7 @@ from langchain_agentmem.events.runs import (
     tokens_in,
 )
 from langchain_agentmem.events.writer import Writer
-from langchain_agentmem.wire.bridge import either
+from langchain_agentmem.wire.bridge import either, run
 from langchain_agentmem.wire.connection import Command
 
 _MAX_OPEN = 100_000  # runs that started and did not end: more than that are lost, not waiting
@@ -103,7 +103,7 @@ class EventTracer(GraphCallbackHandler):
 
     def flush(self, seconds: float = 5.0) -> bool:
         """`aflush` without a loop."""
-        return self._writer.flush(seconds)
+        return run(self.aflush(seconds))
 
     async def _flush_aside(self, seconds: float) -> bool:
         return await run_in_executor(None, self._writer.flush, seconds)

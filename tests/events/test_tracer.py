@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import operator
-import threading
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any, TypedDict
+from collections import Counter
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -21,51 +17,11 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, RetryPolicy, Send, interrupt
 
-from langchain_agentmem.events.event import Event
 from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.events.tracer import EventTracer
 from langchain_agentmem.wire.connection import Connection
 from tests.events.conftest import Call
-
-ENDS = {"end", "error", "interrupt"}
-
-
-class State(TypedDict, total=False):
-    x: Annotated[list[Any], operator.add]
-
-
-def one(state: State) -> State:
-    return {"x": [1]}
-
-
-def chain(*nodes: tuple[str, Any]) -> StateGraph[Any]:
-    graph = StateGraph(State)
-    before = START
-    for name, node in nodes:
-        graph.add_node(name, node)
-        graph.add_edge(before, name)
-        before = name
-    return graph
-
-
-def config(tracer: EventTracer | None, thread_id: Any = "t", **more: Any) -> RunnableConfig:
-    return {"configurable": {"thread_id": thread_id, **more}, "callbacks": [tracer] if tracer else []}
-
-
-class Runner:
-    """A graph under the names that `call` knows."""
-
-    def __init__(self, graph: Any) -> None:
-        self.invoke, self.ainvoke = graph.invoke, graph.ainvoke
-
-
-def told(log: EventLog, tracer: EventTracer, thread_id: str = "t") -> list[Event]:
-    assert tracer.flush()
-    return log.recent(thread_id, 10_000)
-
-
-def shown(events: list[Event], *, kind: str = "") -> list[tuple[Any, ...]]:
-    return [(event.kind, event.node or event.name) for event in events if event.kind.startswith(kind)]
+from tests.events.graphs import Runner, State, chain, config, one, shown, told
 
 
 async def test_a_node_starts_and_ends(log: EventLog, tracer: EventTracer, call: Call) -> None:
@@ -341,55 +297,6 @@ async def test_payloads_only_if_asked_for(plain: Connection, log: EventLog, call
     assert by_kind["model.end"] == ["hi"]
 
 
-# Attached to the process
-
-
-@pytest.fixture
-def attached(tracer: EventTracer) -> Iterator[EventTracer]:
-    tracer.attach()
-    yield tracer
-    tracer.detach()
-
-
-def test_attached_it_sees_every_run_once(log: EventLog, attached: EventTracer) -> None:
-    attached.attach()  # twice is once
-    graph = chain(("a", one), ("inner", chain(("b", one)).compile())).compile()
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda i: graph.invoke({}, config(None, f"sync{i}")), range(3)))
-        pool.submit(lambda: asyncio.run(graph.ainvoke({}, config(None, "async")))).result()
-    graph.invoke({}, config(attached, "both"))
-    for thread_id in ("sync0", "sync1", "sync2", "async", "both"):
-        found = told(log, attached, thread_id)
-        assert shown(found, kind="node.start") == [("node.start", n) for n in ("a", "inner", "b")]
-        assert len(found) == 8
-
-
-def test_detached_it_sees_no_more(log: EventLog, attached: EventTracer) -> None:
-    graph = chain(("a", one)).compile()
-    attached.detach()
-    graph.invoke({}, config(None))
-    assert told(log, attached) == []
-    attached.attach()
-    graph.invoke({}, config(None))
-    assert len(told(log, attached)) == 4
-
-
-def test_two_tracers_both_see_a_run(plain: Connection, log: EventLog, attached: EventTracer) -> None:
-    other_log = EventLog(plain, tenant="other")
-    other = EventTracer(other_log)
-    chain(("a", one)).compile().invoke({}, config(other))
-    assert len(told(log, attached)) == len(told(other_log, other)) == 4
-
-
-def test_what_has_no_thread_is_in_the_feed(log: EventLog, tracer: EventTracer) -> None:
-    RunnableLambda(lambda x: x, name="alone").invoke(1, {"callbacks": [tracer]})
-    assert tracer.flush()
-    assert [(event.kind, event.name, event.thread_id) for event in log.recent()] == [
-        ("run.start", "alone", None),
-        ("run.end", "alone", None),
-    ]
-
-
 # It breaks nothing
 
 
@@ -422,84 +329,3 @@ def test_callbacks_are_inline_so_that_their_order_holds(tracer: EventTracer) -> 
     assert isinstance(tracer, BaseCallbackHandler)
     assert tracer.ignore_retriever
     assert not tracer.ignore_chain
-
-
-# Two hundred runs of twenty nodes
-
-
-def twenty_nodes() -> Any:
-    """18 nodes of its own and of two sub-graphs, and a fan-out of parallel ones: 20 executions that end."""
-    inner = chain(*((f"i{i}", one) for i in range(4))).compile()
-    graph = chain(*((f"n{i}", one) for i in range(5)), ("inner1", inner), ("inner2", inner))
-    for i in range(4):
-        graph.add_node(f"p{i}", one)
-        graph.add_edge("inner2", f"p{i}")
-    graph.add_node("join", one)
-    graph.add_edge([f"p{i}" for i in range(4)], "join")
-    return graph.compile()
-
-
-EXECUTIONS = 5 + 2 * (1 + 4) + 4 + 1
-
-
-def in_order(events: list[Event]) -> None:
-    """Each execution once, with one end, inside the one around it; each step after the one before it."""
-    starts = [event for event in events if event.kind == "node.start"]
-    assert len(starts) == len({event.run_id for event in starts}) == EXECUTIONS
-    seen: dict[str | None, list[str]] = defaultdict(list)
-    open_: dict[str, Event] = {}
-    steps: dict[tuple[str | None, str | None], int] = {}
-    for event in events:
-        _, verb = event.kind.split(".")
-        seen[event.run_id].append(verb)
-        if not event.kind.startswith("node."):
-            continue
-        assert event.task_id is not None
-        if verb == "start":
-            around = (event.namespace or "").rpartition("|")[2].rpartition(":")[2]
-            assert not around or around in open_, "started outside of the node around it"
-            place = (event.trace_id, event.namespace)
-            assert not any(
-                other.namespace == event.namespace and (other.step or 0) < (event.step or 0) for other in open_.values()
-            ), "started before the step before it ended"
-            assert (event.step or 0) >= steps.get(place, 0)
-            steps[place] = event.step or 0
-            open_[event.task_id] = event
-        else:
-            del open_[event.task_id]
-    assert open_ == {}
-    assert set(map(tuple, seen.values())) == {("start", "end")}
-
-
-@pytest.mark.parametrize("way", ["sync", "async", "threads", "loops"])
-def test_two_hundred_runs_of_twenty_nodes(plain: Connection, way: str) -> None:
-    log = EventLog(plain, max_events=2_000)
-    tracer = EventTracer(log)
-    graph, runs = twenty_nodes(), 50
-
-    def invoke(i: int) -> None:
-        graph.invoke({}, config(tracer, f"{way}{i}"))
-
-    async def ainvoke(numbers: range) -> None:
-        await asyncio.gather(*(graph.ainvoke({}, config(tracer, f"{way}{i}")) for i in numbers))
-
-    ways: dict[str, Callable[[], Any]] = {
-        "sync": lambda: list(map(invoke, range(runs))),
-        "async": lambda: asyncio.run(ainvoke(range(runs))),
-        "threads": lambda: _on_threads(lambda n: list(map(invoke, range(n, runs, 4)))),
-        "loops": lambda: _on_threads(lambda n: asyncio.run(ainvoke(range(n, runs, 4)))),
-    }
-    ways[way]()
-    assert tracer.flush(30)
-    assert tracer.dropped == 0
-    for i in range(runs):
-        in_order(log.recent(f"{way}{i}", 2_000))
-    assert len(list(log.replay())) == runs * (2 * EXECUTIONS + 2)
-
-
-def _on_threads(work: Callable[[int], Any]) -> None:
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
