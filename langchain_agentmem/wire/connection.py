@@ -13,7 +13,7 @@ import redis
 import redis.asyncio as aioredis
 from redis.client import NEVER_DECODE
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import DataError, NoScriptError, RedisError
+from redis.exceptions import DataError, NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError
@@ -90,7 +90,7 @@ class Connection:
             else isinstance(client or async_client, redis.RedisCluster | aioredis.RedisCluster)
         )
         raw = {NEVER_DECODE: True} if _decodes(client) or _decodes(async_client) else {}
-        self._plan = Plan(raw, self.clustered, malformed=DataError)
+        self._plan = Plan(raw, clustered=self.clustered, malformed=DataError, refused=ResponseError)
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
