@@ -24,7 +24,9 @@ GIVEN_A_KEY = {"stream", "owner"}
 METHODS = {
     name: method
     for name, method in inspect.getmembers(Keys, inspect.isfunction)
-    if not name.startswith("_") and (hints := get_type_hints(method))["return"] is str and not GIVEN_A_KEY & hints.keys()
+    if not name.startswith("_")
+    and (hints := get_type_hints(method))["return"] is str
+    and not GIVEN_A_KEY & hints.keys()
 }
 
 
