@@ -1,0 +1,39 @@
+"""What the tests of the checkpointer share. The fixtures here are for both colours."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from langchain_agentmem.thread.checkpoint import AgentMemorySaver
+from langchain_agentmem.wire.connection import Connection
+
+Call = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture(params=["sync", "async"])
+def call(request: pytest.FixtureRequest) -> Call:
+    """Calls a method in one of the two colours: `await call(saver.get_tuple, config)`. What is iterated comes as a list."""
+
+    async def call(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if request.param == "sync":
+            result = method(*args, **kwargs)
+            return [*result] if hasattr(result, "__next__") else result
+        result = getattr(method.__self__, f"a{method.__name__}")(*args, **kwargs)  # type: ignore[attr-defined]
+        return [item async for item in result] if hasattr(result, "__anext__") else await result
+
+    return call
+
+
+@pytest.fixture(params=["plain", "search"])
+def server(request: pytest.FixtureRequest) -> Connection:
+    """An empty server: one without modules, then one with search and JSON."""
+    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def saver(plain: Connection) -> AgentMemorySaver:
+    """A saver on an empty server without modules."""
+    return AgentMemorySaver(plain)
