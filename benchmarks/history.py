@@ -162,7 +162,7 @@ def measure_histories(samples: Samples, url: str, rounds: int) -> None:
                     OURS: partial(getattr, ours, "messages"),
                     RAW: partial(client.lrange, key, 0, -1),
                 }
-                measure(samples, f"read {size}", reads, rounds, calls=max(1, CALLS * 10 // size))
+                measure(samples, f"read {size}", reads, rounds, calls=max(5, CALLS * 10 // size))
                 _measure_adding(samples, (theirs, ours, client), talk, stored, rounds)
     _count_history_trips(samples, url)
 

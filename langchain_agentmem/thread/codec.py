@@ -80,18 +80,22 @@ class Codec:
             return ormsgpack.unpackb(packed, ext_hook=self._ext_hook, option=ormsgpack.OPT_NON_STR_KEYS)
         return self._serde.loads_typed((type_, bytes(packed)))
 
-    def loads_message(self, packed: bytes) -> Any:
-        """A message from the msgpack bytes that `dumps_typed` made of it, as it was and in two thirds of the time.
+    def loads_message(self, data: bytes, start: int) -> Any:
+        """A message from the msgpack bytes that `dumps_typed` made of it, as it was and in half of the time.
 
         Its fields are not validated again: this is for bytes that nobody else writes.
+
+        Args:
+            data: The bytes, behind others.
+            start: Where they begin.
         """
-        # The extension's header is taken off here, so that ormsgpack need not call back for it.
-        start = _EXT_HEADERS.get(packed[0], 0) if packed else 0
-        if self.stock and start and packed[start - 1] == _EXT_MESSAGE and packed.startswith(_HEADS, start):
-            message = _load_message(packed[start:], validate=False)
+        # The extension's header is passed over here, so that ormsgpack need not call back for it.
+        inner = start + _EXT_HEADERS.get(data[start], 0)
+        if data.startswith(_HEADS, inner) and self.stock:
+            message = _load_message(data[inner:], validate=False)
             if message is not None:
                 return message
-        return self.loads_typed(("msgpack", packed))
+        return self.loads_typed(("msgpack", data[start:]))
 
 
 def _upstream_hook(serde: SerializerProtocol) -> ExtHook | None:
@@ -139,15 +143,14 @@ _EXT_MESSAGE = 5
 _EXT_HEADERS = {0xC7: 3, 0xC8: 4, 0xC9: 6}  # how long the header of a msgpack extension is, by its first byte
 _METHOD = "model_validate_json"  # upstream writes this name and never reads it
 
-# Without `default` and OPT_NON_STR_KEYS, packing refuses whatever is not exactly a built-in type: subclasses, named
-# tuples, keys that are not str. On what is left, `model_dump()` changes nothing. Lone surrogates become "?".
+# With these options, and without `default`, packing refuses whatever is not exactly a built-in type: subclasses, named
+# tuples, keys that are not str, lone surrogates. On what is left, `model_dump()` changes nothing.
 _STRICT = (
     ormsgpack.OPT_PASSTHROUGH_DATACLASS
     | ormsgpack.OPT_PASSTHROUGH_DATETIME
     | ormsgpack.OPT_PASSTHROUGH_ENUM
     | ormsgpack.OPT_PASSTHROUGH_SUBCLASS
     | ormsgpack.OPT_PASSTHROUGH_UUID
-    | ormsgpack.OPT_REPLACE_SURROGATES
 )
 
 

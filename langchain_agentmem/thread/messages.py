@@ -44,7 +44,7 @@ def load_messages(stored: Iterable[bytes], codec: Codec) -> list[AnyMessage]:
     """
     try:
         loaded = [
-            codec.loads_message(body[_START:]) if body.startswith(_HEAD) else codec.loads_typed(unpack_typed(body))
+            codec.loads_message(body, _START) if body.startswith(_HEAD) else codec.loads_typed(unpack_typed(body))
             for body in stored
         ]
     except (IndexError, NotImplementedError, ValueError) as error:
