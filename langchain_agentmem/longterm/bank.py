@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import builtins
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,13 +17,17 @@ from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.remembering import Intake, Progress, Remembered
 from langchain_agentmem.longterm.scoring import RecallWeights
 from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.longterm.transfer import from_lines, to_line
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.keys import escape
 from langchain_agentmem.wire.scripts import Script
 
 _DROP = Script("store_drop")
 _UNDO = Script("memory_undo")
+_PIN = Script("memory_pin")
+_CARRIED_OVER = "kind speaker topics entities importance pinned event_time source data metadata state".split()
 _WEEK = timedelta(days=7).total_seconds()
+_PIPELINE = 500  # commands in a round trip
 _QUARTER = timedelta(days=90).total_seconds()
 
 
@@ -109,13 +114,11 @@ class MemoryBank:
         Raises:
             InvalidInputError: There is no such memory.
         """
-        old = await self.aget(id, scope)
-        if old is None:
-            raise InvalidInputError(f"id: there is no memory {id!r} in this scope")
-        kept = {name: getattr(old, name) for name in ("kind", "speaker", "topics", "entities", "importance", "pinned")}
-        kept |= {name: getattr(old, name) for name in ("event_time", "source", "data", "metadata", "state")}
-        new = Memory(text=text, supersedes=id, value=value, **kept)
-        return (await self._intake.take([new], self._path(scope), None))[0]
+        while (old := await self.aget(id, scope)) is not None:
+            new = Memory(text=text, supersedes=id, value=value, **{name: getattr(old, name) for name in _CARRIED_OVER})
+            if done := await self._intake.replace(new, self._path(scope), old.version):
+                return done  # else somebody else changed it in between: theirs is the version to correct
+        raise InvalidInputError(f"id: there is no memory {id!r} in this scope")
 
     async def aundo(self, id: str, scope: Scope) -> Memory | None:
         """Take back the last change of a memory's text; what it said stays in `history`. Undoing again redoes.
@@ -132,11 +135,8 @@ class MemoryBank:
 
     async def apin(self, id: str, scope: Scope, pinned: bool = True) -> bool:
         """Pin a memory, so that forgetting by filter spares it; says whether there is such a memory."""
-        key = self.store.keys.item(self._path(scope), id)
-        there = (await self.store.connection.send(("EXISTS", key)))[0]
-        if there:
-            await self.store.connection.send(("HSET", key, "p", 1) if pinned else ("HDEL", key, "p"))
-        return bool(there)
+        call = _PIN([self.store.keys.item(self._path(scope), id)], ["1" if pinned else ""])
+        return bool((await self.store.connection.send(call))[0])
 
     async def aforget(
         self,
@@ -169,10 +169,18 @@ class MemoryBank:
             found = await self._browser.all(path, filter=filter)
             chosen = [each for each in found if not each.pinned and (before is None or _older(each, before))]
         else:
-            chosen = [each for name in ids if (each := await self.aget(name, scope))]
+            chosen = await self._existing(ids, scope)
         if not dry_run:
-            await self.store.connection.send(*(self.store.item_command(_DROP, m.namespace, m.id) for m in chosen))
+            for start in range(0, len(chosen), _PIPELINE):
+                page = chosen[start : start + _PIPELINE]
+                await self.store.connection.send(*(self.store.item_command(_DROP, m.namespace, m.id) for m in page))
         return [each.id for each in chosen]
+
+    async def _existing(self, ids: Sequence[str], scope: Scope) -> builtins.list[Memory]:
+        asked = [("HMGET", self.store.keys.item(self._path(scope), name), *record.READ) for name in ids]
+        replies = await self.store.connection.send(*asked)
+        found = (_read(values, name, scope) for name, values in zip(ids, replies, strict=True))
+        return [memory for memory in found if memory]
 
     # --- recalling
 
@@ -270,6 +278,21 @@ class MemoryBank:
         """How many memories a scope and those below it hold."""
         return await self._browser.count(self._path(scope), filter)
 
+    async def aexport(self, scope: Scope, *, on_progress: Progress | None = None) -> Iterator[str]:
+        """The memories of a scope and those below it as lines of JSON, oldest last; superseded versions stay behind."""
+        found = await self._browser.all(self._path(scope), filter=None)
+        return _counted(map(to_line, found), len(found), on_progress)
+
+    async def aimport(
+        self, lines: Iterable[str], scope: Scope, *, on_progress: Progress | None = None
+    ) -> builtins.list[Remembered]:
+        """Remember what `export` wrote, under the ids it had: what is known is confirmed, never stored twice.
+
+        Raises:
+            InvalidInputError: A line is not an exported memory; none was taken in.
+        """
+        return await self.aremember(list(from_lines(lines)), scope, on_progress=on_progress)
+
     async def aflush(self) -> None:
         """Write what was noted about accesses since the last call. Every recall writes that of the one before."""
         await self.store.connection.send(*self._accesses.take())
@@ -318,6 +341,16 @@ class MemoryBank:
         """Sync form of `acount`."""
         return run(self.acount(scope, filter=filter))
 
+    def export(self, scope: Scope, *, on_progress: Progress | None = None) -> Iterator[str]:
+        """Sync form of `aexport`."""
+        return run(self.aexport(scope, on_progress=on_progress))
+
+    def import_(
+        self, lines: Iterable[str], scope: Scope, *, on_progress: Progress | None = None
+    ) -> builtins.list[Remembered]:
+        """Sync form of `aimport`."""
+        return run(self.aimport(lines, scope, on_progress=on_progress))
+
     def flush(self) -> None:
         """Sync form of `aflush`."""
         return run(self.aflush())
@@ -326,6 +359,13 @@ class MemoryBank:
         if scope.tenant is not None and escape(scope.tenant) != self.store.keys.base.rpartition(":")[2]:
             raise InvalidInputError(f"scope: its tenant {scope.tenant!r} is not the one that this bank was made for")
         return scope.path
+
+
+def _counted(lines: Iterable[str], total: int, on_progress: Progress | None) -> Iterator[str]:
+    for done, line in enumerate(lines, 1):
+        yield line
+        if on_progress:
+            on_progress(done, total)
 
 
 def _older(memory: Memory, before: datetime) -> bool:

@@ -48,6 +48,7 @@ CREATED, UPDATED, SINCE, UNTIL, HAPPENED = "c", "u", "a", "z", "w"
 TTL, FURTHER = "l", "e"
 READ = (VALUE, CREATED, UPDATED, TTL)
 
+_decode = json.JSONDecoder().decode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ROOT = "0"  # the digest of no label, in every item
@@ -140,7 +141,7 @@ def load_value(data: bytes) -> dict[str, Any]:
         CorruptDataError: The bytes are not a JSON object.
     """
     try:
-        value = json.loads(data.decode("utf-8", "surrogatepass"))
+        value = _decode(data.decode("utf-8", "surrogatepass"))
     except ValueError as error:
         raise CorruptDataError("a stored item is not JSON: another program wrote into this prefix") from error
     if not isinstance(value, dict):

@@ -139,11 +139,10 @@ class Recaller:
         return pool, Corpus(totals[0], dict(zip(terms, totals[1:], strict=True)))
 
     def _collect(self, pool: dict[str, _Found], rows: Iterable[Row], wish: Wish, vector: bytes | None) -> None:
-        fresh = [row for row in rows if row.key not in pool and "v" in row.fields and "c" in row.fields]
+        below = self._store.keys.items_below(wish.path)
+        fresh = [row for row in rows if row.key not in pool and "v" in row.fields and row.key.startswith(below)]
         for row, similarity in zip(fresh, self._similarities(fresh, vector), strict=True):
-            namespace, key, _ = self._store.keys.read_item(row.key)
-            if namespace[: len(wish.path)] == wish.path:
-                pool[row.key] = _Found(_candidate(row, namespace, key, similarity), row)
+            pool[row.key] = _Found(_candidate(row, similarity), row)
 
     def _similarities(self, rows: Sequence[Row], vector: bytes | None) -> list[float | None]:
         """Cosines: from the vector leg as the server says, from the text leg as their vectors say."""
@@ -197,24 +196,28 @@ def within_budget(
     return kept
 
 
-def _candidate(row: Row, namespace: Namespace, key: str, similarity: float | None) -> Candidate:
+def _candidate(row: Row, similarity: float | None) -> Candidate:
+    """What the ranking asks of a row. Hundreds are read for each recall, so no `Memory` is made for them."""
     fields = row.fields
-    memory = record.load(items.load_value(fields["v"]), id=key, namespace=namespace)
-    source = memory.source
+    value = items.load_value(fields["v"])
+    source = value.get("source") or {}
+    text = value.get("text")
+    plain = isinstance(text, str) and isinstance(source, dict)  # else another program's value
+    memory = None if plain else record.load(value)
     return Candidate(
         id=row.key,
-        text=memory.text,
+        text=memory.text if memory else str(text),
         terms=fields.get(items.WORDS, b"").decode("utf-8", "replace").split(),
         similarity=similarity,
-        speaker=memory.speaker,
-        session=source.session if source else None,
-        sequence=source.sequence if source else None,
-        kind=memory.kind,
+        speaker=value.get("speaker") if plain else None,
+        session=source.get("session") if plain else None,
+        sequence=source.get("sequence") if plain else None,
+        kind=str(value.get("kind", "semantic")),
         when=_seconds(fields.get(items.HAPPENED)),
         created=_seconds(fields.get("c")),
-        accesses=[int(moment) / 1e6 for moment in fields.get("y", b"").split()],
+        accesses=[int(moment) / 1e6 for moment in fields["y"].split()] if "y" in fields else (),
         access_count=int(fields.get("q", 0)),
-        importance=memory.importance,
+        importance=value.get("importance", 0.5) if plain else 0.5,
         confidence=float(fields.get("k", 0.5)),
     )
 

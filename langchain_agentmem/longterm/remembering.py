@@ -64,11 +64,17 @@ class _Call:
     memory: Memory
     id: str
     vector: bytes | None
+    version: int | None = None
     token: str = field(default_factory=lambda: uuid4().hex)
     same: str = ""
     differing: dict[str, str] = field(default_factory=dict)
     related: list[str] = field(default_factory=list)
     near: float | None = None
+
+    def replaces(self) -> str:
+        """What it takes the place of, as the script reads it."""
+        wanted = escape(self.memory.supersedes) if self.memory.supersedes else ""
+        return wanted if self.version is None else f"{wanted} {self.version}"
 
     def judge(self, member: str, other: Memory, similarity: float) -> None:
         """Decide whether a neighbour says the same."""
@@ -122,6 +128,14 @@ class Intake:
             if progress:
                 progress(len(taken), len(memories))
         return taken
+
+    async def replace(self, memory: Memory, path: Namespace, version: int) -> Remembered | None:
+        """Let a memory take the place of the one that it names, if that is still the version; None if it is not."""
+        vector = (await self.embed([embedded_text(memory.text, memory.speaker)]))[0]
+        call = _Call(memory, uuid4().hex, vector, version=version)
+        command = self.command(call, path, on_server=False)
+        reply = (await self._store.connection.send(command, *self._store.registration(path)))[0]
+        return None if reply[0] == b"changed" else _result(call, reply)
 
     async def embed(self, texts: Sequence[str]) -> list[bytes | None]:
         """The vectors of texts; None for each where the store has no embedder."""
@@ -186,13 +200,7 @@ class Intake:
             _PUT,
             path,
             call.id,
-            *(
-                call.token,
-                words["i"],
-                "" if ttl_ms is None else ttl_ms,
-                self._history,
-                escape_or_empty(memory.supersedes),
-            ),
+            *(call.token, words["i"], "" if ttl_ms is None else ttl_ms, self._history, call.replaces()),
             *(words.get("s", ""), words.get("m", ""), call.same, " ".join(call.differing), self._confirm),
             json.dumps(memory.source.dump(), sort_keys=True) if memory.source else "",
             *(self._store.index.name if look else "", self._neighbours(memory, path), call.vector or b""),
@@ -237,11 +245,6 @@ def identity(memory: Memory) -> str:
 def fact_value(memory: Memory) -> str:
     """The value of the fact that a memory stands for, as JSON."""
     return json.dumps(memory.text if memory.value is None else memory.value, ensure_ascii=False)
-
-
-def escape_or_empty(id: str | None) -> str:
-    """An id as a member, or nothing."""
-    return escape(id) if id else ""
 
 
 def _differs(one: Memory, other: Memory) -> str | None:

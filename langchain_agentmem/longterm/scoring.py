@@ -28,7 +28,7 @@ from langchain_agentmem.longterm.activation import activation, recency
 from langchain_agentmem.longterm.query import Query, answers, asking
 from langchain_agentmem.longterm.text import split_speaker, terms
 
-__all__ = ["Candidate", "Corpus", "RecallWeights", "Scored", "bm25", "diversify", "rank"]
+__all__ = ["Candidate", "Corpus", "RecallWeights", "Scored", "bm25", "diversify", "features", "rank"]
 
 Column = list[float]
 
@@ -56,8 +56,9 @@ class RecallWeights:
         recency: Ageing by the half-life of its kind. At .1 it costs .3 points, at 1.0 it costs 24.
         importance: As the writer set it.
         confidence: As the writer set it, raised by reinforcement.
-        floor: Cosine below which a memory is noise, unless the words speak for it (`floor_words`).
-        floor_words: Share of the query's stems that lets a memory pass however low its cosine.
+        floor: The evidence without which a recall returns nothing rather than noise: cosine plus half the share of the
+            query's stems, of the best memory found. At .25 practically no question of the tune part that has an answer
+            falls silent; of questions about something else half do. Single results need a quarter.
         diversity: 0 to 1, the penalty for repeating a better result; 0 keeps the order (it gained nothing when
             measured).
         b: Length normalisation of BM25; dialogue turns want .3 to .5.
@@ -80,8 +81,7 @@ class RecallWeights:
     recency: float = 0.01
     importance: float = 0.03
     confidence: float = 0.03
-    floor: float = 0.1
-    floor_words: float = 0.2
+    floor: float = 0.25
     diversity: float = 0.0
     b: float = 0.4
     k1: float = 1.2
@@ -184,7 +184,9 @@ def rank(
     """
     pool = list(candidates)
     weights = weights or RecallWeights()
-    columns = _features(query, pool, corpus, weights, now)
+    if not pool:
+        return []
+    columns = features(query, pool, corpus, weights, now)
     held = _weighted(query, weights, columns)
     passing = _passing(pool, columns, weights)
     scored = []
@@ -238,12 +240,21 @@ def diversify(scored: Sequence[Scored], weight: float, limit: int | None = None)
     return picked
 
 
-def _features(
-    query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: RecallWeights, now: float | None
+def features(
+    query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: RecallWeights, now: float | None = None
 ) -> dict[str, Column]:
-    """Every feature of every candidate, by the name of its weight."""
-    if not pool:
-        return {}
+    """Every feature of every candidate, unweighted: what `rank` sums, and what weights can be fitted on.
+
+    Args:
+        query: The query as `query.analyse` read it.
+        pool: At least one candidate.
+        corpus: The scope's own word counts.
+        weights: For the constants inside features (b, k1, half-lives).
+        now: As in `rank`.
+
+    Returns:
+        For the name of each weight a column with one value, 0 to 1, for each candidate in order.
+    """
     speakers = [each.speaker or split_speaker(each.text)[0] for each in pool]
     stems = {who: frozenset(terms(who)) for who in set(speakers) if who}
     return (
@@ -258,13 +269,16 @@ def _features(
 def _relevance(query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: RecallWeights) -> dict[str, Column]:
     idf = {term: corpus.idf(term) for term in query.terms}
     mean = sum(len(each.terms) for each in pool) / len(pool) or 1.0
-    # A memory that only the text leg found is no nearer than the farthest one of the vector leg.
-    unknown = min((each.similarity for each in pool if each.similarity is not None), default=0.0)
-    cosines = [unknown if each.similarity is None else each.similarity for each in pool]
     return {
-        "semantic": _over_best(cosines),
+        "semantic": _over_best(_cosines(pool)),
         "lexical": _over_best([bm25(idf, each.terms, mean, k1=weights.k1, b=weights.b) for each in pool]),
     }
+
+
+def _cosines(pool: Sequence[Candidate]) -> Column:
+    """A memory that only the text leg found is no nearer than the farthest one of the vector leg."""
+    unknown = min((each.similarity for each in pool if each.similarity is not None), default=0.0)
+    return [unknown if each.similarity is None else each.similarity for each in pool]
 
 
 def _over_best(values: Column) -> Column:
@@ -354,10 +368,14 @@ def _weighted(query: Query, weights: RecallWeights, columns: Mapping[str, Column
 
 
 def _passing(pool: Sequence[Candidate], columns: Mapping[str, Column], weights: RecallWeights) -> list[int]:
-    """Rows that are evidence at all: near enough, or holding, alone or with their neighbours, enough of the words."""
-    rows = range(len(pool))
-    near = [each.similarity is not None and each.similarity >= weights.floor for each in pool]
-    return [r for r in rows if near[r] or columns["coverage"][r] + columns["neighbour"][r] >= weights.floor_words]
+    """Rows that are evidence at all; none when even the best of the pool is not."""
+    found = [
+        cosine + (own + beside) / 2
+        for cosine, own, beside in zip(_cosines(pool), columns["coverage"], columns["neighbour"], strict=True)
+    ]
+    if max(found) < weights.floor:
+        return []
+    return [row for row, evidence in enumerate(found) if evidence >= weights.floor / 4]
 
 
 def _overlap(one: frozenset[str], other: frozenset[str]) -> float:

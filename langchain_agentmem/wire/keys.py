@@ -138,6 +138,11 @@ class Keys:
         """The HASH of an item of the long-term store."""
         return f"{self.item_prefix}{_tag(namespace)}:{escape(key)}"
 
+    def items_below(self, namespace: tuple[str, ...]) -> tuple[str, ...]:
+        """What the keys of items in a namespace, or in one below it, begin with."""
+        start = f"{self.item_prefix}{{{write_namespace(namespace)}"
+        return (f"{start}}}", f"{start}:") if namespace else (self.item_prefix,)
+
     def read_item(self, key: str) -> tuple[tuple[str, ...], str, str]:
         """What `item` was given, and the part that stands behind it: "" for the item itself."""
         labels, _, rest = key[len(self.item_prefix) + 1 :].partition("}:")

@@ -2,7 +2,8 @@
 -- Remember something: find out whether it is known, and write, in one step.
 -- KEYS, ARGV[1] and ARGV[2] as in item.lua, for the memory that it becomes when it is new
 -- ARGV[3] token of this call, so that a replay changes nothing  [4] identity  [5] ttl in ms, '' = never
--- ARGV[6] ttl in ms of what is superseded  [7] member of the memory that it replaces, '' = none
+-- ARGV[6] ttl in ms of what is superseded
+-- ARGV[7] member of the memory that it replaces, then, if that matters, a space and the version it must have; '' = none
 -- ARGV[8] fact it stands for, '' = none  [9] the fact's value
 -- ARGV[10] member that the client found to say the same, '' = none  [11] members that the client found to differ, in spaces
 -- ARGV[12] share by which confidence grows towards 1 when it is confirmed  [13] where this came from, JSON, '' = nowhere
@@ -11,7 +12,7 @@
 -- ARGV[19..] the hash: field, value...
 -- Returns {'added' | 'reinforced' | 'superseded', member, version, related members in spaces}, or, with nothing written,
 -- {'judge', ...}: neighbours so near that the client must say whether they say the same, as member, value, distance...
--- {'missing', member}: there is no such memory to replace.
+-- {'missing', member}: there is no such memory to replace. {'changed', member}: it has another version.
 local token, identity, ttl, past_ttl, replaces = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local fact, fact_value, same, differing = ARGV[8], ARGV[9], ARGV[10], ' ' .. ARGV[11] .. ' '
 local source, index = ARGV[13], ARGV[14]
@@ -109,11 +110,16 @@ end
 local again = replayed(member)
 if again then return again end
 if replaces ~= '' then
-  if not there(replaces) then return {'missing', replaces} end
-  return supersede(replaces)
+  local name, version = string.match(replaces, '^(%S+) ?(%d*)$')
+  local again = replayed(name)
+  if again then return again end
+  if not there(name) then return {'missing', name} end
+  if version ~= '' and version_of(name) ~= tonumber(version) then return {'changed', name} end
+  return supersede(name)
 end
 local twin = redis.call('HGET', known, identity)
 if twin and redis.call('HGET', stem .. twin, 'i') == identity then return reinforce(twin) end
+if there(member) then return supersede(member) end -- it was given an id that is taken: what it is now
 local current = fact ~= '' and read_fact(fact)
 if current and current.from ~= '-' and there(current.from) then return supersede(current.from) end
 if same ~= '' and there(same) then return reinforce(same) end

@@ -25,6 +25,7 @@ _UNSAFE = re.compile(r"([^\w]|_)")
 _METRICS: dict[Metric, str] = {"cosine": "COSINE", "inner_product": "IP", "l2": "L2"}
 _BY_NAME = {name: metric for metric, name in _METRICS.items()}
 DISTANCE = "__d"
+_NAMES = {name.encode(): name for name in (*"abcdefghijklmnopqrstuvwxyz", DISTANCE)}  # read hundreds of times a reply
 ALL = "*"
 
 
@@ -197,7 +198,12 @@ def _row_of_map(entry: dict[str, Any]) -> Row:
 
 
 def _pairs(flat: Sequence[Any]) -> dict[str, bytes]:
-    return {_text(name): _bytes(value) for name, value in zip(flat[::2], flat[1::2], strict=True) if value is not None}
+    names = _NAMES
+    return {
+        names.get(name) or _text(name): value if type(value) is bytes else _bytes(value)
+        for name, value in zip(flat[::2], flat[1::2], strict=True)
+        if value is not None
+    }
 
 
 @dataclass(frozen=True, slots=True)
