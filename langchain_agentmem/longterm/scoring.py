@@ -1,19 +1,18 @@
 """How well each candidate of a recall answers the query: relevance first, a memory's own history as a tie-break.
 
 Pure functions over a pool of candidates (about 100 by vector, 100 by words). A score is a plain sum of named terms,
-each a weight of `RecallWeights` times a feature between 0 and 1, so that an explanation is the score itself, written
-out:
+each a weight of `RecallWeights` times a feature between 0 and 1, so that an explanation is the score, written out:
 
-    cos / best cos + lexical * bm25 / best bm25        what the encoder and the words say
-    + coverage + neighbour                             how much of the question this turn, and the turns beside it,
-    take up + speaker + date + shape + asking + substance      what the question asks for, read from words alone
-    + activation + recency + importance + confidence   tie-breaks
+    cos / best cos + lexical * bm25 / best bm25          what the encoder and the words say
+    + coverage + neighbour                               how much of the question this turn and those beside it take up
+    + speaker + date + shape + asking + substance        what the question asks for, read from words alone
+    + activation + recency + importance + confidence     tie-breaks
 
 Relevance is divided by the best of the pool, not stretched from worst to best: stretching invents differences in a
 pool in which all are about equally good.
 
-The weights were fitted on the tune users of `benchmarks/dialogues.py` (listwise softmax, two encoders), then drawn
-halfway back towards the two-term baseline, since synthetic talk exaggerates: over that range the figures are flat.
+The weights were fitted by `benchmarks/fit_recall.py` with two encoders, then drawn about halfway back to the first line
+alone: the talk they were fitted on is synthetic, tidier than real talk, and the figures are nearly flat on that way.
 """
 
 from __future__ import annotations
@@ -74,8 +73,8 @@ class RecallWeights:
     statement: float = 0.2
     speaker: float = 0.4
     date: float = 0.3
-    shape: float = 0.2
-    asking: float = -0.2
+    shape: float = 0.25
+    asking: float = -0.3
     substance: float = 0.6
     activation: float = 0.02
     recency: float = 0.01

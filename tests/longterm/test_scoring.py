@@ -121,9 +121,11 @@ def test_the_tie_breaks_together_stay_below_a_tenth() -> None:
 
 
 def test_nothing_is_better_than_noise() -> None:
-    assert ranked("capital of Mongolia?", memory("a", "a red car", 0.05), memory("b", "we moved", None)) == []
-    assert order("red car in Mongolia?", memory("a", "a red car", 0.05)) == ["a"]
-    assert order("capital of Mongolia?", memory("a", "a red car", 0.3)) == ["a"]
+    question = "capital of Mongolia?"
+    assert ranked(question, memory("a", "a red car", 0.1), memory("b", "we moved", None)) == []
+    assert order(question, memory("a", "a red car", 0.3)) == ["a"]
+    assert order(question, memory("words", "the Mongolian capital, Mongolia", 0.1)) == ["words"]
+    assert order(question, memory("a", "a red car", 0.3), memory("noise", "we moved", 0.0)) == ["a"]
 
 
 def test_an_empty_pool_and_an_empty_query() -> None:
