@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import pickle
 from typing import Any
+from uuid import UUID
 
 import ormsgpack
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
@@ -98,6 +99,24 @@ def test_unreadable_data_fails_as_upstream(stored: tuple[str, bytes]) -> None:
         STOCK.loads_typed(stored)
     with pytest.raises(upstream.type, match="^" + str(upstream.value)[:20]):
         CODEC.loads_typed(stored)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        *plain_messages(),
+        *(HumanMessage("x" * size) for size in (300, 70_000)),  # each length of an extension's header
+        *(
+            HumanMessage("odd", additional_kwargs={"id": UUID(int=1)}),
+            AIMessageChunk("chunk"),
+            HumanMessage("x", extra=1),
+        ),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_a_message_behind_other_bytes_is_read_as_it_was(message: BaseMessage) -> None:
+    loaded = CODEC.loads_message(b"before" + CODEC.dumps_typed(message)[1], len(b"before"))
+    assert state(loaded) == state(STOCK.loads_typed(STOCK.dumps_typed(message)))
 
 
 # --- which serdes go the short way
