@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
@@ -33,7 +34,7 @@ def here(config: RunnableConfig | None = None) -> dict[str, Any]:
     return found
 
 
-def placed(metadata: dict[str, Any]) -> dict[str, Any]:
+def placed(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The same from the metadata that LangGraph gives to callbacks."""
     found: dict[str, Any] = {}
     thread_id = metadata.get("thread_id")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -16,21 +18,24 @@ from langchain_agentmem.events.here import here, placed
 
 
 class Run:
-    """One run between its start and its end."""
+    """One run between its start and its end.
 
-    __slots__ = (
-        *("_started", "attempt", "config", "id", "interrupt", "kind", "metadata", "name", "parent", "place", "trace"),
-    )
+    Attributes:
+        kind: node, run, tool or model; "" for what makes no events and is known only so that its children find their
+            trace.
+        place: The fields that all its events share, once they were asked for.
+        interrupt: What is known of the interrupt that it stopped for.
+    """
+
+    name: str | None = None
+    metadata: Mapping[str, Any] = MappingProxyType({})
+    config: RunnableConfig | None = None
+    attempt: int = 1
+    place: Document | None = None
+    interrupt: Document | None = None
 
     def __init__(self, kind: str, run_id: UUID, parent: UUID | None, trace: UUID) -> None:
-        self.kind = kind  # "" for what makes no events and is known only so that its children find their trace
-        self.id, self.parent, self.trace = run_id, parent, trace
-        self.name: str | None = None
-        self.metadata: dict[str, Any] = {}
-        self.config: RunnableConfig | None = None
-        self.place: Document | None = None
-        self.attempt = 1
-        self.interrupt: Document | None = None
+        self.kind, self.id, self.parent, self.trace = kind, run_id, parent, trace
         self._started = time.perf_counter()
 
     def duration(self) -> Document:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import TracebackType
@@ -67,16 +67,19 @@ class Signals:
         """The command that publishes a signal, for a pipeline that does something else too."""
         if not topic:
             raise InvalidInputError("topic: a signal needs one, for example 'order:placed'")
-        verb = "SPUBLISH" if self._redis.clustered else "PUBLISH"
-        return (verb, self._channel, dumps({"topic": topic, "body": dict(body or {})}))
+        return self._command([(topic, dict(body or {}))])
 
     def commands_for(self, documents: list[Document]) -> list[Command]:
-        """The commands that tell of events which are signals too."""
-        return [
-            self.command(TOPICS[document["kind"]], {name: document[name] for name in _TOLD if name in document})
+        """The command, if any is needed, that tells of those events which are signals too."""
+        told = [
+            (TOPICS[document["kind"]], {name: document[name] for name in _TOLD if name in document})
             for document in documents
             if document["kind"] in TOPICS
         ]
+        return [self._command(told)] if told else []
+
+    def _command(self, told: Sequence[tuple[str, Mapping[str, Any]]]) -> Command:
+        return ("SPUBLISH" if self._redis.clustered else "PUBLISH", self._channel, dumps(told))
 
     async def apublish(self, topic: str, body: Mapping[str, Any] | None = None) -> int:
         """Tell everyone who listens now.
@@ -166,10 +169,10 @@ class Inbox:
         try:
             while self._idle is None or time.monotonic() - heard < self._idle:
                 raw = await self._next()
-                signal = None if raw is None else _read(raw)
-                if signal and (not self._patterns or any(fnmatchcase(signal.topic, wish) for wish in self._patterns)):
-                    yield signal
-                    heard = time.monotonic()
+                for signal in () if raw is None else _read(raw):
+                    if not self._patterns or any(fnmatchcase(signal.topic, wish) for wish in self._patterns):
+                        yield signal
+                        heard = time.monotonic()
         finally:
             await self.aclose()
 
@@ -184,11 +187,11 @@ class Inbox:
             return None
 
 
-def _read(raw: bytes) -> Signal:
+def _read(raw: bytes) -> list[Signal]:
+    """The signals in a message: those of one pipeline travel together."""
     try:
-        told = loads(raw)
-        return Signal(told["topic"], told["body"])
-    except (ValueError, KeyError, TypeError) as error:
+        return [Signal(topic, body) for topic, body in loads(raw)]
+    except (ValueError, TypeError) as error:
         raise CorruptDataError(
             "a message on the signals channel is none of this package's; was it sent here?"
         ) from error

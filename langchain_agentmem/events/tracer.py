@@ -121,17 +121,21 @@ class EventTracer(GraphCallbackHandler):
     ) -> None:
         """Note the start of a node or of a whole run."""
         run = self._enter(run_id, parent_run_id)
+        more: Document | None = None
+        if metadata:
+            run.metadata = metadata
         if tags and is_node(tags):
             run.kind = "node"
             if self._failures:
-                run.attempt = self._failures.get((metadata or {}).get("langgraph_checkpoint_ns", ""), 0) + 1
+                run.attempt = self._failures.get(run.metadata.get("langgraph_checkpoint_ns", ""), 0) + 1
         elif parent_run_id is None or parent_run_id not in self._open:
             run.kind = "run"
+            if resumes(inputs):
+                more = {"data": {"resumes": True}}
         else:
             return
-        run.name, run.metadata = kwargs.get("name"), metadata or {}
-        more: Document | None = {"data": {"resumes": True}} if resumes(inputs) else None
-        self._note("start", run, self._with_payload(more, inputs))
+        run.name = kwargs.get("name")
+        self._note("start", run, more, inputs)
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Note its end, or that the graph stopped for an interrupt."""
@@ -143,7 +147,7 @@ class EventTracer(GraphCallbackHandler):
         if run.interrupt is not None:
             self._note("interrupt", run, {**run.interrupt, "status": "interrupted", **run.duration()})
             return
-        self._note("end", run, self._with_payload({"status": "ok", **run.duration()}, outputs))
+        self._note("end", run, {"status": "ok", **run.duration()}, outputs)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Note its error or interrupt."""
@@ -164,8 +168,7 @@ class EventTracer(GraphCallbackHandler):
         run = self._open.pop(run_id, None)
         if run is not None:
             outputs = [generation.text for generation in response.generations[0]] if self._payload else None
-            more = {"status": "ok", **run.duration(), **tokens_in(response)}
-            self._note("end", run, self._with_payload(more, outputs))
+            self._note("end", run, {"status": "ok", **run.duration(), **tokens_in(response)}, outputs)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Note the error of a model call."""
@@ -180,7 +183,7 @@ class EventTracer(GraphCallbackHandler):
         """Note the end of a tool call."""
         run = self._open.pop(run_id, None)
         if run is not None:
-            self._note("end", run, self._with_payload({"status": "ok", **run.duration()}, output))
+            self._note("end", run, {"status": "ok", **run.duration()}, output)
 
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Note the error of a tool call, or that it asks the user."""
@@ -227,7 +230,7 @@ class EventTracer(GraphCallbackHandler):
         run = self._enter(run_id, parent_run_id)
         run.kind, run.name, run.metadata = kind, name, metadata or {}
         run.config = var_child_runnable_config.get()
-        self._note("start", run, self._with_payload(None, inputs))
+        self._note("start", run, None, inputs)
 
     def _fail(self, error: BaseException, run_id: UUID) -> None:
         run = self._open.pop(run_id, None)
@@ -250,13 +253,10 @@ class EventTracer(GraphCallbackHandler):
                 self._failures.clear()
             self._failures[run.metadata.get("langgraph_checkpoint_ns", "")] = run.attempt
 
-    def _note(self, verb: str, run: Run, more: Document | None) -> None:
+    def _note(self, verb: str, run: Run, more: Document | None, payload: Any = None) -> None:
+        if self._payload and payload is not None:  # now, for the graph may change it
+            more = {**(more or {}), "payload": plain(payload, self._log.redactor.max_payload)}
         self._writer.put((verb, run, time.time(), more))
-
-    def _with_payload(self, more: Document | None, value: Any) -> Document | None:
-        if not self._payload or value is None:
-            return more
-        return {**(more or {}), "payload": plain(value, self._log.redactor.max_payload)}
 
     # From notes to events, on the writer's thread
 

@@ -50,8 +50,10 @@ class Writer(Generic[Item, Parcel]):
     def _renew(self) -> None:
         """Start empty: at first, and in a forked child, whose parent still has the items and the thread."""
         self._queue: deque[Item] = deque()
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._work, self._hurry = threading.Event(), threading.Event()
+        self._idle = True
         self._thread: threading.Thread | None = None
         self._accepted = self._settled = self._dropped = 0
         self._failing = False
@@ -63,16 +65,14 @@ class Writer(Generic[Item, Parcel]):
 
     def put(self, item: Item) -> None:
         """Take an item. Returns at once and never raises."""
-        with self._changed:
+        with self._lock:
             if len(self._queue) >= self._capacity:
                 self._queue.popleft()
                 self._count_lost(1)
             self._queue.append(item)
             self._accepted += 1
-            if self._thread is None:
-                self._start()
-        if not self._work.is_set():
-            self._work.set()
+            if self._idle:
+                self._wake()
 
     def flush(self, seconds: float = 5.0) -> bool:
         """Wait until all that was put before is sent or lost.
@@ -84,6 +84,12 @@ class Writer(Generic[Item, Parcel]):
             target = self._accepted
             self._hurry.set()
             return self._changed.wait_for(lambda: self._settled >= target, seconds)
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._start()
+        self._idle = self._thread is None
+        self._work.set()
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="agentmem-events", daemon=True)
@@ -103,14 +109,15 @@ class Writer(Generic[Item, Parcel]):
         if self._work.wait(REST):
             return True
         with self._changed:
-            if not self._queue:
+            if self._idle:
                 self._thread = None
-            return bool(self._queue)
+            return not self._idle
 
     def _take(self) -> list[Item]:
         with self._changed:
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
             if not batch:
+                self._idle = True
                 self._work.clear()
                 self._hurry.clear()
             return batch
