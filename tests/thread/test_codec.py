@@ -11,7 +11,15 @@ import ormsgpack
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+)
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
@@ -108,7 +116,7 @@ def test_unreadable_data_fails_as_upstream(stored: tuple[str, bytes]) -> None:
         *(HumanMessage("x" * size) for size in (300, 70_000)),  # each length of an extension's header
         *(
             HumanMessage("odd", additional_kwargs={"id": UUID(int=1)}),
-            AIMessageChunk("chunk"),
+            AIMessageChunk(content="chunk"),
             HumanMessage("x", extra=1),
         ),
     ],
@@ -197,6 +205,15 @@ def test_without_its_private_parts_upstream_does_the_work(name: str, monkeypatch
 def test_the_trial_notices_another_way_of_writing(cls: type[BaseMessage], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cls, "model_dump", lambda self: {**self.__dict__, "new": None})
     assert not module._agrees(module._KINDS[cls])
+
+
+def test_the_trial_notices_typed_dicts_that_lose_undeclared_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dump(self: AIMessage) -> dict[str, Any]:
+        calls = [{name: call[name] for name in ToolCall.__annotations__} for call in self.tool_calls]  # type: ignore[literal-required]
+        return {**self.__dict__, "tool_calls": calls}
+
+    monkeypatch.setattr(AIMessage, "model_dump", dump)
+    assert not module._agrees(module._KINDS[AIMessage])
 
 
 @pytest.mark.parametrize("cls", FAST)
