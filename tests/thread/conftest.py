@@ -15,7 +15,7 @@ Call = Callable[..., Awaitable[Any]]
 
 @pytest.fixture(params=["sync", "async"])
 def call(request: pytest.FixtureRequest) -> Call:
-    """Calls a method in one of the two colours: `await call(saver.get_tuple, config)`. What is iterated comes as a list."""
+    """Calls a method in one of the two colours: `await call(saver.get_tuple, config)`. Iterators come as lists."""
 
     async def call(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if request.param == "sync":

@@ -63,9 +63,7 @@ async def test_encryption_covers_values_writes_and_metadata(call: Call, server: 
     assert ids_of(found) == [name(3), name(2), name(1)]
     for turn, one in zip((3, 2, 1), found, strict=True):
         assert values_of(one)["n"] == SECRET
-        assert [message.text[:17] for message in values_of(one)["messages"]] == [
-            f"{SECRET} {i}" for i in range(turn * 3)
-        ]
+        assert [said.text[:17] for said in values_of(one)["messages"]] == [f"{SECRET} {i}" for i in range(turn * 3)]
         assert one.pending_writes[0] == ("task", "n", SECRET)
     assert (await call(saver.threads.list))[0].metadata["mine"] == SECRET
 
@@ -76,7 +74,7 @@ async def test_a_serializer_exchanged_after_construction(call: Call, saver: Agen
     stock = saver.serde
     for serde in (stock, EncryptedSerializer(Xor()), stock):
         saver.serde = serde
-        values = {"messages": chat(10 * (thread.step + 1)), "n": thread.step}
+        values: dict[str, Any] = {"messages": chat(10 * (thread.step + 1)), "n": thread.step}
         await call(saver.put, *thread.draft(**values))
         where = thread.here
         for asked in (config(), where):

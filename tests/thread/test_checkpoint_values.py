@@ -72,11 +72,11 @@ MESSAGES = [
     AIMessage("", invalid_tool_calls=[BROKEN_CALL]),
     AIMessage("", additional_kwargs={"tool_calls": [{"id": "1", "type": "function", "function": {
         "name": "f", "arguments": "{}"}}]}),
-    AIMessageChunk("part", id="3"),
+    AIMessageChunk(content="part", id="3"),
     ToolMessage("done", tool_call_id="call-1", artifact={"raw": [1.5, None]}, status="error"),
     SystemMessage("be kind"),
-    ChatMessage("x", role="critic"),
-    FunctionMessage("x", name="f"),
+    ChatMessage(content="x", role="critic"),
+    FunctionMessage(content="x", name="f"),
     RemoveMessage("1"),
 ]  # fmt: skip
 VALUES: dict[str, Any] = {
@@ -124,16 +124,15 @@ def same(found: Any, stored: Any) -> bool:
     """Equal, and of equal types all the way down."""
     if type(found) is not type(stored):
         return False
-    if isinstance(stored, dict):
-        return [*found] == [*stored] and all(same(found[key], stored[key]) for key in stored)
-    if isinstance(stored, list | tuple):
-        return len(found) == len(stored) and all(map(same, found, stored))
-    if isinstance(stored, datetime):
-        return bool(found == stored and found.utcoffset() == stored.utcoffset())
-    if isinstance(stored, float):
-        return repr(found) == repr(stored)
-    if isinstance(stored, BaseModel):
-        return bool(found == stored and found.model_dump() == stored.model_dump())
+    match stored:
+        case dict():
+            return [*found] == [*stored] and all(same(found[key], stored[key]) for key in stored)
+        case list():
+            return len(found) == len(stored) and all(map(same, found, stored))
+        case datetime():
+            return bool(found == stored and found.utcoffset() == stored.utcoffset())
+        case float():
+            return repr(found) == repr(stored)  # -0.0 is not 0.0
     return bool(found == stored)
 
 
@@ -222,29 +221,8 @@ async def test_none_is_a_value_and_absent_is_not(call: Call, saver: AgentMemoryS
 
 
 ODD = [
-    *(
-        ":",
-        "{",
-        "}",
-        "{}",
-        "|",
-        ",",
-        "*",
-        "?",
-        "[a]",
-        "a b",
-        "\n",
-        "\r\n",
-        "\t",
-        "🧵",
-        "é",
-        "%",
-        "%41",
-        "\u0000",
-        "-",
-        "a:b",
-    ),
-    *("head", "past", "ids", "spaces", "(", "+", "\x7f", "ÿ" * 40, "x" * 5000, '"', "'", "\\", "/", ".."),
+    *": { } {} | , * ? [a] 🧵 é % %41 - head past ids spaces ( + \" ' \\ / .. a:b \x7f \0".split(" "),
+    *("a b", " ", "\n", "\r\n", "\t", "ÿ" * 40, "x" * 5000),
 ]
 
 
@@ -310,13 +288,13 @@ async def test_what_cannot_be_serialized_fails_as_upstream_and_writes_nothing(
     huge = 2**64
     with pytest.raises(ormsgpack.MsgpackEncodeError) as expected:
         JsonPlusSerializer().dumps_typed(huge)
+    attempts: dict[str, Any] = {
+        "write": lambda: call(saver.put_writes, where, [("ok", 1), ("n", huge)], "task"),
+        "value": lambda: call(saver.put, *thread.draft(ok=1, n=huge)),
+        "metadata": lambda: call(saver.put, *thread.draft({"mine": huge}, n=2)),
+    }
     with pytest.raises(type(expected.value), match=str(expected.value)):
-        if place == "write":
-            await call(saver.put_writes, where, [("ok", 1), ("n", huge)], "task")
-        elif place == "value":
-            await call(saver.put, *thread.draft(ok=1, n=huge))
-        else:
-            await call(saver.put, *thread.draft({"mine": huge}, n=2))
+        await attempts[place]()
     found = await call(saver.get_tuple, config())
     assert (values_of(found), found.pending_writes) == ({"n": 1}, [])
     assert ids_of(await call(saver.list, config())) == [name(1)]
@@ -325,11 +303,15 @@ async def test_what_cannot_be_serialized_fails_as_upstream_and_writes_nothing(
 
 @pytest.mark.parametrize("where", [{}, {"configurable": {}}, {"configurable": {"thread_id": None}}])
 async def test_a_config_without_a_thread(call: Call, saver: AgentMemorySaver, where: Any) -> None:
-    for method, args in [
-        (saver.get_tuple, ()), (saver.put, (checkpoint(1), {}, {})), (saver.put_writes, ([], "task")), (saver.list, ()),
-    ]:  # fmt: skip
+    calls: list[tuple[Any, ...]] = [
+        (saver.get_tuple, where),
+        (saver.put, where, checkpoint(1), {}, {}),
+        (saver.put_writes, where, [], "task"),
+        (saver.list, where),
+    ]
+    for method, *args in calls:
         with pytest.raises(InvalidInputError, match="thread_id"):
-            await call(method, where, *args)
+            await call(method, *args)
 
 
 async def test_writes_without_a_checkpoint_id(call: Call, saver: AgentMemorySaver) -> None:
