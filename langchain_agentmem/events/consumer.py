@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.event import Event, decode
-from langchain_agentmem.events.streams import away, events_of, per_stream, position, wait_for_new
+from langchain_agentmem.events.streams import Patience, events_of, per_stream, position, wait_for_new
 from langchain_agentmem.wire.bridge import run, walk
 from langchain_agentmem.wire.connection import LOST_CONNECTION, Connection
 from langchain_agentmem.wire.keys import Keys
@@ -143,17 +143,16 @@ class Consumer:
         return walk(self._deliveries())
 
     async def _deliveries(self, patience: float = 60.0) -> AsyncGenerator[Delivery]:
-        answered = time.monotonic()
+        waiting = Patience(patience)
         while True:
             try:
                 deliveries = await self.aread()
             except LOST_CONNECTION as error:
-                await away(error, answered, patience)
+                await waiting.failed(error)
                 continue
-            answered = time.monotonic()
+            waiting.answered()
             for delivery in deliveries:
                 yield delivery
-                answered = time.monotonic()
 
     async def _ensure_group(self) -> None:
         if self._has_group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from typing import Any, Self
 
 from langchain_agentmem.errors import CorruptDataError, InvalidInputError
 from langchain_agentmem.events.event import Document, dumps, loads
-from langchain_agentmem.wire.bridge import run, sleep, walk
+from langchain_agentmem.events.streams import Patience
+from langchain_agentmem.wire.bridge import run, walk
 from langchain_agentmem.wire.connection import LOST_CONNECTION, Command, Connection
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.subscription import Subscription
@@ -53,6 +55,8 @@ class Signals:
 
     A tenant has one channel, and listeners pick topics by pattern themselves: sharded Pub/Sub, which keeps a cluster
     from repeating every message on every node, has no patterns at the server.
+
+    A user of the server with restricted rights needs the channel too: `&prefix:tenant:*` beside `~prefix:tenant:*`.
 
     Args:
         redis: The connection.
@@ -121,6 +125,7 @@ class Inbox:
         self._patterns = patterns
         self._idle = idle
         self._subscription: Subscription | None = None
+        self._waiting = Patience(math.inf)
 
     async def aopen(self) -> Self:
         """Subscribe, if that is not done yet."""
@@ -180,11 +185,13 @@ class Inbox:
         try:
             await self.aopen()
             assert self._subscription is not None  # noqa: S101 - for the type checker
-            return await self._subscription.next(min(1.0, self._idle or 1.0))
-        except LOST_CONNECTION:
+            raw = await self._subscription.next(min(1.0, self._idle or 1.0))
+        except LOST_CONNECTION as error:
             await self.aclose()
-            await sleep(0.2)
+            await self._waiting.failed(error)
             return None
+        self._waiting.answered()
+        return raw
 
 
 def _read(raw: bytes) -> list[Signal]:

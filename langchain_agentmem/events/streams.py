@@ -137,15 +137,15 @@ async def follow(
         idle: End after so many seconds without an event; None is never.
         patience: Seconds without an answer after which the server's error reaches the caller.
     """
-    heard = answered = time.monotonic()
+    heard, waiting = time.monotonic(), Patience(patience)
     while idle is None or time.monotonic() - heard < idle:
         try:
             seconds = WAIT if idle is None else heard + idle - time.monotonic()
             reply = await wait_for_new(redis, ("XREAD",), cursors, PAGE, seconds)
         except LOST_CONNECTION as error:
-            await away(error, answered, patience)
+            await waiting.failed(error)
             continue
-        answered = time.monotonic()
+        waiting.answered()
         for stream, entries in per_stream(reply):
             for event in events_of(entries):
                 cursors[stream] = event.cursor
@@ -153,9 +153,26 @@ async def follow(
                 heard = time.monotonic()
 
 
-async def away(error: Exception, answered: float, patience: float) -> None:
-    """Wait a little for a server that is away, or raise `error` when its last answer is longer ago than `patience`."""
-    if time.monotonic() - answered > patience:
-        raise error
-    _log.warning("the server is away (%s); reading goes on when it is back", type(error).__name__)
-    await sleep(0.2)
+class Patience:
+    """Waits for a server that is away, for so long and no longer.
+
+    Args:
+        seconds: After so long without an answer the server's error reaches the caller.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: float | None = None
+
+    def answered(self) -> None:
+        """The server is there."""
+        self._since = None
+
+    async def failed(self, error: Exception) -> None:
+        """Wait a little, or raise `error`. What goes on is logged once."""
+        if self._since is None:
+            self._since = time.monotonic()
+            _log.warning("the server is away (%s); reading goes on when it is back", type(error).__name__)
+        elif time.monotonic() - self._since > self._seconds:
+            raise error
+        await sleep(0.2)
