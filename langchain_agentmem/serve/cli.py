@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from langchain_agentmem.serve.trouble import told_in_one_line
+from langchain_agentmem.serve.trouble import accept_every_letter, told_in_one_line
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -17,15 +17,14 @@ def main() -> None:
         from langchain_agentmem.serve.commands import agentmem
     except ModuleNotFoundError as error:
         sys.exit(f'agentmem: {error.name} is missing: pip install "langchain-agentmem[cli]"')
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may not know every letter
+    accept_every_letter()
     try:
         with told_in_one_line():
             agentmem.main(prog_name="agentmem", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(_INTERRUPTED)
     except click.ClickException as error:
-        sys.stderr.write(f"agentmem: {error.format_message()} See agentmem --help.\n")
+        sys.stderr.write(f"agentmem: {error.format_message().rstrip('.')}. See agentmem --help.\n")
         sys.exit(error.exit_code)
 
 

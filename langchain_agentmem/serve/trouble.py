@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,13 @@ def told_in_one_line() -> Iterator[None]:
     except _TOLD as error:
         sys.stderr.write(f"agentmem: {tell(error)}\n")
         raise SystemExit(1) from None
+
+
+def accept_every_letter() -> None:
+    """Show a letter that the terminal does not know as "?" instead of failing at it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def tell(error: Exception) -> str:

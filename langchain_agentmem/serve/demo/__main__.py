@@ -8,13 +8,13 @@ from pathlib import Path
 
 from langchain_agentmem.serve.demo.acts import perform
 from langchain_agentmem.serve.demo.screen import Screen
-from langchain_agentmem.serve.demo.stage import ended_in_order
-from langchain_agentmem.serve.trouble import told_in_one_line
+from langchain_agentmem.serve.trouble import accept_every_letter, told_in_one_line
 
 
 def main(act: str, data: str, report: str, *flags: str) -> None:
     """Perform an act and write its report."""
-    with ended_in_order(), told_in_one_line():
+    accept_every_letter()
+    with told_in_one_line():
         said = perform(act, Path(data), Screen(quiet="--quiet" in flags))
         Path(report).write_text(json.dumps(said), "utf-8")
 

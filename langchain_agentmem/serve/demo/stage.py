@@ -36,11 +36,7 @@ def play(screen: Screen, *, quiet: bool) -> dict[str, Any]:
         What happened, as plain values.
     """
     start = time.monotonic()
-    # Ignoring errors: of a process that was killed, the server may still be writing its last.
-    with (
-        ended_in_order(),
-        tempfile.TemporaryDirectory(prefix="agentmem-demo-", ignore_cleanup_errors=True) as folder,
-    ):
+    with _ended_in_order(), tempfile.TemporaryDirectory(prefix="agentmem-demo-") as folder:
         reports = [_play_act(act, Path(folder), screen, quiet=quiet) for act in _SCENES]
     stored = [StoredKey(*key) for key in [report.pop("keys") for report in reports][-1]]
     seconds = _joined([report.pop("seconds") for report in reports])
@@ -60,20 +56,25 @@ def play(screen: Screen, *, quiet: bool) -> dict[str, Any]:
 
 def _play_act(act: str, folder: Path, screen: Screen, *, quiet: bool) -> dict[str, Any]:
     screen.scene(_SCENES[act])
-    report = folder / f"{act}.json"
+    data, report = folder / "data", folder / f"{act}.json"
     # -P: what lies in the user's working directory is not imported.
-    command = [sys.executable, "-P", "-m", __package__, act, str(folder / "data"), str(report)]
-    _run([*command, "--quiet"] if quiet else command)
+    command = [sys.executable, "-P", "-m", __package__, act, str(data), str(report)]
+    try:
+        code = _run([*command, "--quiet"] if quiet else command)
+    finally:
+        _await_end_of_server(data)
+    if code:  # it has said why
+        raise SystemExit(code)
     said: dict[str, Any] = json.loads(report.read_text("utf-8"))
     screen.note("end", f"process {said['process']} has ended, and with it its server {said['server_process']}")
     return said
 
 
-def _run(command: Sequence[str]) -> None:
-    """Run a process; however this one is ended, that one is ended in order first.
+def _run(command: Sequence[str]) -> int:
+    """Run a process, and end it where this one is ended. Returns its exit code.
 
-    An interrupt from the terminal reaches every process. The child ignores it and is told by this one alone, so that it
-    is not told twice.
+    An interrupt from the terminal reaches every process. The child ignores it: it is ended from here, at once and
+    without unwinding, as an exception in the middle of anything might get lost. Its server ends after it in any case.
     """
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -81,17 +82,24 @@ def _run(command: Sequence[str]) -> None:
     finally:
         signal.signal(signal.SIGINT, handler)
     try:
-        code = process.wait()
+        return process.wait()
     finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
-    if code:  # it has said why
-        raise SystemExit(code)
+        process.kill()
+        process.wait()
+
+
+def _await_end_of_server(data: Path) -> None:
+    if not data.is_dir():  # there never was one
+        return
+    from langchain_agentmem.wire.embedded import keeper, locks
+
+    ends = time.monotonic() + 2 * keeper.GRACE
+    while locks.is_owned(data / locks.SERVING) and time.monotonic() < ends:
+        time.sleep(0.01)
 
 
 @contextmanager
-def ended_in_order() -> Iterator[None]:
+def _ended_in_order() -> Iterator[None]:
     """Let SIGTERM and SIGHUP unwind the stack, as Ctrl-C does, so that what is open is closed."""
     handlers = {number: signal.signal(number, _leave) for number in _ENDINGS}
     try:

@@ -1,0 +1,179 @@
+"""The command line, run as a real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.graph import START, MessagesState, StateGraph
+
+from langchain_agentmem import AgentMemory, __version__
+from langchain_agentmem.serve import commands
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Connection
+from tests.users import socket_of
+
+MAIN = "from langchain_agentmem.serve.cli import main; main()"
+
+
+def agentmem(*args: str, program: str = MAIN, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with `args`, without the caller's REDIS_URL."""
+    given = {name: value for name, value in os.environ.items() if name != "REDIS_URL"} | env
+    return subprocess.run(
+        [sys.executable, "-c", program, *args], env=given, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def remember(memory: AgentMemory, thread_id: str, **configurable: Any) -> None:
+    graph = StateGraph(MessagesState)
+    graph.add_node("answer", lambda state: {"messages": [("ai", "yes")]})
+    graph.add_edge(START, "answer")
+    agent: Any = graph.compile(checkpointer=memory.checkpointer)
+    agent.invoke({"messages": [("human", "hello")]}, {"configurable": {"thread_id": thread_id, **configurable}})
+
+
+@pytest.fixture
+def filled(plain: Connection) -> Connection:
+    memory = AgentMemory(plain)
+    remember(memory, "one", user_id="ada", topic="tea")
+    remember(memory, "[bold]two", user_id="bob", topic=2)
+    remember(AgentMemory(plain, prefix="p", tenant="acme"), "hidden")
+    return plain
+
+
+@pytest.fixture
+def narrow_url(plain_url: str) -> Iterator[str]:
+    """The URL of a user who may do next to nothing."""
+    with Connection(plain_url) as connection:
+        run(connection.send(("ACL", "SETUSER", "narrow", "on", ">hunter2", "~*", "+ping")))
+        yield f"unix://narrow:hunter2@{socket_of(plain_url)}"
+        run(connection.send(("ACL", "DELUSER", "narrow")))
+
+
+# --- threads and doctor ---
+
+
+def test_threads_are_listed(filled: Connection, plain_url: str) -> None:
+    done = agentmem("threads", REDIS_URL=plain_url)
+    assert (done.returncode, done.stderr) == (0, "")
+    head, *rows = done.stdout.splitlines()
+    assert head.split() == ["thread", "user", "step", "last", "active"]
+    assert [row.split()[:3] for row in rows] == [["[bold]two", "bob", "1"], ["one", "ada", "1"]]
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), ["[bold]two", "one"]),
+        (("--limit", "1"), ["[bold]two"]),
+        (("--user", "ada"), ["one"]),
+        (("--where", "topic=tea"), ["one"]),
+        (("--where", "topic=2"), ["[bold]two"]),
+        (("--where", 'topic="2"'), []),
+        (("--prefix", "p", "--tenant", "acme"), ["hidden"]),
+    ],
+)
+def test_threads_as_json(
+    filled: Connection,
+    plain_url: str,
+    options: tuple[str, ...],
+    expected: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    commands.agentmem(["threads", "--json", "--url", plain_url, *options], standalone_mode=False)
+    found = json.loads(capsys.readouterr().out)
+    assert [thread["thread_id"] for thread in found] == expected
+    assert all(thread["metadata"]["step"] == 1 and thread["checkpoint_id"] for thread in found)
+
+
+def test_no_threads_is_said(plain: Connection, plain_url: str) -> None:
+    assert agentmem("threads", "--url", plain_url).stdout == "No threads.\n"
+
+
+def test_the_doctor_reports(filled: Connection, plain_url: str) -> None:
+    report = AgentMemory(filled).doctor()
+    done = agentmem("doctor", REDIS_URL=plain_url)
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"server         {report.server}")
+    assert "WARNING        Nothing is written to disk" in done.stdout
+    told = json.loads(agentmem("doctor", "--json", "--url", plain_url).stdout)
+    assert told["scope"] == "agentmem:default"
+    assert {tier["name"]: tier["keys"] for tier in told["tiers"]}["thread"] > 0
+    assert told["warnings"]
+
+
+def test_the_data_of_an_embedded_server_is_found(tmp_path: Path) -> None:
+    with AgentMemory.embedded(tmp_path, modules=False) as memory:
+        remember(memory, "kept")
+    done = agentmem("threads", "--json", "--path", str(tmp_path), REDIS_URL="redis://nowhere.invalid")
+    assert [thread["thread_id"] for thread in json.loads(done.stdout)] == ["kept"]
+
+
+# --- what goes wrong ---
+
+
+@pytest.mark.parametrize(
+    ("args", "remedy"),
+    [
+        (("threads",), "set REDIS_URL"),
+        (("doctor", "--url", "redis://:hunter2@127.0.0.1:1"), "Is the server running"),
+        (("threads", "--url", "http://:hunter2@localhost"), "redis://"),
+        (("doctor", "--path", "/nonexistent/agentmem"), "there is no directory"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line(args: tuple[str, ...], remedy: str) -> None:
+    done = agentmem(*args)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("agentmem: ")
+    assert remedy in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_what_the_server_refuses_is_one_line(narrow_url: str) -> None:
+    done = agentmem("threads", REDIS_URL=narrow_url)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "The server refused" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize("args", [["nonsense"], ["threads", "--nonsense"], ["threads", "--where", "x"]])
+def test_wrong_usage_is_one_line(args: list[str], plain_url: str) -> None:
+    done = agentmem(*args, REDIS_URL=plain_url)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "See agentmem --help." in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["click", "rich"])
+def test_a_missing_extra_is_one_line(missing: str) -> None:
+    done = agentmem(program=f"import sys; sys.modules[{missing!r}] = None; {MAIN}")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "langchain-agentmem[cli]" in done.stderr
+
+
+def test_a_letter_that_the_terminal_does_not_know_is_replaced(plain: Connection, plain_url: str) -> None:
+    remember(AgentMemory(plain), "caf\u00e9")
+    done = agentmem("threads", REDIS_URL=plain_url, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert "caf?" in done.stdout
+
+
+# --- itself ---
+
+
+@pytest.mark.parametrize("args", [(), ("--help",)])
+def test_its_commands_are_listed(args: tuple[str, ...]) -> None:
+    done = agentmem(*args)
+    assert done.returncode == 0
+    assert all(f"\n  {command} " in done.stdout for command in ("demo", "doctor", "threads"))
+
+
+def test_its_version() -> None:
+    assert agentmem("--version").stdout == f"agentmem, version {__version__}\n"
