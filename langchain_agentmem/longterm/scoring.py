@@ -56,8 +56,9 @@ class RecallWeights:
         importance: As the writer set it.
         confidence: As the writer set it, raised by reinforcement.
         floor: The evidence without which a recall returns nothing rather than noise: cosine plus half the share of the
-            query's stems, of the best memory found. At .25 practically no question of the tune part that has an answer
-            falls silent; of questions about something else half do. Single results need a quarter.
+            query's stems, of the best memory found. At .25 none (MiniLM) to 0.4 % (wordllama) of the tune questions
+            that have an answer fall silent, and 41 to 46 % of 18 questions about something else. One result needs a
+            quarter of it.
         diversity: 0 to 1, the penalty for repeating a better result; 0 keeps the order (it gained nothing when
             measured).
         b: Length normalisation of BM25; dialogue turns want .3 to .5.
