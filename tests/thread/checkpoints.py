@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
@@ -98,6 +98,7 @@ def keys_in(connection: Connection, pattern: str = "*") -> list[str]:
     return sorted(key.decode() for key in run(connection.send(("KEYS", pattern)))[0])
 
 
-def ttls_in(connection: Connection, keys: Collection[str]) -> dict[str, int]:
-    """The remaining milliseconds of keys, -1 for never."""
-    return dict(zip(keys, run(connection.send(*[("PTTL", key) for key in keys])), strict=True))
+def expiries_in(connection: Connection, pattern: str = "*") -> dict[str, int]:
+    """When each key of a server expires, in milliseconds since 1970; -1 for never."""
+    keys = keys_in(connection, pattern)
+    return dict(zip(keys, run(connection.send(*[("PEXPIRETIME", key) for key in keys])), strict=True))
