@@ -90,11 +90,13 @@ class Threads:
             after: The last thread of the page before.
         """
         found: list[ThreadInfo] = []
+        if limit <= 0:
+            return found
         async for thread in self._walk(user, after):
             if all(thread.metadata.get(key) == value for key, value in (filter or {}).items()):
-                if len(found) >= limit:
-                    break
                 found.append(thread)
+                if len(found) == limit:
+                    break
         return found
 
     def list(
