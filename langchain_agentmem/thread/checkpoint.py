@@ -20,12 +20,12 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.thread.appends import Ends
+from langchain_agentmem.thread.beliefs import Beliefs
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.listing import Listing, Query
 from langchain_agentmem.thread.reading import Head, config_of, load_delta_history
 from langchain_agentmem.thread.threads import Threads
-from langchain_agentmem.thread.writing import CheckpointEvents, Draft, Place, pack_rows, user_of
+from langchain_agentmem.thread.writing import CheckpointEvents, Draft, Place, pack_rows
 from langchain_agentmem.wire.bridge import run, walk
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape
@@ -81,7 +81,7 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         self._ttl = _milliseconds(ttl)
         self._refresh = refresh_on_read
         self._events = events
-        self._ends = Ends()
+        self._beliefs = Beliefs()
         self._codec_, self._codec_of = Codec(self.serde), self.serde
 
     @classmethod
@@ -133,10 +133,11 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         commands: list[Command] = [("HGETALL", head_key)]
         if self._refresh:
             commands.append(_TOUCH([self._keys.thread(place.thread_id)], ["read"]))
-        head = Head((await self._redis.send(*commands))[0])
-        if not head.checkpoint_id:
+        fields = (await self._redis.send(*commands))[0]
+        if not fields:
             return None
-        self._ends.learn(head_key, head.ends())
+        head = Head(fields)
+        self._beliefs.learn(head_key, head.belief())
         return head.load(place.thread_id, place.ns, self._codec)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
@@ -220,21 +221,18 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         Returns:
             The config that names the stored checkpoint.
         """
-        place = Place.of(config)
-        facts = get_checkpoint_metadata(config, metadata)
-        codec, head, user = self._codec, self._keys.head(place.thread_id, place.ns), user_of(facts)
-        draft = Draft.of(place, checkpoint, facts, new_versions, codec)
-        names = (escape(place.thread_id), user and escape(user))
-        common = [escape(place.ns), checkpoint["id"], draft.record, self._ttl_of(config), *names]
-        changes, ends = draft.changes(lambda channel: self._ends.get(head, channel), may_log=codec.stock)
-        keys = self.threads.keys_of(place.thread_id)
-        beside = [*self.threads.registering(place.thread_id, user), *self._event(place, checkpoint, facts, draft)]
-        [stored, *_] = await self._redis.send(_PUT(keys, [*common, "1" if draft.unsent else "", *changes]), *beside)
+        facts, codec, ttl = get_checkpoint_metadata(config, metadata), self._codec, self._ttl_of(config)
+        draft = Draft.of(config, checkpoint, facts, new_versions, codec)
+        place, threads = draft.place, self.threads
+        head, keys = self._keys.head(place.thread_id, place.ns), threads.keys_of(place.thread_id)
+        args, belief = draft.arguments(ttl, self._beliefs.get(head))
+        beside = [*threads.registering(place.thread_id, draft.user), *self._event(draft, facts)]
+        [stored, *_] = await self._redis.send(_PUT(keys, args), *beside)
         if stored != b"OK":
             draft = draft.with_everything(checkpoint, codec) if stored == b"LOST" else draft
-            changes, ends = draft.changes(lambda _: None, may_log=codec.stock)
-            await self._redis.send(_PUT(keys, [*common, "", *changes]))
-        self._ends.learn(head, ends.items())
+            args, belief = draft.arguments(ttl, None)
+            await self._redis.send(_PUT(keys, args))
+        self._beliefs.learn(head, belief)
         return config_of(place.thread_id, place.ns, checkpoint["id"])
 
     def put(
@@ -273,19 +271,17 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         ttl = _milliseconds(configurable[_TTL_OVERRIDE]) if _TTL_OVERRIDE in configurable else self._ttl
         return "" if ttl is None else ttl
 
-    def _event(
-        self, place: Place, checkpoint: Checkpoint, metadata: CheckpointMetadata, draft: Draft
-    ) -> Sequence[Command]:
+    def _event(self, draft: Draft, metadata: CheckpointMetadata) -> Sequence[Command]:
         if self._events is None:
             return ()
         return self._events.checkpoint(
-            thread_id=place.thread_id,
-            checkpoint_ns=place.ns,
-            checkpoint_id=checkpoint["id"],
-            parent_id=place.checkpoint_id or None,
+            thread_id=draft.place.thread_id,
+            checkpoint_ns=draft.place.ns,
+            checkpoint_id=draft.checkpoint_id,
+            parent_id=draft.place.checkpoint_id or None,
             step=metadata.get("step"),
             source=metadata.get("source"),
-            channels=sorted(draft.versions),
+            channels=sorted(draft.new),
             size=draft.size,
             run_id=metadata.get("run_id"),
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import ormsgpack
@@ -91,8 +90,7 @@ def is_log(value: bytes) -> bool:
     return value[:1] == b"L"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What is stored of a checkpoint apart from its channel values.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import Checkpoint, CheckpointTuple, DeltaChannelHistory, PendingWrite
 
-from langchain_agentmem.thread.appends import End
+from langchain_agentmem.thread.beliefs import Belief, End
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.layout import Log, Record, is_log, load_rows, load_value, pack_version
 from langchain_agentmem.wire.keys import unescape
@@ -47,8 +47,9 @@ class Head:
     """
 
     def __init__(self, fields: Mapping[bytes, bytes]) -> None:
-        self.checkpoint_id = fields.get(b"id", b"").decode()
-        self._record = fields.get(b"@", b"")
+        self.checkpoint_id = fields[b"id"].decode()
+        self._record = Record.unpack(fields[b"@"])
+        self._digest = fields.get(b"d", b"")
         self._values: dict[str, bytes] = {}
         self._rows: list[bytes] = []
         self._chunks: list[tuple[bytes, bytes]] = []
@@ -61,12 +62,11 @@ class Head:
                 case b"l":
                     self._chunks.append((field, value))
 
-    def ends(self) -> Iterator[tuple[str, End]]:
-        """Where each list's log ends."""
-        for channel, value in self._values.items():
-            if is_log(value):
-                log = Log.of(value)
-                yield channel, End(log.length, log.digest)
+    def belief(self) -> Belief:
+        """What to remember of it, so that the next put sends only what is new."""
+        logs = {channel: Log.of(value) for channel, value in self._values.items() if is_log(value)}
+        ends = {channel: End(log.length, log.digest) for channel, log in logs.items()}
+        return Belief(self.checkpoint_id, self._digest, self._record.versions, ends)
 
     def load(self, thread_id: str, ns: str, codec: Codec) -> CheckpointTuple:
         """The checkpoint tuple."""
@@ -74,9 +74,8 @@ class Head:
         for field, chunk in sorted(self._chunks):  # the names are big-endian numbers: generation, then position
             logs.setdefault(int.from_bytes(field[1:5], "big"), []).append(chunk)
         joined = {generation: b"".join(chunks) for generation, chunks in logs.items()}
-        record = Record.unpack(self._record)
         values = {channel: load_value(value, joined, codec) for channel, value in self._values.items()}
-        return _tuple(thread_id, ns, self.checkpoint_id, record, values, load_rows(self._rows, codec), codec)
+        return _tuple(thread_id, ns, self.checkpoint_id, self._record, values, load_rows(self._rows, codec), codec)
 
 
 class Page:
@@ -88,7 +87,7 @@ class Page:
         self._blobs = {(ns, channel.decode(), version.decode()): value for ns, channel, version, value in blobs}
         self._logs: dict[bytes, dict[int, bytes]] = {}
         for ns, generation, chunks in logs:
-            self._logs.setdefault(ns, {})[generation] = chunks
+            self._logs.setdefault(ns, {})[generation] = b"".join(chunks)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -128,7 +127,7 @@ def load_delta_history(reply: Sequence[Any], channels: Sequence[str], codec: Cod
     for rows in reversed(steps):
         for write in load_rows([rows], codec):
             history[write[1]]["writes"].append(write)
-    joined = dict(logs)
+    joined = {generation: b"".join(chunks) for generation, chunks in logs}
     for channel, value in seeds:
         history[channel.decode()]["seed"] = load_value(value, joined, codec)
     return history

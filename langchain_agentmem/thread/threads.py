@@ -16,7 +16,8 @@ from langchain_agentmem.wire.connection import Command, Connection
 from langchain_agentmem.wire.keys import Keys, escape, unescape
 from langchain_agentmem.wire.scripts import Script
 
-_DROP = Script("checkpoint_drop")
+_DROP = Script("thread_drop")
+_DROP_CHECKPOINTS = Script("checkpoint_drop")
 _DUMP = Script("thread_dump")
 _RESTORE = Script("thread_restore")
 _TOUCH = Script("thread_touch")
@@ -164,7 +165,7 @@ class Threads:
 
     async def delete(self, thread_id: str) -> None:
         """Remove a thread: every namespace, checkpoint and write. One round trip (on a cluster, two)."""
-        await self._drop([thread_id], "all")
+        await self._send_drops([thread_id], _DROP)
 
     async def prune(self, thread_ids: Sequence[str], strategy: str) -> None:
         """Remove checkpoints of threads, by the strategies of `BaseCheckpointSaver.prune`. One round trip for all.
@@ -173,12 +174,16 @@ class Threads:
             InvalidInputError: The strategy is unknown.
             TypeError: `thread_ids` is one string.
         """
-        modes = {"keep_latest": "latest", "delete": "all"}
         if isinstance(thread_ids, str):
             raise TypeError("thread_ids: pass a list of ids, not one string")
-        if strategy not in modes:
-            raise InvalidInputError(f"strategy: {strategy!r} is unknown; use one of {', '.join(modes)}")
-        await self._drop([str(thread_id) for thread_id in thread_ids], modes[strategy])
+        names = [str(thread_id) for thread_id in thread_ids]
+        match strategy:
+            case "keep_latest":
+                await self._send_drops(names, _DROP_CHECKPOINTS, "latest")
+            case "delete":
+                await self._send_drops(names, _DROP)
+            case _:
+                raise InvalidInputError(f"strategy: {strategy!r} is unknown; use keep_latest or delete")
 
     async def drop_runs(self, run_ids: Sequence[str]) -> None:
         """Remove what some runs made, in every thread. Looks at each thread once: one round trip for each hundred."""
@@ -187,13 +192,13 @@ class Threads:
         if not run_ids:
             return
         async for members in self._pages(self._keys.threads(), None):
-            await self._drop([unescape(member) for member, _ in members], "runs", *map(str, run_ids))
+            names = [unescape(member) for member, _ in members]
+            await self._send_drops(names, _DROP_CHECKPOINTS, "runs", *map(str, run_ids))
 
-    async def _drop(self, thread_ids: Sequence[str], mode: str, *run_ids: str) -> None:
-        calls = [_DROP(self.keys_of(name), [mode, escape(name), *run_ids]) for name in thread_ids]
-        replies = await self._redis.send(*calls)
+    async def _send_drops(self, thread_ids: Sequence[str], script: Script, *args: str) -> None:
+        replies = await self._redis.send(*[script(self.keys_of(name), [escape(name), *args]) for name in thread_ids])
         if self._redis.clustered:
-            gone = [(name, unescape(user)) for name, (_, lost, user) in zip(thread_ids, replies, strict=True) if lost]
+            gone = [(name, unescape(user)) for name, (lost, user) in zip(thread_ids, replies, strict=True) if lost]
             await self._redis.send(
                 *[("ZREM", registry, escape(name)) for name, user in gone for registry in self._registries(user)]
             )

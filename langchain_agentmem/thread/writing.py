@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, Self
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import WRITES_IDX_MAP, ChannelVersions, Checkpoint, CheckpointMetadata
 
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.thread.appends import End, payload
+from langchain_agentmem.thread.appends import payload
+from langchain_agentmem.thread.beliefs import Belief, digest_of
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.layout import Record, Row, Typed, pack_version
 from langchain_agentmem.wire.connection import Command
+from langchain_agentmem.wire.keys import escape
 
 _STORED_ELSEWHERE = frozenset({"id", "channel_values", "channel_versions"})
 _USER_KEYS = ("user_id", "langgraph_auth_user_id")
@@ -62,66 +64,102 @@ class Draft(NamedTuple):
     """A checkpoint ready to be put.
 
     Attributes:
+        place: The thread, the namespace and the parent.
+        checkpoint_id: Its id.
         record: Everything but the channel values, packed.
-        versions: The channels with a new version.
+        run_id: The run that made it ("" = none).
+        user: Whose thread it is ("" = nobody's).
+        versions: The version of each channel.
+        new: The channels with a new version.
         values: The serialized values of those that have one.
         unsent: The other channels that have a value: the server should hold it.
+        may_log: The values are the stock serializer's bytes, so that a list's items can be told from its header.
     """
 
+    place: Place
+    checkpoint_id: str
     record: bytes
+    run_id: str
+    user: str
     versions: ChannelVersions
+    new: ChannelVersions
     values: dict[str, Typed]
     unsent: ChannelVersions
+    may_log: bool
 
     @classmethod
     def of(
         cls,
-        place: Place,
+        config: RunnableConfig,
         checkpoint: Checkpoint,
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
         codec: Codec,
     ) -> Self:
         """Serialize everything now: LangGraph changes the checkpoint's dicts afterwards."""
-        held = checkpoint["channel_values"]
-        values = {channel: codec.dumps_typed(held[channel]) for channel in new_versions if channel in held}
+        place, held, versions = Place.of(config), checkpoint["channel_values"], dict(checkpoint["channel_versions"])
         body = {key: value for key, value in checkpoint.items() if key not in _STORED_ELSEWHERE}
         record = Record(
             parent=place.checkpoint_id or None,
-            versions=checkpoint["channel_versions"],
+            versions=versions,
             body=codec.dumps_typed(body),
             metadata=codec.dumps_typed(metadata),
             run_id=str(metadata.get("run_id") or ""),
             root_id=str((metadata.get("parents") or {}).get("") or ""),
             delta_channels=tuple(metadata.get("counters_since_delta_snapshot") or ()),
         )
-        versions = checkpoint["channel_versions"]
-        unsent = {name: versions[name] for name in held if name in versions and name not in new_versions}
-        return cls(record.pack(), new_versions, values, unsent)
+        return cls(
+            place=place,
+            checkpoint_id=checkpoint["id"],
+            record=record.pack(),
+            run_id=record.run_id,
+            user=user_of(metadata),
+            versions=versions,
+            new=dict(new_versions),
+            values={channel: codec.dumps_typed(held[channel]) for channel in new_versions if channel in held},
+            unsent={name: versions[name] for name in held if name in versions and name not in new_versions},
+            may_log=codec.stock,
+        )
 
     def with_everything(self, checkpoint: Checkpoint, codec: Codec) -> Self:
         """The same, with a value for each channel that has one: for a server that has lost them."""
         held = checkpoint["channel_values"]
         lost = {channel: codec.dumps_typed(held[channel]) for channel in self.unsent}
-        return self._replace(versions={**self.versions, **self.unsent}, values={**self.values, **lost}, unsent={})
+        return self._replace(new={**self.new, **self.unsent}, values={**self.values, **lost}, unsent={})
 
-    def changes(self, known: Callable[[str], End | None], *, may_log: bool) -> tuple[list[Any], dict[str, End]]:
-        """The new values as arguments of `checkpoint_put.lua`, and where the logs among them will end.
+    def arguments(self, ttl: int | str, head: Belief | None) -> tuple[list[Any], Belief]:
+        """The arguments of `checkpoint_put.lua`, and what to believe of the head once it is stored.
 
         Args:
-            known: Where a channel's log is believed to end.
-            may_log: The values are the stock serializer's bytes.
+            ttl: Milliseconds, "" = never.
+            head: What is believed of the namespace's current checkpoint.
         """
-        args: list[Any] = []
-        ends: dict[str, End] = {}
-        for channel, version in self.versions.items():
+        parent = head if head and self._follows(head) else None
+        digest = digest_of(self.checkpoint_id, self.record)
+        args: list[Any] = [escape(self.place.ns), self.checkpoint_id, self.record, ttl, escape(self.place.thread_id)]
+        args += [self.user and escape(self.user), self.run_id, "1" if self.unsent else ""]
+        args += [digest, parent.digest if parent else b""]
+        ends = {channel: end for channel, end in head.ends.items() if channel not in self.new} if head else {}
+        for channel, version in self.new.items():
+            before = parent.versions.get(channel) if parent else None
             sent, end = b"e", None
             if channel in self.values:
-                sent, end = payload(self.values[channel], known(channel), may_log=may_log)
+                sent, end = payload(self.values[channel], head and head.ends.get(channel), may_log=self.may_log)
             if end is not None:
                 ends[channel] = end
-            args += [channel, pack_version(version), sent]
-        return args, ends
+            args += [channel, pack_version(version), "" if before is None else pack_version(before), sent]
+        return args, Belief(self.checkpoint_id, digest, self.versions, ends)
+
+    def _follows(self, head: Belief) -> bool:
+        """Whether this is a newer child of that head, whose other channels stay as they are."""
+        if not head.digest or not self.checkpoint_id > self.place.checkpoint_id == head.checkpoint_id:
+            return False
+        kept = {channel: version for channel, version in self.versions.items() if channel not in self.new}
+        known = {channel: version for channel, version in head.versions.items() if channel not in self.new}
+        changed = all(
+            self.versions.get(channel) == version != head.versions.get(channel) for channel, version in self.new.items()
+        )
+        return changed and kept == known
 
     @property
     def size(self) -> int:

@@ -1,6 +1,7 @@
 -- uses: thread
 -- How a namespace's checkpoints are laid out. Prelude: defines functions, runs nothing.
---   …:head HASH  id; @ record; g last generation; v<channel> value; w<task> rows; l<generation><i> chunk
+--   …:head HASH  id; @ record; d digest of both; v<channel> value; l<generation><i> chunk; g last generation;
+--                w<task> rows; t tasks that have rows
 --   …:past HASH  r<id> record; b<channel><version> value; w<id> rows of all tasks; l<generation><i> chunk
 --   …:ids  ZSET  ids of the records in past, all of score 0
 -- A value is in head if the head's record names its version, else in past: in one place, once. So a server that evicts
@@ -15,10 +16,32 @@ local function frame(text) return struct.pack('>I4c0', #text, text) end
 local function field_of_blob(channel, version) return 'b' .. frame(channel) .. version end
 local function field_of_chunk(generation, i) return 'l' .. struct.pack('>I4I4', generation, i) end
 
+-- Lua passes on at most some thousands of arguments at once.
+local MANY = 4000
+
+local function hmget(key, fields)
+  if #fields <= MANY then return redis.call('HMGET', key, unpack(fields)) end
+  local found = {}
+  for i = 1, #fields, MANY do
+    for _, value in ipairs(redis.call('HMGET', key, unpack(fields, i, math.min(i + MANY - 1, #fields)))) do
+      found[#found + 1] = value
+    end
+  end
+  return found
+end
+
+local function in_parts(command, key, arguments)
+  for i = 1, #arguments, MANY do
+    redis.call(command, key, unpack(arguments, i, math.min(i + MANY - 1, #arguments)))
+  end
+end
+
 -- Bytewise, as the client compares: Lua's own `<` follows the server's locale.
 local function less(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = string.byte(a, i), string.byte(b, i)
+  local i = 1
+  while i <= #a and string.sub(a, i, i + 7) == string.sub(b, i, i + 7) do i = i + 8 end
+  for j = i, math.min(#a, #b) do
+    local x, y = string.byte(a, j), string.byte(b, j)
     if x ~= y then return x < y end
   end
   return #a < #b
@@ -49,14 +72,13 @@ local function pack_log(log)
   return 'L' .. struct.pack('>I4I4I4c16', log.generation, log.length, log.count, log.digest)
 end
 
--- Write bytes at the end of a generation of `length` bytes; chunk i holds the bytes from i * CHUNK on.
-local function extend(head, generation, length, bytes)
-  local i, at = math.floor(length / CHUNK), 1
-  local room = CHUNK - length % CHUNK
-  local start = room < CHUNK and redis.call('HGET', head, field_of_chunk(generation, i)) or ''
+-- Hand to `write(field, bytes)` the chunks that add bytes to a generation; chunk i holds the bytes from i * CHUNK on.
+-- `last` is what the chunk in which `length` lies holds already.
+local function extend(write, generation, length, last, bytes)
+  local i, at, room = math.floor(length / CHUNK), 1, CHUNK - length % CHUNK
   while at <= #bytes do
-    redis.call('HSET', head, field_of_chunk(generation, i), start .. string.sub(bytes, at, at + room - 1))
-    i, at, room, start = i + 1, at + room, CHUNK, ''
+    write(field_of_chunk(generation, i), last .. string.sub(bytes, at, at + room - 1))
+    i, at, room, last = i + 1, at + room, CHUNK, ''
   end
 end
 
@@ -76,14 +98,15 @@ local function move_fields(from, to, fields)
   end
 end
 
--- The first `length` bytes of a generation, which lies whole either in head or in past.
-local function read_log(ns, log)
-  local key, parts = head_of(ns), {}
-  if redis.call('HEXISTS', key, field_of_chunk(log.generation, 0)) == 0 then key = past_of(ns) end
-  for i = 0, math.ceil(log.length / CHUNK) - 1 do
-    parts[#parts + 1] = redis.call('HGET', key, field_of_chunk(log.generation, i)) or '' -- lost: the client will say so
-  end
-  return string.sub(table.concat(parts), 1, log.length)
+-- The chunks with the first `length` bytes of a generation, and maybe some more. They lie all in head or all in past.
+-- A chunk that was lost is left out: the client will miss its bytes.
+local function chunks_of(ns, log)
+  local fields, key = {}, head_of(ns)
+  for i = 0, math.ceil(log.length / CHUNK) - 1 do fields[i + 1] = field_of_chunk(log.generation, i) end
+  if #fields > 0 and redis.call('HEXISTS', key, fields[1]) == 0 then key = past_of(ns) end
+  local chunks = hmget(key, fields)
+  for i, chunk in ipairs(chunks) do chunks[i] = chunk or '' end
+  return chunks
 end
 
 local function each_row(rows, act)
@@ -108,23 +131,32 @@ local function merge_rows(stored, added)
   return table.concat(order)
 end
 
-local function add_rows(key, field, rows)
-  local stored = redis.call('HGET', key, field)
-  redis.call('HSET', key, field, stored and merge_rows(stored, rows) or rows)
+local function add_past_rows(past, id, rows)
+  local stored = redis.call('HGET', past, 'w' .. id)
+  redis.call('HSET', past, 'w' .. id, stored and merge_rows(stored, rows) or rows)
 end
 
-local function head_write_fields(head)
-  local fields = {}
-  for _, field in ipairs(redis.call('HKEYS', head)) do
-    if string.byte(field) == 119 then fields[#fields + 1] = field end
+-- In the head each task has a field of its own, and field t names the tasks; `tasks` and `stored` are those two fields.
+local function add_head_rows(head, task, rows, tasks, stored)
+  if stored then
+    redis.call('HSET', head, 'w' .. task, merge_rows(stored, rows))
+  else
+    redis.call('HSET', head, 'w' .. task, rows, 't', (tasks or '') .. frame(task))
+  end
+end
+
+local function fields_of_tasks(tasks)
+  local fields, at, task = {}, 1
+  while at <= #tasks do
+    task, at = struct.unpack('>I4c0', tasks, at)
+    fields[#fields + 1] = 'w' .. task
   end
   return fields
 end
 
 local function rows_of_head(head)
-  local rows = {}
-  for _, field in ipairs(head_write_fields(head)) do rows[#rows + 1] = redis.call('HGET', head, field) end
-  return table.concat(rows)
+  local tasks = redis.call('HGET', head, 't')
+  return tasks and table.concat(hmget(head, fields_of_tasks(tasks))) or ''
 end
 
 -- The value of a channel at a version, wherever it is.
@@ -133,25 +165,28 @@ local function value_at(ns, top, channel, version)
   return redis.call('HGET', past_of(ns), field_of_blob(channel, version))
 end
 
-local function top_of(ns)
-  local found = redis.call('HMGET', head_of(ns), 'id', '@')
+-- The head's record and tasks, from its fields id, @ and t.
+local function top_from(found)
   if not found[1] then return nil end
   local top = open_record(found[2])
-  top.id, top.record = found[1], found[2]
+  top.id, top.record, top.tasks = found[1], found[2], found[3]
   return top
 end
+
+local function top_of(ns) return top_from(redis.call('HMGET', head_of(ns), 'id', '@', 't')) end
 
 -- Put the head's own record and rows away, before another checkpoint takes its place.
 local function retire_top(ns, top)
   local head, past = head_of(ns), past_of(ns)
-  redis.call('HSET', past, 'r' .. top.id, top.record)
   redis.call('ZADD', ids_of(ns), 0, top.id)
-  local fields, rows = head_write_fields(head), {}
-  for i, field in ipairs(fields) do rows[i] = redis.call('HGET', head, field) end
-  if #rows > 0 then
-    redis.call('HSET', past, 'w' .. top.id, table.concat(rows))
-    for _, field in ipairs(fields) do redis.call('HDEL', head, field) end
+  if not top.tasks then
+    redis.call('HSET', past, 'r' .. top.id, top.record)
+    return
   end
+  local fields = fields_of_tasks(top.tasks)
+  redis.call('HSET', past, 'r' .. top.id, top.record, 'w' .. top.id, table.concat(hmget(head, fields)))
+  fields[#fields + 1] = 't'
+  in_parts('HDEL', head, fields)
 end
 
 -- Exchange the head's value of one channel: the old one goes to past under its version, and a log's chunks go with it
@@ -196,6 +231,9 @@ local function adopt_rows(ns, id)
     local task = string.sub(key, 5)
     by_task[task] = (by_task[task] or '') .. row
   end)
-  for task, of_task in pairs(by_task) do add_rows(head, 'w' .. task, of_task) end
+  for task, of_task in pairs(by_task) do
+    local found = redis.call('HMGET', head, 't', 'w' .. task)
+    add_head_rows(head, task, of_task, found[1], found[2])
+  end
   redis.call('HDEL', past, 'w' .. id)
 end

@@ -3,7 +3,7 @@
 -- rows of the checkpoint that holds it. The target's own rows are left out: they are pending.
 -- KEYS[1] thread
 -- ARGV[1] namespace  [2] checkpoint id, '' = the latest  [3..] channels
--- Returns {rows of the nearest ancestor, of the next...}, {{channel, value}...}, {{generation, bytes}...}
+-- Returns {rows of the nearest ancestor, of the next...}, {{channel, value}...}, {{generation, chunks}...}
 local ns = ARGV[1]
 local top = top_of(ns)
 
@@ -45,7 +45,7 @@ while id ~= '' and open > 0 and not passed[id] do -- a checkpoint may have been 
     if value then
       seeds[#seeds + 1] = {channel, value}
       local log = open_log(value)
-      if log then logs[#logs + 1] = {log.generation, read_log(ns, log)} end
+      if log then logs[#logs + 1] = {log.generation, chunks_of(ns, log)} end
       remaining[channel], open = nil, open - 1
     end
   end

@@ -1,10 +1,10 @@
 -- uses: checkpoint
 -- Remove checkpoints of a thread, and what only they needed. What a delta channel of a kept checkpoint is rebuilt from stays.
 -- KEYS[1] thread; KEYS[2] registry of threads, where one server holds all
--- ARGV[1] 'all': the whole thread | 'latest': all but the newest of each namespace, and namespaces of subgraph calls whose
---         root checkpoint goes | 'runs': the checkpoints of some runs
--- ARGV[2] registry member  [3..] for 'runs': run ids
--- Returns the number of checkpoints removed, whether the thread is gone, and its user (escaped, '' = none)
+-- ARGV[1] registry member
+-- ARGV[2] 'latest': all but the newest of each namespace, and namespaces of subgraph calls whose root checkpoint goes
+--         'runs': the checkpoints of some runs, whose ids are ARGV[3..]
+-- Returns whether the thread is gone, and its user (escaped, '' = none)
 local function ids_in(ns)
   local ids = redis.call('ZRANGE', ids_of(ns), 0, -1)
   local top = redis.call('HGET', head_of(ns), 'id')
@@ -69,6 +69,7 @@ end
 local function raise(ns, id, record) -- a checkpoint from past becomes the head
   local head, past = head_of(ns), past_of(ns)
   redis.call('HSET', head, 'id', id, '@', redis.call('HGET', past, 'r' .. id))
+  redis.call('HDEL', head, 'd')
   redis.call('HDEL', past, 'r' .. id)
   redis.call('ZREM', ids_of(ns), id)
   adopt_rows(ns, id)
@@ -83,7 +84,7 @@ local function newest(ids)
 end
 
 local function keep_only(ns, records, top, keep)
-  local dropped, best = 0, newest(keep)
+  local best = newest(keep)
   if top and top.id ~= best then
     retire_top(ns, top)
     switch(ns, top, records[best].versions, {})
@@ -93,21 +94,23 @@ local function keep_only(ns, records, top, keep)
     if not keep[id] then
       redis.call('HDEL', past_of(ns), 'r' .. id, 'w' .. id)
       redis.call('ZREM', ids_of(ns), id)
-      records[id], dropped = nil, dropped + 1
+      records[id] = nil
     end
   end
   for id, record in pairs(records) do
     if record.parent ~= '' and not records[record.parent] then
       local key, field = past_of(ns), 'r' .. id
-      if id == best then key, field = head_of(ns), '@' end
+      if id == best then
+        key, field = head_of(ns), '@'
+        redis.call('HDEL', key, 'd')
+      end
       redis.call('HSET', key, field, orphaned_record(redis.call('HGET', key, field)))
     end
   end
   sweep(ns, records)
-  return dropped
 end
 
-local user, dropped = redis.call('HGET', thread, 'user') or '', 0
+local user = redis.call('HGET', thread, 'user') or ''
 local namespaces = redis.call('SMEMBERS', spaces)
 local root_ids = {}
 for _, id in ipairs(ids_in('%')) do root_ids[id] = true end
@@ -117,7 +120,7 @@ local kept_runs = {} -- runs of which something had to stay
 
 local function to_keep(ns, records, top)
   local keep = {}
-  if ARGV[1] == 'latest' then
+  if ARGV[2] == 'latest' then
     if top then keep[top.id] = true end
     return keep
   end
@@ -130,40 +133,32 @@ end
 local function work(ns, kept_roots)
   local records, top = open_all(ns)
   local root = top and top.aux[2] or ''
-  local pruned_call = ARGV[1] == 'latest' and string.find(ns, '%3A', 1, true) and root_ids[root] and not kept_roots[root]
+  local pruned_call = ARGV[2] == 'latest' and string.find(ns, '%3A', 1, true) and root_ids[root] and not kept_roots[root]
   local keep = pruned_call and {} or to_keep(ns, records, top)
   if not next(records) then return keep end
-  local total = 0
-  for _ in pairs(records) do total = total + 1 end
   if not next(keep) then
     drop_namespace(ns)
-    dropped = dropped + total
     return keep
   end
   keep_sources(ns, records, top, keep)
   for id in pairs(keep) do kept_runs[records[id].aux[1]] = true end
-  dropped = dropped + keep_only(ns, records, top, keep)
+  keep_only(ns, records, top, keep)
   return keep
 end
 
-if ARGV[1] == 'runs' then
+if ARGV[2] == 'runs' then
   local known = false
   for run in pairs(runs) do known = known or redis.call('HEXISTS', thread, 'r:' .. run) == 1 end
-  if not known then return {0, 0, user} end
+  if not known then return {0, user} end
 end
-if ARGV[1] == 'all' then
-  for _, ns in ipairs(namespaces) do dropped = dropped + #ids_in(ns) end
-  forget_thread()
-else
-  local kept_roots = work('%', {})
-  for _, ns in ipairs(namespaces) do
-    if ns ~= '%' then work(ns, kept_roots) end
-  end
-  for run in pairs(runs) do
-    if not kept_runs[run] then redis.call('HDEL', thread, 'r:' .. run) end
-  end
-  if redis.call('SCARD', spaces) == 0 then forget_thread() end
+local kept_roots = work('%', {})
+for _, ns in ipairs(namespaces) do
+  if ns ~= '%' then work(ns, kept_roots) end
 end
+for run in pairs(runs) do
+  if not kept_runs[run] then redis.call('HDEL', thread, 'r:' .. run) end
+end
+if redis.call('SCARD', spaces) == 0 then forget_thread() end
 local gone = redis.call('EXISTS', thread) == 0
-if gone then unregister(ARGV[2], user) end
-return {dropped, gone and 1 or 0, user}
+if gone then unregister(ARGV[1], user) end
+return {gone and 1 or 0, user}

@@ -3,7 +3,7 @@
 -- KEYS[1] thread
 -- ARGV[1] namespace, '*' = all  [2] this id only, '' = any  [3] only ids under this one, '' = no bound
 -- ARGV[4] id and [5] namespace of the last one already read, '' = from the start  [6] limit  [7] '1' = refresh the ttl
--- Returns {{namespace, id, record, rows}...}, {{namespace, channel, version, value}...}, {{namespace, generation, bytes}...}
+-- Returns {{namespace, id, record, rows}...}, {{namespace, channel, version, value}...}, {{namespace, generation, chunks}...}
 local only, before, cursor, limit = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[6])
 
 local function wanted(id, ns)
@@ -67,7 +67,7 @@ end
 
 local texts = {}
 for _, need in pairs(logs) do
-  texts[#texts + 1] = {need.ns, need.log.generation, read_log(need.ns, need.log)}
+  texts[#texts + 1] = {need.ns, need.log.generation, chunks_of(need.ns, need.log)}
 end
 if ARGV[7] == '1' then refresh() end
 return {rows, blobs, texts}

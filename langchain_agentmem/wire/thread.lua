@@ -19,36 +19,45 @@ local function now_ms()
 end
 
 local function each_key(act)
+  local namespaces = redis.call('SMEMBERS', spaces) -- read first: `act` may remove it
   act(thread)
   act(spaces)
-  for _, ns in ipairs(redis.call('SMEMBERS', spaces)) do
+  for _, ns in ipairs(namespaces) do
     act(head_of(ns))
     act(past_of(ns))
     act(ids_of(ns))
   end
 end
 
+-- What a thread's hash says, in one read, with whether it has the run.
+local function state_of(run)
+  local found = redis.call('HMGET', thread, 'pin', 'at', 'ttl', 'orphan', 'created', 'user', 'r:' .. (run or ''))
+  return {
+    pin = found[1], at = found[2], ttl = found[3], orphan = found[4], user = found[6], has_run = found[7],
+    known = found[4] or found[5],
+  }
+end
+
 -- All keys of a thread expire at one instant, so none outlives or undercuts another. Where a thread has many namespaces
 -- (one for each call of a subgraph), the instant moves in steps of an eighth of the ttl, and a write between two steps
 -- touches only the keys of its own namespace, a read none.
-local function expire(ttl, ns)
-  local state = redis.call('HMGET', thread, 'pin', 'at', 'ttl')
-  local text = ttl and string.format('%.0f', ttl)
-  if state[1] then
+local function expire(state, ttl, ns)
+  local text = ttl and string.format('%.0f', ttl) or false
+  if state.pin then
     if ttl then redis.call('HSET', thread, 'ttl', text) end -- for the day when it is unpinned
     ttl = nil
   end
   if not ttl then
-    if state[2] then
+    if state.at then
       each_key(function(key) redis.call('PERSIST', key) end)
       redis.call('HDEL', thread, 'at')
     end
     return
   end
-  local at, known, many = now_ms() + ttl, tonumber(state[2] or 0), redis.call('SCARD', spaces) > FEW
-  if many and known > at and state[3] == text then
+  local at, known, many = now_ms() + ttl, tonumber(state.at or 0), redis.call('SCARD', spaces) > FEW
+  if many and known > at and state.ttl == text then
     for _, key in ipairs(ns and {thread, spaces, head_of(ns), past_of(ns), ids_of(ns)} or {}) do
-      redis.call('PEXPIREAT', key, state[2])
+      redis.call('PEXPIREAT', key, state.at)
     end
     return
   end
@@ -58,16 +67,16 @@ local function expire(ttl, ns)
   each_key(function(key) redis.call('PEXPIREAT', key, instant) end)
 end
 
--- The ttl that a writer asks for, from its argument: '' is never.
-local function wanted_ttl(text)
-  if text == '' then redis.call('HDEL', thread, 'ttl') end
-  return tonumber(text)
+-- Expire as a writer asks, by its argument: '' is never.
+local function expire_as_asked(state, text, ns)
+  if text == '' and state.ttl then redis.call('HDEL', thread, 'ttl') end
+  expire(state, tonumber(text), ns)
 end
 
 -- Count on from now, by the ttl that the thread has.
 local function refresh()
-  local ttl = redis.call('HGET', thread, 'ttl')
-  if ttl then expire(tonumber(ttl)) end
+  local state = state_of()
+  if state.ttl then expire(state, tonumber(state.ttl)) end
 end
 
 -- Note the thread in the tenant's registry and its user's. Those are other keys: KEYS[2] is the tenant's, given only where
@@ -76,8 +85,9 @@ end
 local function register(member, user, is_new)
   if not KEYS[2] then return end
   local now = now_ms()
-  redis.call('ZADD', KEYS[2], string.format('%.0f', now), member)
-  if user ~= '' then redis.call('ZADD', KEYS[2] .. ':' .. user, string.format('%.0f', now), member) end
+  local score = string.format('%.0f', now)
+  redis.call('ZADD', KEYS[2], score, member)
+  if user ~= '' then redis.call('ZADD', KEYS[2] .. ':' .. user, score, member) end
   if not is_new then return end
   local base, count = string.match(thread, '^(.*){'), redis.call('ZCARD', KEYS[2])
   for i = 1, 3 do
@@ -94,9 +104,5 @@ local function unregister(member, user)
 end
 
 local function forget_thread()
-  local gone = {}
-  each_key(function(key) gone[#gone + 1] = key end)
-  local count = 0
-  for _, key in ipairs(gone) do count = count + redis.call('UNLINK', key) end
-  return count
+  each_key(function(key) redis.call('UNLINK', key) end)
 end

@@ -5,9 +5,8 @@
 -- Returns the thread's user (escaped, '' = none)
 forget_thread()
 for i = 2, #ARGV, 2 do redis.call('RESTORE', thread .. ARGV[i], 0, ARGV[i + 1], 'REPLACE') end
-local ttl = redis.call('HGET', thread, 'ttl')
-redis.call('HSET', thread, 'at', '0')
-expire(ttl and tonumber(ttl))
-local user = redis.call('HGET', thread, 'user') or ''
-register(ARGV[1], user, false)
-return user
+local state = state_of()
+state.at = '0' -- the restored keys have no expiry yet
+expire(state, tonumber(state.ttl or ''))
+register(ARGV[1], state.user or '', false)
+return state.user or ''

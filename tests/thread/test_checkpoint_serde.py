@@ -174,7 +174,7 @@ def test_clones_share_connections_and_beliefs(saver: AgentMemorySaver) -> None:
     clone: Any = saver.with_allowlist([("a", "B")])
     assert type(clone) is AgentMemorySaver
     assert clone.serde is not saver.serde
-    assert (clone._redis, clone._ends) == (saver._redis, saver._ends)
+    assert (clone._redis, clone._beliefs) == (saver._redis, saver._beliefs)
 
 
 @pytest.mark.parametrize("stock", [True, False])
