@@ -64,6 +64,7 @@ if ARGV[10] ~= '' and #ARGV < 800 then
       redis.call('HDEL', head, unpack(from_head))
     end
     redis.call('HSET', head, unpack(to_head))
+    redis.call('SADD', KEYS[1] .. ':spaces', ARGV[1]) -- else a server that evicts takes this key first
     if not state[6] and ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'r:' .. ARGV[7], '') end
     if state[5] ~= ARGV[6] and ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'user', ARGV[6]) end
     advanced = true
