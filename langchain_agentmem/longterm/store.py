@@ -41,6 +41,7 @@ _GET = Script("store_get")
 _DROP = Script("store_drop")
 _NAMESPACES = Script("store_namespaces")
 
+_LONGEST_TTL = 1e10  # minutes; the server counts milliseconds in 64 bits
 _PIPELINE = 500  # commands in a round trip: what a server does well within a socket's timeout
 
 Vectors = dict[tuple[bool, str], bytes | None]
@@ -340,7 +341,7 @@ def _checked(op: Op) -> Op:
             op = op._replace(namespace=tuple(op.namespace), key=str(op.key))
             if not op.namespace:
                 raise InvalidInputError("namespace: an item needs at least one label")
-            if op.ttl is not None and not op.ttl > 0:
+            if op.ttl is not None and not 0 < op.ttl < _LONGEST_TTL:
                 raise InvalidInputError(f"ttl: minutes over 0, or None for an item that never expires; not {op.ttl!r}")
         case SearchOp():
             op = op._replace(namespace_prefix=tuple(op.namespace_prefix))

@@ -1,0 +1,89 @@
+"""What the tests of the long-term tier share: both kinds of servers, both colours, and an embedder of letters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.longterm.vectors import VectorIndexConfig
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Connection
+from langchain_agentmem.wire.lane import Plan
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 "
+
+
+def embed(texts: Sequence[str]) -> list[list[float]]:
+    """Counts of letters, at length 1; a text without any gives the zero vector."""
+    rows = [[float(text.lower().count(letter)) for letter in LETTERS] for text in texts]
+    return [[x / (math.hypot(*row) or 1) for x in row] for row in rows]
+
+
+INDEX: VectorIndexConfig = {"dims": len(LETTERS), "embed": embed, "fields": ["text"]}
+
+Do = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture(params=["search", "plain"])
+def server(request: pytest.FixtureRequest) -> Connection:
+    """An empty server, once with the search module and once without."""
+    connection: Connection = request.getfixturevalue(request.param)
+    return connection
+
+
+@pytest.fixture(params=["sync", "async"])
+def do(request: pytest.FixtureRequest) -> Do:
+    """Calls a method in one colour: `await do(store.put, ...)` is `store.put(...)` or `await store.aput(...)`."""
+
+    async def call(method: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        if request.param == "sync":
+            return method(*args, **named)
+        owner: Any = method.__self__  # type: ignore[attr-defined]
+        return await getattr(owner, "a" + method.__name__.rstrip("_"))(*args, **named)
+
+    return call
+
+
+@pytest.fixture
+def store(server: Connection) -> AgentMemoryStore:
+    """A store with vectors on either kind of server."""
+    return AgentMemoryStore(server, index=INDEX)
+
+
+class Trips:
+    """The round trips of every connection, counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def taken(self) -> int:
+        """How many there were since the last call."""
+        count, self.count = self.count, 0
+        return count
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> Trips:
+    """Counts round trips."""
+    trips = Trips()
+
+    def counted(execute: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            trips.count += 1
+            return execute(*args)
+
+        return call
+
+    for name in ("execute", "aexecute"):
+        monkeypatch.setattr(Plan, name, counted(getattr(Plan, name)))
+    return trips
+
+
+@pytest.fixture
+def keys(server: Connection) -> Callable[[], list[bytes]]:
+    """Lists every key on the server."""
+    return lambda: sorted(run(server.send(("KEYS", "*")))[0])
