@@ -262,7 +262,7 @@ def _result(call: _Call, reply: Sequence[Any]) -> Remembered:
     outcome, member = reply[0].decode(), reply[1].decode()
     if outcome == "missing":
         raise InvalidInputError(f"supersedes: there is no memory {unescape(member)!r} in this scope")
-    related = tuple(unescape(name) for name in reply[3].split())
+    related = tuple(map(unescape, reply[3].split() or call.related))
     return Remembered(unescape(member), outcome, _reason(call, outcome, member), int(reply[2]), related)
 
 

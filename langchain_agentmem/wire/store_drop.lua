@@ -6,6 +6,7 @@ local stands_for = redis.call('HGET', item, 's')
 local fact = stands_for and read_fact(stands_for)
 if fact and fact.from == member then
   redis.call('HDEL', facts, stands_for)
+  redis.call('HDEL', known, '!' .. stands_for)
   for i = 1, fact.version do redis.call('DEL', facts .. ':' .. stands_for .. ':' .. i) end
 end
 local versions = redis.call('HGET', known, '#' .. member)
