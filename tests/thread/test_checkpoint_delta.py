@@ -76,13 +76,8 @@ async def test_to_the_root_and_to_nothing(call: Call, saver: AgentMemorySaver) -
 async def test_along_the_branch_asked_for(call: Call, saver: AgentMemorySaver) -> None:
     await chain(call, saver, [({"a": SNAPSHOT}, [("a", 1)]), ({}, [("a", 2)]), ({}, [("a", 3)])])
     fork = await call(saver.put, config(checkpoint_id=name(1)), checkpoint(9), {}, {})
-    assert written(await call(saver.get_delta_channel_history, config=fork, channels=["a"]), "a") == [1]
-    assert written(
-        await call(saver.get_delta_channel_history, config=config(checkpoint_id=name(3)), channels=["a"]), "a"
-    ) == [
-        1,
-        2,
-    ]
+    for where, expected in ((fork, [1]), (config(checkpoint_id=name(3)), [1, 2])):
+        assert written(await call(saver.get_delta_channel_history, config=where, channels=["a"]), "a") == expected
 
 
 async def test_a_long_list_as_seed(call: Call, saver: AgentMemorySaver) -> None:
@@ -105,7 +100,7 @@ async def test_as_the_base_class_walks(call: Call, server: Connection) -> None:
 
 @pytest.mark.parametrize("ids", [[1], [1, 2], [1, 2, 3]])
 async def test_a_checkpoint_that_is_its_own_ancestor(call: Call, saver: AgentMemorySaver, ids: list[int]) -> None:
-    """Somebody puts a checkpoint again, under the config that the first put returned. The server must not walk in circles."""
+    """Put again, under the config that a put returned. The server must not walk in circles."""
     steps: list[Step] = [({}, [("a", number)]) for number in ids]
     last = await chain(call, saver, steps, run_id="r")
     facts = {"counters_since_delta_snapshot": {"a": (1, 1)}, "run_id": "r"}
@@ -119,9 +114,8 @@ async def test_a_checkpoint_that_is_its_own_ancestor(call: Call, saver: AgentMem
 
 async def test_pruning_keeps_what_a_value_is_rebuilt_from(call: Call, server: Connection) -> None:
     saver = AgentMemorySaver(server)
-    steps: list[Step] = [
-        ({"a": SNAPSHOT, "b": SNAPSHOT}, PLAIN), ({}, PLAIN), ({"a": SNAPSHOT}, PLAIN), ({"b": chat(20)}, PLAIN), ({}, PLAIN), ({}, []),
-    ]  # fmt: skip
+    values: list[dict[str, Any]] = [{"a": SNAPSHOT, "b": SNAPSHOT}, {}, {"a": SNAPSHOT}, {"b": chat(20)}, {}]
+    steps: list[Step] = [*[(stored, PLAIN) for stored in values], ({}, [])]
     await chain(call, saver, steps)
     channels = ["a", "b"]
     before = await call(saver.get_delta_channel_history, config=config(), channels=channels)
