@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import ormsgpack
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -32,6 +32,7 @@ __all__ = ["Codec", "array_header", "split_array"]
 _log = logging.getLogger(__name__)
 
 Fields = dict[str, Any]
+M = TypeVar("M", bound=BaseMessage)
 ExtHook = Callable[[int, bytes], Any]
 
 # Upstream's private names are these two and the two in `_upstream_hook`; without them no serde counts as stock.
@@ -197,9 +198,14 @@ def _load_message(data: bytes, *, validate: bool = True) -> BaseMessage | None:
             return None
     except (TypeError, ValueError):  # not plain, not a dict, or pydantic's ValidationError
         return None
-    message = _new(kind.cls)
+    return make_message(kind.cls, fields)
+
+
+def make_message(cls: type[M], fields: Fields) -> M:
+    """A message of exactly these fields, as its constructor would make it of all of them if they are valid."""
+    message = _new(cls)
     _set_dict(message, fields)
-    _set_fields_set(message, set(fields))  # the constructor would have been given them all
+    _set_fields_set(message, set(fields))
     _set_extra(message, {})
     _set_private(message, None)
     return message

@@ -10,6 +10,7 @@ from langgraph.checkpoint.base import Checkpoint, CheckpointTuple, DeltaChannelH
 
 from langchain_agentmem.thread.beliefs import Belief, End
 from langchain_agentmem.thread.codec import Codec
+from langchain_agentmem.thread.copies import copy_messages
 from langchain_agentmem.thread.layout import Log, Record, is_log, load_rows, load_value, pack_version
 from langchain_agentmem.wire.keys import unescape
 
@@ -88,6 +89,7 @@ class Page:
         self._logs: dict[bytes, dict[int, bytes]] = {}
         for ns, generation, chunks in logs:
             self._logs.setdefault(ns, {})[generation] = b"".join(chunks)
+        self._loaded: dict[tuple[bytes, int], list[Any]] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -111,9 +113,21 @@ class Page:
         for channel, version in record.versions.items():
             value = self._blobs.get((ns, channel, pack_version(version)))
             if value is not None:
-                values[channel] = load_value(value, self._logs.get(ns, {}), self._codec)
+                values[channel] = self._load_log(ns, value) if is_log(value) else load_value(value, {}, self._codec)
         writes = load_rows([rows], self._codec)
         return _tuple(self._thread_id, unescape(ns), checkpoint_id, record, values, writes, self._codec)
+
+    def _load_log(self, ns: bytes, value: bytes) -> Any:
+        """A list whose beginning other checkpoints of the page may have, too: loaded once, and each gets a copy."""
+        log = Log.of(value)
+        items = self._loaded.get((ns, log.generation), [])
+        if len(items) < log.items:
+            items = load_value(value, self._logs.get(ns, {}), self._codec)
+            if len(self._rows) == 1 or not self._codec.stock:
+                return items
+            self._loaded[ns, log.generation] = items
+        copied = copy_messages(items[: log.items])
+        return load_value(value, self._logs.get(ns, {}), self._codec) if copied is None else copied
 
 
 def _matches(metadata: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
