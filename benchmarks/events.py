@@ -70,7 +70,8 @@ def twenty_nodes(work: float, saver: Any, *, is_async: bool = False) -> Any:
 
     graph, before = StateGraph(State), START
     for i in range(NODES):
-        graph.add_node(f"n{i}", anode if is_async else node)
+        work_node: Any = anode if is_async else node
+        graph.add_node(f"n{i}", work_node)
         graph.add_edge(before, f"n{i}")
         before = f"n{i}"
     return graph.compile(checkpointer=saver)

@@ -126,7 +126,7 @@ def dumps(value: Any) -> bytes:
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:  # half a surrogate pair, or an integer beyond 64 bits: the standard library has a form for them
+    except TypeError:  # half a surrogate pair, or an integer beyond 64 bits (read as a float): json writes them
         return json.dumps(value, default=str).encode()
 
 

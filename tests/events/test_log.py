@@ -294,7 +294,7 @@ def test_memory_events_outside_of_a_graph(plain: Connection, log: EventLog, acti
 TEXT = st.text(st.characters(codec="utf-8") | st.sampled_from("\ud800\udfff\n\0"), max_size=20)
 
 
-@given(thread_id=TEXT, node=TEXT, step=st.integers(-(2**70), 2**70), name=TEXT)
+@given(thread_id=TEXT, node=TEXT, step=st.integers(-(2**63), 2**63 - 1), name=TEXT)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_comes_back(plain: Connection, log: EventLog, thread_id: str, node: str, step: int, name: str) -> None:
     event = Event(kind="k", thread_id=thread_id, node=node, name=name, step=step)
