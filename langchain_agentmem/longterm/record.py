@@ -26,11 +26,22 @@ class Scope:
         user: The user they are about; None for memories that are not one user's.
         namespace: What kind of collection, as a namespace of the store.
         tenant: The tenant, where the application wants it checked: it must be the one that the bank was made for.
+
+    Raises:
+        InvalidInputError: The user is an empty text, or the namespace is none that a store can hold.
     """
 
     user: str | None = None
     namespace: Namespace = ("memories",)
     tenant: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.user == "":
+            raise InvalidInputError("user: an id that is not empty, or None for what is not one user's")
+        if not self.namespace or not all(self.namespace):
+            raise InvalidInputError(f"namespace: labels that are not empty, not {self.namespace!r}")
+        if any("." in label or "\0" in label for label in self.namespace):
+            raise InvalidInputError(f"namespace: labels without period and NUL, not {self.namespace!r}")
 
     @property
     def path(self) -> Namespace:

@@ -117,17 +117,17 @@ class Encoder:
 
     def _embed(self, texts: list[str]) -> list[bytes | None]:
         distinct = list(dict.fromkeys(texts))
-        return self._by_text(texts, distinct, self.embeddings.embed_documents(distinct))
+        return self._by_text(texts, distinct, self.embeddings.embed_documents(_readable(distinct)))
 
     async def _aembed(self, texts: list[str]) -> list[bytes | None]:
         distinct = list(dict.fromkeys(texts))
-        return self._by_text(texts, distinct, await self.embeddings.aembed_documents(distinct))
+        return self._by_text(texts, distinct, await self.embeddings.aembed_documents(_readable(distinct)))
 
     def _query(self, text: str) -> bytes | None:
-        return self._pack(self.embeddings.embed_query(text))
+        return self._pack(self.embeddings.embed_query(*_readable([text])))
 
     async def _aquery(self, text: str) -> bytes | None:
-        return self._pack(await self.embeddings.aembed_query(text))
+        return self._pack(await self.embeddings.aembed_query(*_readable([text])))
 
     def _by_text(self, texts: list[str], distinct: list[str], made: Sequence[Sequence[float]]) -> list[bytes | None]:
         if len(made) != len(distinct):
@@ -143,6 +143,11 @@ class Encoder:
         if self.field.metric == "cosine" and not any(vector):
             return None
         return pack(vector, self.field.dtype)
+
+
+def _readable(texts: list[str]) -> list[str]:
+    """Texts as any embedder takes them: half a surrogate pair, which Python allows, breaks most tokenizers."""
+    return [text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for text in texts]
 
 
 def _tokenized(paths: Sequence[str]) -> list[Any]:
