@@ -22,6 +22,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.thread.beliefs import Beliefs
 from langchain_agentmem.thread.codec import Codec
+from langchain_agentmem.thread.layout import VERSION_WIDTH
 from langchain_agentmem.thread.listing import Listing, Query
 from langchain_agentmem.thread.reading import Head, config_of, load_delta_history
 from langchain_agentmem.thread.threads import Threads
@@ -37,7 +38,6 @@ _DELTA = Script("checkpoint_delta")
 _TOUCH = Script("thread_touch")
 
 _TTL_OVERRIDE = "thread_ttl"
-_COUNT_WIDTH = 8
 
 
 class AgentMemorySaver(BaseCheckpointSaver[Any]):
@@ -287,17 +287,16 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         )
 
     def get_next_version(self, current: Any, channel: None) -> Any:
-        """The version after `current`: a count that sorts as text, and chance, so that two branches never share one.
+        """The version after `current`: a count that sorts as text, and chance, so that no two branches share one.
 
-        A thread that came with versions of another form keeps it: its numbers, or the width of its counts.
+        The form is that of LangGraph's own savers, so that a thread goes on where a LangGraph server makes the versions.
+        A thread whose versions are numbers keeps numbers.
         """
         if isinstance(current, int | float):
             return current + 1
-        count, _, _ = (current or "").partition(".")
-        chance = f"{random.getrandbits(40):010x}"
-        if len(count) > _COUNT_WIDTH:
-            return f"{int(count) + 1:0{len(count)}}.{chance}"
-        return f"{int(count or '0', 16) + 1:0{_COUNT_WIDTH}x}.{chance}"
+        count = int((current or "0").partition(".")[0]) + 1
+        chance = random.getrandbits(40)
+        return f"{count:0{VERSION_WIDTH}}.{chance:013}"
 
     # --- whole threads
 

@@ -54,14 +54,28 @@ def unpack_typed(value: bytes) -> Typed:
     return value[2:end].decode(), value[end:]
 
 
+VERSION_WIDTH = 32  # digits of the count in a text version, as LangGraph's savers write it
+
+
 def pack_version(version: Version) -> str:
-    """A channel version as text that remembers its type: LangGraph compares versions, so `1` must not become `"1"`."""
-    return f"{type(version).__name__[0]}{version!r}" if not isinstance(version, str) else f"s{version}"
+    """A channel version as text that remembers its type: LangGraph compares versions, so `1` must not become `"1"`.
+
+    A text version of LangGraph's usual form, 32 digits and a fraction, is stored without its leading zeros.
+    """
+    if not isinstance(version, str):
+        return f"{type(version).__name__[0]}{version!r}"
+    count, point, chance = version.partition(".")
+    if point and len(count) == VERSION_WIDTH and count.isascii() and count.isdecimal():
+        return f"z{count.lstrip('0')}.{chance}"
+    return f"s{version}"
 
 
 def unpack_version(token: str) -> Version:
     """Undo `pack_version`."""
     kind, text = token[0], token[1:]
+    if kind == "z":
+        count, _, chance = text.partition(".")
+        return f"{count.zfill(VERSION_WIDTH)}.{chance}"
     return text if kind == "s" else int(text) if kind == "i" else float(text)
 
 

@@ -180,7 +180,7 @@ class Threads:
         match strategy:
             case "keep_latest":
                 await self._send_drops(names, _DROP_CHECKPOINTS, "latest")
-            case "delete":
+            case "delete" | "delete_all":  # the latter is what a LangGraph server says
                 await self._send_drops(names, _DROP)
             case _:
                 raise InvalidInputError(f"strategy: {strategy!r} is unknown; use keep_latest or delete")

@@ -158,7 +158,7 @@ end
 for run in pairs(runs) do
   if not kept_runs[run] then redis.call('HDEL', thread, 'r:' .. run) end
 end
-if redis.call('SCARD', spaces) == 0 then forget_thread() end
+if #namespaces > 0 and redis.call('SCARD', spaces) == 0 then forget_thread() end
 local gone = redis.call('EXISTS', thread) == 0
 if gone then unregister(ARGV[1], user) end
 return {gone and 1 or 0, user}

@@ -1,5 +1,5 @@
 -- A thread's keys, expiry and registry. Prelude: defines functions, runs nothing.
--- KEYS[1]  P:T:thread:{I}, the thread's HASH; every other key of the thread is this plus a suffix
+-- KEYS[1]  P:T:thread:{I}, the thread's HASH; every other key of its checkpoints is this plus a suffix
 --   fields: created, ttl, at (absolute expiry), all in ms; pin; user (escaped); orphan (writes came, but no checkpoint yet);
 --   r:<run id> for each run that left checkpoints
 --   KEYS[1]:spaces  SET of the thread's namespaces, escaped
@@ -18,7 +18,7 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local function each_key(act)
+local function each_checkpoint_key(act)
   local namespaces = redis.call('SMEMBERS', spaces) -- read first: `act` may remove it
   act(thread)
   act(spaces)
@@ -27,6 +27,13 @@ local function each_key(act)
     act(past_of(ns))
     act(ids_of(ns))
   end
+end
+
+local events = string.gsub(thread, ':thread:{', ':events:{', 1) -- a thread's events live as long as it does
+
+local function each_key(act)
+  each_checkpoint_key(act)
+  act(events)
 end
 
 -- What a thread's hash says, in one read, with whether it has the run.
@@ -105,4 +112,5 @@ end
 
 local function forget_thread()
   each_key(function(key) redis.call('UNLINK', key) end)
+  redis.call('UNLINK', events .. ':seen')
 end

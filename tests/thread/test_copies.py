@@ -33,7 +33,8 @@ def test_a_copy_is_what_loading_again_gives(message: BaseMessage) -> None:
     copied = copy_messages([loaded])
     if copied is not None:
         [again] = CODEC.loads_typed(stored)
-        assert copied[0].__getstate__() == again.__getstate__()
+        assert repr(copied[0].__dict__) == repr(again.__dict__)  # repr: NaN differs from itself
+        assert {**copied[0].__getstate__(), "__dict__": {}} == {**again.__getstate__(), "__dict__": {}}
         assert type(copied[0]) is type(again)
         assert not mutable_parts(copied[0].__dict__) & mutable_parts(loaded.__dict__)
 
@@ -43,7 +44,7 @@ def test_plain_messages_are_copied() -> None:
     loaded = CODEC.loads_typed(CODEC.dumps_typed([HumanMessage("hi", id="a"), AIMessage("", tool_calls=[call])]))
     copied = copy_messages(loaded)
     assert copied == loaded
-    copied[1].tool_calls[0]["args"]["deep"].append(2)  # type: ignore[index,attr-defined]
+    copied[1].tool_calls[0]["args"]["deep"].append(2)  # type: ignore[index,union-attr]
     assert loaded[1].tool_calls[0]["args"] == {"deep": [1]}
 
 
