@@ -1,0 +1,317 @@
+"""The long-term store and the memory bank beside their peers and raw commands: time, bytes an item, exactness.
+
+python -m benchmarks.stores [--quick] [--sizes 1000 10000] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import redis
+from langgraph.store.base import BaseStore, PutOp
+from langgraph.store.memory import InMemoryStore
+from langgraph.store.redis import RedisStore
+
+from benchmarks.harness import Report, Samples, Target, rotated
+from langchain_agentmem.longterm import items
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.record import Memory, Scope
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.wire.embedded import EmbeddedServer
+
+OURS, PEER, MEMORY, RAW = "AgentMemoryStore", "RedisStore", "InMemoryStore", "raw commands"
+DIMS, SCOPES, TOPICS = 384, 100, 20
+WORDS = """river mountain piano guitar train flight hotel dinner soup pizza coffee garden flower paint museum concert
+friend sister brother meeting office project deadline budget doctor dentist school class exam book movie game tennis
+soccer running hiking swimming weather rain snow summer winter holiday beach lake forest bridge castle market shop price
+bank letter phone computer keyboard camera photo video music song""".split()
+
+Action = Callable[[], object]
+
+STORES = Report(
+    PEER,
+    OURS,
+    [MEMORY, RAW],
+    {
+        "put": (Target(0.25, PEER),),
+        "batch put 100": (Target(0.15, PEER), Target(1.3, RAW)),
+        "get": (Target(0.35, PEER),),
+        "vector search in a scope": (Target(0.45, PEER), Target(1.5, RAW)),
+        "bytes an item": (Target(0.30, PEER),),
+    },
+)
+BANK = Report(
+    RAW,
+    "MemoryBank",
+    [],
+    {
+        "recall (raw: its searches in one pipeline)": (Target(2.5, RAW),),
+        "remember (raw: one search, one HSET)": (Target(1.5, RAW),),
+    },
+)
+
+
+def embed(texts: Sequence[str]) -> list[list[float]]:
+    """Vectors that cost next to nothing: the mean of a random one for each word."""
+    return [np.mean([_vector(word) for word in text.split() or [""]], axis=0).tolist() for text in texts]
+
+
+_known: dict[str, Any] = {}
+
+
+def _vector(word: str) -> Any:
+    if word not in _known:
+        _known[word] = np.random.default_rng(zlib.crc32(word.encode())).normal(size=DIMS).astype("f4")
+    return _known[word]
+
+
+def value(i: int, rng: random.Random) -> dict[str, Any]:
+    return {"text": f"note {i}: " + " ".join(rng.choices(WORDS, k=12)), "topic": f"t{rng.randrange(TOPICS)}", "n": i}
+
+
+def scope(i: int) -> tuple[str, ...]:
+    return ("users", f"u{i % SCOPES}")
+
+
+@contextmanager
+def stores(url: str, peer_url: str) -> Iterator[dict[str, BaseStore]]:
+    """Each store with its defaults, where there is a choice of index: FLAT."""
+    index: Any = {"dims": DIMS, "embed": embed, "fields": ["text"]}
+    with (
+        AgentMemoryStore.from_conn_string(url, index=index) as ours,
+        redis.Redis.from_url(peer_url, protocol=2) as client,
+    ):
+        peer_index: Any = {**index, "distance_type": "cosine"}
+        peer = RedisStore(client, index=peer_index)
+        peer.setup()
+        yield {PEER: peer, OURS: ours, MEMORY: InMemoryStore(index=index)}
+
+
+def used(client: Any) -> int:
+    facts: Any = client.info("memory")
+    return int(facts["used_memory"])
+
+
+def load(store: BaseStore, values: Sequence[dict[str, Any]]) -> None:
+    for start in range(0, len(values), 100):
+        store.batch([PutOp(scope(each["n"]), str(each["n"]), each) for each in values[start : start + 100]])
+
+
+def measure(samples: Samples, row: str, actions: Mapping[str, Action], rounds: int, calls: int) -> None:
+    """Note how long each contender takes for one call, the contenders taking turns."""
+    for action in actions.values():
+        action()
+    for turn in range(rounds):
+        for name, action in rotated([*actions.items()], turn):
+            local = Samples()
+            with local.stopwatch(name)(row):
+                for _ in range(calls):
+                    action()
+            samples.add(row, name, local.values[row][name][0] / calls)
+
+
+def measure_stores(size: int, rounds: int) -> Samples:
+    """Every operation of a store over `size` items in scopes of a hundredth of them."""
+    samples, rng = Samples(), random.Random(size)
+    values = [value(i, rng) for i in range(size)]
+    with (
+        EmbeddedServer.start() as server,
+        EmbeddedServer.start() as peer_server,
+        stores(server.url, peer_server.url) as contenders,
+        redis.Redis.from_url(server.url) as client,
+        redis.Redis.from_url(peer_server.url) as peer_client,
+    ):
+        for name, at in ((OURS, client), (PEER, peer_client)):
+            before = used(at)
+            load(contenders[name], values)
+            samples.add("bytes an item", name, (used(at) - before) / size, "B")
+        load(contenders[MEMORY], values)
+        ours: Any = contenders[OURS]
+        _reads(samples, contenders, client, ours, rng, rounds)
+        _exactness(samples, contenders, values, rng)
+        _writes(samples, contenders, client, rng, rounds)
+    return samples
+
+
+def _writes(
+    samples: Samples, contenders: Mapping[str, BaseStore], client: Any, rng: random.Random, rounds: int
+) -> None:
+    numbers = count(10_000_000)
+
+    def put(store: BaseStore) -> None:
+        each = value(next(numbers), rng)
+        store.put(scope(each["n"]), str(each["n"]), each)
+
+    def put_many(store: BaseStore) -> None:
+        many = [value(next(numbers), rng) for _ in range(100)]
+        store.batch([PutOp(scope(each["n"]), str(each["n"]), each) for each in many])
+
+    def raw_many() -> None:
+        pipe = client.pipeline(transaction=False)
+        many = [value(next(numbers), rng) for _ in range(100)]
+        vectors = embed([each["text"] for each in many])
+        for each, vector in zip(many, vectors, strict=True):
+            hashed = items.hashes(
+                scope(each["n"]), each, vectors=[np.array(vector, "f4").tobytes()], words=each["text"]
+            )
+            pipe.hset(f"agentmem:default:item:raw:{each['n']}", mapping=hashed[0])
+        pipe.execute()
+
+    measure(samples, "put", {name: partial(put, store) for name, store in contenders.items()}, rounds, 5)
+    batches: dict[str, Action] = {name: partial(put_many, store) for name, store in contenders.items()}
+    measure(samples, "batch put 100", batches | {RAW: raw_many}, max(4, rounds // 4), 1)
+
+
+def _reads(
+    samples: Samples,
+    contenders: Mapping[str, BaseStore],
+    client: Any,
+    ours: AgentMemoryStore,
+    rng: random.Random,
+    rounds: int,
+) -> None:
+    def get(store: BaseStore) -> None:
+        n = rng.randrange(1000)
+        store.get(scope(n), str(n))  # the peer finds nothing: it cannot match several labels on Redis Search 2.10
+
+    def filtered(store: BaseStore) -> None:
+        store.search(scope(rng.randrange(SCOPES)), filter={"topic": f"t{rng.randrange(TOPICS)}"})
+
+    def near(store: BaseStore) -> None:
+        store.search(scope(rng.randrange(SCOPES)), query=" ".join(rng.choices(WORDS, k=4)))
+
+    def raw_near() -> None:
+        vector = np.array(embed([" ".join(rng.choices(WORDS, k=4))])[0], "f4").tobytes()
+        query = f"(@n:{{{items.place('l', scope(rng.randrange(SCOPES)))}}})=>[KNN 10 @x $v AS d]"
+        returned = ("RETURN", 4, "d", "v", "c", "u", "SORTBY", "d", "PARAMS", 2, "v", vector, "DIALECT", 2)
+        client.execute_command("FT.SEARCH", ours.index.name, query, *returned)
+
+    def every(action: Callable[[BaseStore], object]) -> dict[str, Action]:
+        return {name: partial(action, store) for name, store in contenders.items()}
+
+    measure(samples, "get", every(get), rounds, 10)
+    measure(samples, "filter search in a scope", every(filtered), rounds, 5)
+    measure(samples, "vector search in a scope", every(near) | {RAW: raw_near}, rounds, 5)
+    measure(
+        samples,
+        "vector search in all",
+        {n: partial(s.search, ("users",), query="tennis") for n, s in contenders.items()},
+        rounds,
+        2,
+    )
+
+
+def _exactness(
+    samples: Samples, contenders: Mapping[str, BaseStore], values: Sequence[dict[str, Any]], rng: random.Random
+) -> None:
+    """Of the items that a search should find, how many it misses."""
+    for each in rng.sample(list(values), 20):
+        where: dict[str, Any] = {"topic": each["topic"], "n": {"$lte": each["n"]}}
+        true = [
+            v
+            for v in values
+            if scope(v["n"]) == scope(each["n"]) and v["topic"] == each["topic"] and v["n"] <= each["n"]
+        ]
+        for name in (PEER, OURS):
+            found = contenders[name].search(scope(each["n"]), filter=where, limit=5)
+            share = len([1 for item in found if item.value in true]) / min(5, len(true))
+            samples.add("missed by a filter of 2 tests, limit 5 (share)", name, 1 - share, "")
+
+
+def measure_bank(memories: int, scopes: int, rounds: int) -> Samples:
+    """A recall against its own searches, and remembering against one search and one write."""
+    samples, rng = Samples(), random.Random(7)
+    index: Any = {"dims": DIMS, "embed": embed, "fields": ["text"]}
+    with EmbeddedServer.start() as server, AgentMemoryStore.from_conn_string(server.url, index=index) as store:
+        bank = MemoryBank(store)
+        for user in range(scopes):
+            said = [value(i, rng)["text"] for i in range(memories // scopes)]
+            bank.remember([Memory(text=text, kind="note") for text in said], Scope(f"u{user}"))
+        with redis.Redis.from_url(server.url, protocol=2) as client:
+            _measure_recall(samples, bank, client, rng, scopes, rounds)
+            _measure_remember(samples, bank, client, rng, scopes, rounds)
+    return samples
+
+
+def _measure_recall(
+    samples: Samples, bank: MemoryBank, client: Any, rng: random.Random, scopes: int, rounds: int
+) -> None:
+    sent: list[Any] = []
+    ask = bank.store.index.ask
+
+    async def noted(commands: Sequence[Any]) -> list[Any]:
+        sent.append([each for each in commands if type(each) is tuple])
+        return await ask(commands)
+
+    def question() -> tuple[str, Scope]:
+        return f"What about the {' '.join(rng.choices(WORDS, k=3))}?", Scope(f"u{rng.randrange(scopes)}")
+
+    bank.store.index.ask = noted  # type: ignore[method-assign]
+    for _ in range(20):
+        bank.recall(*question())
+    bank.store.index.ask = ask  # type: ignore[method-assign]
+
+    def raw() -> None:
+        pipe = client.pipeline(transaction=False)
+        for command in rng.choice(sent):
+            pipe.execute_command(*command)
+        pipe.execute()
+
+    row = "recall (raw: its searches in one pipeline)"
+    measure(samples, row, {RAW: raw, "MemoryBank": lambda: bank.recall(*question())}, rounds, 3)
+
+
+def _measure_remember(
+    samples: Samples, bank: MemoryBank, client: Any, rng: random.Random, scopes: int, rounds: int
+) -> None:
+    numbers = count(10_000_000)
+
+    def remember() -> None:
+        bank.remember(value(next(numbers), rng)["text"], Scope(f"u{rng.randrange(scopes)}"))
+
+    def raw() -> None:
+        text, path = value(next(numbers), rng)["text"], Scope(f"u{rng.randrange(scopes)}").path
+        vector = np.array(embed([text])[0], "f4").tobytes()
+        query = f"(@n:{{{items.place('e', path)}}})=>[KNN 8 @x $v AS d]"
+        options = ("RETURN", 2, "d", "v", "SORTBY", "d", "PARAMS", 2, "v", vector, "DIALECT", 2)
+        client.execute_command("FT.SEARCH", bank.store.index.name, query, *options)
+        hashed = items.hashes(path, {"text": text}, vectors=[vector], words=text)[0]
+        client.hset(f"{bank.store.keys.item(path, str(next(numbers)))}", mapping=hashed)
+
+    measure(samples, "remember (raw: one search, one HSET)", {RAW: raw, "MemoryBank": remember}, rounds, 3)
+
+
+def main() -> None:
+    """Measure, print the tables, and say which targets were missed."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--quick", action="store_true", help="a few rounds, to see that it runs")
+    options.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000], help="items in the stores")
+    options.add_argument("--memories", type=int, default=6000, help="memories in the bank")
+    options.add_argument("--scopes", type=int, default=1, help="scopes that share them")
+    options.add_argument("--json", type=Path, help="write every number to this file")
+    asked = options.parse_args()
+    logging.disable(logging.WARNING)  # the peer tells of every index it makes
+    rounds = 4 if asked.quick else 30
+    results = [(f"{size:,} items", STORES, measure_stores(size, rounds)) for size in asked.sizes]
+    title = f"{asked.memories:,} memories in {asked.scopes} scopes"
+    results.append((title, BANK, measure_bank(asked.memories, asked.scopes, rounds)))
+    for title, report, samples in results:
+        print(f"\n## {title}\n\n{report.table(samples)}\n")
+        for line in report.missed(samples):
+            print(f"missed: {line}")
+        if asked.json:
+            samples.save(asked.json.with_stem(f"{asked.json.stem}-{title.replace(' ', '-')}"), {"title": title})
+
+
+if __name__ == "__main__":
+    main()
