@@ -36,7 +36,7 @@ def split(data: bytes, start: int = 0) -> Iterator[bytes]:
     """
     while start < len(data):
         begin = start + 4
-        start = begin + _LENGTH.unpack_from(data, begin - 4)[0]
+        start = begin + int.from_bytes(data[start:begin], "big")
         if start > len(data):
             raise CorruptDataError("stored bytes end within a frame: they were cut, or another program wrote them")
         yield data[begin:start]
