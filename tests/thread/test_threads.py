@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -31,7 +32,7 @@ async def test_listed_by_last_activity(call: Call, server: Connection) -> None:
     before = time.time()
     for thread_id in ("a", "b", "c"):
         await put(call, saver, thread_id, step=1)
-        time.sleep(0.002)  # the order is by milliseconds
+        await asyncio.sleep(0.002)  # the order is by milliseconds
     await put(call, saver, "a", 2, step=2)
     found = await call(saver.threads.list)
     assert names(found) == ["a", "c", "b"]
@@ -118,7 +119,7 @@ async def test_one_that_came_back_stays(call: Call, plain: Connection) -> None:
     await put(call, saver, "a")
     [entry] = run(plain.send(("ZREVRANGE", saver._keys.threads(), 0, 0, "WITHSCORES")))
     await call(saver.delete_thread, "a")
-    time.sleep(0.002)
+    await asyncio.sleep(0.002)
     await put(call, saver, "a")
     seen = (b"a", int(float(entry[1] if len(entry) == 2 else entry[0][1])))
     run(saver.threads._drop_dead(saver._keys.threads(), [seen]))
@@ -227,7 +228,7 @@ async def test_prune_of_many_at_once(call: Call, saver: AgentMemorySaver) -> Non
 @pytest.mark.parametrize("strategy", ["", "keep", "KEEP_LATEST", None])
 async def test_prune_by_an_unknown_strategy(call: Call, saver: AgentMemorySaver, strategy: Any) -> None:
     await fill(call, saver)
-    with pytest.raises(InvalidInputError, match="strategy: .* is unknown; use .*keep_latest.*delete"):
+    with pytest.raises(InvalidInputError, match=r"strategy: .* is unknown; use .*keep_latest.*delete"):
         await call(saver.prune, ["thread"], strategy=strategy)
     assert len(await call(saver.list, config())) == 4
 
@@ -284,11 +285,11 @@ async def test_a_run_in_the_middle(call: Call, saver: AgentMemorySaver) -> None:
 async def test_ten_thousand_messages_and_channels(call: Call, saver: AgentMemorySaver) -> None:
     """More than a script may pass on at once, of everything."""
     thread = Thread(saver)
-    channels = {f"channel {i}": i for i in range(5000)}
+    channels: dict[str, Any] = {f"channel {i}": i for i in range(5000)}
     await call(saver.put, *thread.draft(messages=chat(10_000, 50), **channels))
-    changed = {key: -i for key, i in channels.items()}
+    changed: dict[str, Any] = {key: -i for key, i in channels.items()}
     where = await call(saver.put, *thread.draft(messages=chat(10_002, 50), **changed))
-    await call(saver.put_writes, where, [(key, i) for key, i in channels.items()], "task")
+    await call(saver.put_writes, where, [*channels.items()], "task")
     for i in range(1100):
         saver.put_writes(where, [("n", i)], f"task {i}")
     await call(saver.put, *thread.draft(n=1))
