@@ -73,7 +73,7 @@ class Facts:
             InvalidInputError: JSON has no form for the value.
         """
         try:
-            text = json.dumps(value, ensure_ascii=False)
+            text = json.dumps(value)
         except (TypeError, ValueError) as error:
             raise InvalidInputError(f"value: JSON cannot hold it ({error})") from error
         return await self._write(scope, name, text, expected_version)

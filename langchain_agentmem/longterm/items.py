@@ -89,6 +89,7 @@ def place(letter: Letter, namespace: Namespace) -> str:
     return letter + _prefixes(namespace)[-1]
 
 
+@lru_cache(maxsize=4096)
 def places(letters: str, namespace: Namespace) -> str:
     """The content of `n`: a tag for each letter and each prefix of the namespace."""
     return ",".join(letter + prefix for letter in letters for prefix in _prefixes(namespace))

@@ -244,7 +244,7 @@ def identity(memory: Memory) -> str:
 
 def fact_value(memory: Memory) -> str:
     """The value of the fact that a memory stands for, as JSON."""
-    return json.dumps(memory.text if memory.value is None else memory.value, ensure_ascii=False)
+    return json.dumps(memory.text if memory.value is None else memory.value)
 
 
 def _differs(one: Memory, other: Memory) -> str | None:

@@ -17,7 +17,7 @@ from langgraph.store.base import SearchItem
 from langchain_agentmem.longterm import filters, items
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.wire import search
-from langchain_agentmem.wire.keys import Keys
+from langchain_agentmem.wire.keys import Keys, item_of
 from langchain_agentmem.wire.search import Command, Query, Row, VectorField
 
 _PAGE = 500  # rows a round trip where many may fail the filter
@@ -176,9 +176,9 @@ class Neighbours:
         for row in rows:
             if search.DISTANCE not in row.fields:
                 continue
-            key, _, part = _own_key(self._keys, row.key)
+            key = item_of(row.key)
             self._scores.setdefault(key, self._field.similarity(row.distance))
-            if not part:
+            if key == row.key:
                 self._rows[key] = row
         self._unread = [key for key in self._scores if key not in self._rows]
 
@@ -206,9 +206,3 @@ def read_hit(keys: Keys, row: Row, wanted: Wanted, score: float | None = None) -
         return None  # two digests met: never seen, and never to be shown
     value = items.load_value(row.fields[items.VALUE])
     return Hit(namespace, key, row.fields, value, score) if filters.matches(value, wanted.filter) else None
-
-
-def _own_key(keys: Keys, key: str) -> tuple[str, str, str]:
-    """The key of the item that a hash belongs to, the item's name, and which part of it the hash is."""
-    namespace, name, part = keys.read_item(key)
-    return (keys.item(namespace, name) if part else key), name, part

@@ -165,11 +165,19 @@ class AgentMemoryStore(BaseStore):
         simple = {i: op for i, op in ops.items() if isinstance(op, GetOp | ListNamespacesOp)}
         replies = await self._ask(list(open_searches.values()), [self._simple(op) for op in simple.values()])
         results: dict[int, Result] = {}
+        used: list[tuple[Namespace, str]] = []
         for (i, op), reply in zip(simple.items(), replies, strict=True):
-            results[i] = _item(op, reply) if isinstance(op, GetOp) else namespaces.listed(op, await self._alive(reply))
+            if isinstance(op, ListNamespacesOp):
+                results[i] = namespaces.listed(op, await self._alive(reply))
+                continue
+            results[i] = _item(op, reply)
+            if reply[3] and op.refresh_ttl and not self._touches(op):
+                used.append((op.namespace, op.key))
         found |= {i: search.hits for i, search in open_searches.items()}
-        await self._touch([hit for i, hits in found.items() for hit in _page(ops[i], hits) if _refreshes(ops[i])])
-        return results | {i: [hit.item() for hit in _page(ops[i], hits)] for i, hits in found.items()}
+        pages = {i: _page(ops[i], hits) for i, hits in found.items()}
+        used += [(hit.namespace, hit.key) for i, hits in pages.items() for hit in hits if _must_touch(ops[i], hit)]
+        await self.connection.send(*(self.item_command(_GET, *each) for each in used))
+        return results | {i: [hit.item() for hit in hits] for i, hits in pages.items()}
 
     async def _ask(self, searches: Sequence[Search], others: Sequence[Command]) -> list[Any]:
         """Send the other commands with the first round of the searches; returns their replies."""
@@ -217,9 +225,13 @@ class AgentMemoryStore(BaseStore):
     def _simple(self, op: GetOp | ListNamespacesOp) -> Command:
         if isinstance(op, ListNamespacesOp):
             return _NAMESPACES([self.keys.namespaces()])
-        if op.refresh_ttl:
+        if self._touches(op):
             return self.item_command(_GET, op.namespace, op.key, *items.READ)
         return ("HMGET", self.keys.item(op.namespace, op.key), *items.READ)
+
+    def _touches(self, op: GetOp) -> bool:
+        """Whether a get starts the time to live anew in the same round trip: where items have one as a rule."""
+        return op.refresh_ttl and self.ttl_config is not None
 
     async def _alive(self, members: Sequence[bytes]) -> list[Namespace]:
         """Namespaces of the registry. On a cluster it holds too many: it cannot change in one step with the items."""
@@ -228,11 +240,6 @@ class AgentMemoryStore(BaseStore):
             return found
         there = await self.connection.send(*(("EXISTS", self.keys.items(namespace)) for namespace in found))
         return [namespace for namespace, exists in zip(found, there, strict=True) if exists]
-
-    async def _touch(self, hits: Sequence[Hit]) -> None:
-        """Start the time to live of found items anew. Only where some have one is this a further round trip."""
-        mortal = [hit for hit in hits if items.TTL in hit.fields]
-        await self.connection.send(*(self.item_command(_GET, hit.namespace, hit.key) for hit in mortal))
 
     # --- writing
 
@@ -368,8 +375,8 @@ def _page(op: Op, hits: list[Hit]) -> list[Hit]:
     return hits[op.offset : op.offset + op.limit] if isinstance(op, SearchOp) else hits
 
 
-def _refreshes(op: Op) -> bool:
-    return isinstance(op, SearchOp) and op.refresh_ttl
+def _must_touch(op: Op, hit: Hit) -> bool:
+    return isinstance(op, SearchOp) and op.refresh_ttl and items.TTL in hit.fields
 
 
 def _item(op: GetOp, values: Sequence[bytes | None]) -> Item | None:

@@ -36,14 +36,18 @@ local function beside(name, kind, count)
   return keys
 end
 
--- Start an item's time to live, in milliseconds, anew; '' or nil: it never expires.
+-- Start an item's time to live, in milliseconds, anew; '' or nil: it never expires, nor does what lists it.
 local function expire(name, ttl, vectors)
-  local never = not ttl or ttl == ''
-  if not never then
-    redis.call('PEXPIRE', stem .. name, ttl)
-    for _, key in ipairs(beside(name, 'x', vectors)) do redis.call('PEXPIRE', key, ttl) end
+  if not ttl or ttl == '' then
+    redis.call('ZADD', items, 'inf', name)
+    redis.call('PERSIST', items)
+    redis.call('PERSIST', known)
+    if namespaces then redis.call('ZADD', namespaces, 'inf', namespace) end
+    return
   end
-  redis.call('ZADD', items, never and 'inf' or whole(now_ms + ttl), name)
+  redis.call('PEXPIRE', stem .. name, ttl)
+  for _, key in ipairs(beside(name, 'x', vectors)) do redis.call('PEXPIRE', key, ttl) end
+  redis.call('ZADD', items, whole(now_ms + ttl), name)
   register()
 end
 

@@ -36,14 +36,18 @@ two different ids make one key, and only the tag's own braces appear in a key.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_.~@-]")
+_SAFE = re.compile(r"[A-Za-z0-9_.~@-]+")
 _EMPTY = "%"  # never the result of escaping anything else, and keeps a hash tag from being empty
 
 
 def escape(text: str) -> str:
     """Escape any text for use as one segment of a key: letters, digits and `_.~@-` stay, every other byte is `%XX`."""
+    if _SAFE.fullmatch(text):
+        return text
     if not text:
         return _EMPTY
     raw = text.encode("utf-8", "surrogatepass")
@@ -53,6 +57,8 @@ def escape(text: str) -> str:
 def unescape(segment: str | bytes) -> str:
     """Undo `escape`."""
     text = segment.decode("ascii") if isinstance(segment, bytes) else segment
+    if "%" not in text:
+        return text
     return "" if text == _EMPTY else unquote_to_bytes(text).decode("utf-8", "surrogatepass")
 
 
@@ -170,11 +176,19 @@ class Keys:
         return f"{self.base}:index"
 
 
+def item_of(key: str) -> str:
+    """The key of the item that a hash belongs to: the item's own, or one that lies beside it."""
+    end = key.find(":", key.index("}:") + 2)
+    return key if end < 0 else key[:end]
+
+
+@lru_cache(maxsize=4096)
 def write_namespace(namespace: tuple[str, ...]) -> str:
     """A namespace as one text, which no other namespace has."""
     return ":".join(map(escape, namespace)) or "%%"
 
 
+@lru_cache(maxsize=4096)
 def read_namespace(text: str | bytes) -> tuple[str, ...]:
     """Undo `write_namespace`."""
     joined = text.decode("ascii") if isinstance(text, bytes) else text

@@ -6,7 +6,7 @@
 -- Returns the time of the write, in microseconds since 1970.
 local kept = {'c', 'q', 'r', 'y', 'p', 'b'}
 local old = redis.call('HMGET', item, unpack(kept))
-clear(member)
+if old[1] then clear(member) end
 
 local own = {u = whole(now), a = whole(now), c = whole(now)}
 for i = 1, #kept do own[kept[i]] = old[i] or own[kept[i]] end
