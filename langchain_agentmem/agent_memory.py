@@ -5,14 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from langchain_core.embeddings import Embeddings
 from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.store.base import ensure_embeddings
 
 from langchain_agentmem.errors import ConfigurationError
+from langchain_agentmem.events.log import EventLog
+from langchain_agentmem.events.signals import Signals
+from langchain_agentmem.events.tracer import EventTracer
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
+from langchain_agentmem.longterm.facts import Facts
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.thread.cache import AgentMemoryCache
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
+from langchain_agentmem.thread.history import AgentMemoryChatHistory
+from langchain_agentmem.thread.sessions import Sessions
 from langchain_agentmem.thread.threads import ThreadInfo
+from langchain_agentmem.thread.working import WorkingMemory
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection, Source, url_from_env
 from langchain_agentmem.wire.doctor import diagnose
@@ -34,13 +48,18 @@ class AgentMemory:
         tenant: Second segment of every key; tenants never see each other's memories.
         ttl: Seconds after its last write at which a whole thread expires; None = never.
         refresh_on_read: Whether reading a thread counts as use and moves its expiry on.
-        serde: Serializer of checkpoints; LangGraph's `JsonPlusSerializer` by default.
+        serde: Serializer of checkpoints, turns and histories; LangGraph's `JsonPlusSerializer` by default.
+        embeddings: What embeds memories: a LangChain `Embeddings` or `"provider:model"`. None: the offline embedder of
+            the extra `embedded`.
+        dims: Dimensions of its vectors; None: ask it once, when the store is first used.
+        checkpoint_events: Whether each checkpoint is also an event in `events`, in the same round trip.
         **options: For redis-py, where `redis` is a URL: `credential_provider`, `socket_timeout`, `ssl_*`...
 
     Attributes:
         connection: What every part sends its commands through.
         keys: The names of the tenant's keys.
         checkpointer: For `compile(checkpointer=...)` and `create_agent(checkpointer=...)`.
+        events: The log of what was done; its `signals` are the live twin.
         server: The private server that `embedded` started, else None.
 
     Raises:
@@ -57,14 +76,25 @@ class AgentMemory:
         ttl: float | None = None,
         refresh_on_read: bool = False,
         serde: SerializerProtocol | None = None,
+        embeddings: Embeddings | str | None = None,
+        dims: int | None = None,
+        checkpoint_events: bool = False,
         **options: Any,
     ) -> None:
         self._owned = not isinstance(redis, Connection)
         self.server: EmbeddedServer | None = None
         self.connection = Connection.of(redis, **options)
         self.keys = Keys(prefix, tenant)
+        self._names: dict[str, Any] = {"prefix": prefix, "tenant": tenant}
+        self._serde, self._embeddings, self._dims = serde, embeddings, dims
+        self.events = EventLog(self.connection, **self._names)
         self.checkpointer = AgentMemorySaver(
-            self.connection, prefix=prefix, tenant=tenant, serde=serde, ttl=ttl, refresh_on_read=refresh_on_read
+            self.connection,
+            **self._names,
+            serde=serde,
+            ttl=ttl,
+            refresh_on_read=refresh_on_read,
+            events=self.events if checkpoint_events else None,
         )
 
     @classmethod
@@ -112,6 +142,73 @@ class AgentMemory:
             **settings: As for the class.
         """
         return cls(conn_string, **settings)
+
+    # --- thread: what is happening
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The working memories of the tenant: open one, list them by user."""
+        return Sessions(self.connection, keys=self.keys, serde=self._serde)
+
+    def session(self, thread_id: str, user: str | None = None) -> WorkingMemory:
+        """The working memory of a thread: goal, scratchpad, summary, data and recent turns in one hash."""
+        return self.sessions.open(thread_id, user)
+
+    def history(
+        self, session_id: str, *, ttl: float | None = None, window: int | None = None
+    ) -> AgentMemoryChatHistory:
+        """A chat history, for chains that still use one.
+
+        Args:
+            session_id: The conversation.
+            ttl: Seconds after its last write at which it expires; None = never.
+            window: How many of the newest messages are kept; None = all.
+        """
+        return AgentMemoryChatHistory(
+            session_id, self.connection, **self._names, ttl=ttl, window=window, serde=self._serde
+        )
+
+    @cached_property
+    def cache(self) -> AgentMemoryCache[Any]:
+        """A cache of node results, for `compile(cache=...)`."""
+        return AgentMemoryCache(self.connection, **self._names)
+
+    # --- events: what was done
+
+    @property
+    def signals(self) -> Signals:
+        """Live signals over Pub/Sub: transient, with `events` as the durable twin."""
+        return self.events.signals
+
+    @cached_property
+    def tracer(self) -> EventTracer:
+        """A callback handler that makes events of every node, tool and model call: `callbacks=[memory.tracer]`."""
+        return EventTracer(self.events)
+
+    # --- long-term: what was learned
+
+    @cached_property
+    def store(self) -> AgentMemoryStore:
+        """For `compile(store=...)` and `create_agent(store=...)`.
+
+        Raises:
+            ConfigurationError: There are no embeddings: none were given, and the extra `embedded` is not installed.
+        """
+        embed = ensure_embeddings(self._embeddings) if self._embeddings else OfflineEmbeddings()
+        dims = self._dims or len(embed.embed_query("dimensions"))
+        return AgentMemoryStore(self.connection, **self._names, index={"dims": dims, "embed": embed})
+
+    @cached_property
+    def bank(self) -> MemoryBank:
+        """What is remembered and recalled: a `MemoryBank` on `store`."""
+        return MemoryBank(self.store)
+
+    @property
+    def facts(self) -> Facts:
+        """Exact, versioned facts: `bank.facts`."""
+        return self.bank.facts
+
+    # --- threads and server
 
     async def athreads(
         self,
@@ -161,14 +258,18 @@ class AgentMemory:
         return run(self.adoctor(limit=limit))
 
     def close(self) -> None:
-        """Close the sync connections, and stop the server, as far as this memory opened them."""
+        """Write what the tracer still holds, close the sync connections and stop the server, if they are ours."""
+        if "tracer" in self.__dict__:
+            self.tracer.flush()
         if self._owned:
             self.connection.close()
         if self.server is not None:
             self.server.stop()
 
     async def aclose(self) -> None:
-        """Close the connections, and stop the server, as far as this memory opened them."""
+        """Write what the tracer still holds, close the connections and stop the server, if they are ours."""
+        if "tracer" in self.__dict__:
+            await self.tracer.aflush()
         if self._owned:
             await self.connection.aclose()
         if self.server is not None:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio as aioredis
+from langchain_core.messages import HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 
 import langchain_agentmem
-from langchain_agentmem import AgentMemory, ConfigurationError, EmbeddedServerError, InvalidInputError
+from langchain_agentmem import AgentMemory, ConfigurationError, EmbeddedServerError, InvalidInputError, Scope
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.embedded import EmbeddedServer
@@ -246,3 +247,28 @@ def test_every_public_name_is_there() -> None:
     for name in langchain_agentmem.__all__:
         assert getattr(langchain_agentmem, name)
     assert langchain_agentmem.__all__ == sorted(langchain_agentmem.__all__)
+
+
+def test_every_tier_is_on_the_one_connection(search: Connection) -> None:
+    memory = AgentMemory(search, tenant="acme", checkpoint_events=True)
+    echo_graph(memory).invoke(SAY, thread("t") | {"callbacks": [memory.tracer]})
+    memory.tracer.flush()
+    assert {"checkpoint", "node.start", "node.end"} <= {event.kind for event in memory.events.recent("t")}
+    memory.session("t", user="ann").write(goal="greet")
+    assert [session.user for session in memory.sessions.list(user="ann")] == ["ann"]
+    scope = Scope(user="ann")
+    memory.bank.remember("Ann lives in Kyoto", scope)
+    assert [found.memory.text for found in memory.bank.recall("Where does Ann live?", scope)] == ["Ann lives in Kyoto"]
+    memory.facts.set(scope, "diet", "vegetarian")
+    assert memory.facts.all(scope)["diet"].value == "vegetarian"
+    history = memory.history("chat")
+    history.add_messages([HumanMessage("hi")])
+    assert [message.text for message in history.messages] == ["hi"]
+    [keys] = run(search.send(("KEYS", "*")))
+    assert all(key.startswith(b"agentmem:acme:") for key in keys)
+
+
+def test_without_embeddings_the_error_names_the_extra(plain: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    with pytest.raises(ConfigurationError, match=r"\[embedded\]"):
+        AgentMemory(plain).store  # noqa: B018

@@ -289,7 +289,7 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
     def get_next_version(self, current: Any, channel: None) -> Any:
         """The version after `current`: a count that sorts as text, and chance, so that no two branches share one.
 
-        The form is that of LangGraph's own savers, so that a thread goes on where a LangGraph server makes the versions.
+        The form is that of LangGraph's own savers, so that a thread goes on where a LangGraph server makes versions.
         A thread whose versions are numbers keeps numbers.
         """
         if isinstance(current, int | float):
