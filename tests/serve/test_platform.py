@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.store.base import BaseStore
 
 from langchain_agentmem import ConfigurationError
 from langchain_agentmem.wire.bridge import run
@@ -69,3 +70,13 @@ async def test_without_a_url_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ConfigurationError, match="REDIS_URL: set"):
         async with load(DOTTED)():
             pass
+
+
+async def test_the_server_gets_a_store(search: Connection, search_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", search_url)
+    async with load("langchain_agentmem.serve.platform.store")() as store:
+        assert isinstance(store, BaseStore)
+        await store.aput(("users", "1"), "diet", {"text": "eats no meat"})
+        await store.aput(("users", "1"), "home", {"text": "lives by the sea"})
+        [found] = await store.asearch(("users", "1"), query="vegetarian food", limit=1)
+        assert found.key == "diet"
