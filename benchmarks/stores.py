@@ -62,17 +62,11 @@ BANK = Report(
 
 
 def embed(texts: Sequence[str]) -> list[list[float]]:
-    """Vectors that cost next to nothing: the mean of a random one for each word."""
-    return [np.mean([_vector(word) for word in text.split() or [""]], axis=0).tolist() for text in texts]
+    """Vectors that cost nothing to make: one of a thousand for each text."""
+    return [_VECTORS[zlib.crc32(text.encode()) % len(_VECTORS)] for text in texts]
 
 
-_known: dict[str, Any] = {}
-
-
-def _vector(word: str) -> Any:
-    if word not in _known:
-        _known[word] = np.random.default_rng(zlib.crc32(word.encode())).normal(size=DIMS).astype("f4")
-    return _known[word]
+_VECTORS: list[list[float]] = np.random.default_rng(5).normal(size=(1000, DIMS)).astype("f4").tolist()
 
 
 def value(i: int, rng: random.Random) -> dict[str, Any]:
@@ -80,7 +74,7 @@ def value(i: int, rng: random.Random) -> dict[str, Any]:
 
 
 def scope(i: int) -> tuple[str, ...]:
-    return ("users", f"u{i % SCOPES}")
+    return (f"user{i % SCOPES:02}",)  # of one label: the peer cannot read items of longer namespaces
 
 
 @contextmanager
@@ -182,7 +176,7 @@ def _reads(
 ) -> None:
     def get(store: BaseStore) -> None:
         n = rng.randrange(1000)
-        store.get(scope(n), str(n))  # the peer finds nothing: it cannot match several labels on Redis Search 2.10
+        assert store.get(scope(n), str(n))
 
     def filtered(store: BaseStore) -> None:
         store.search(scope(rng.randrange(SCOPES)), filter={"topic": f"t{rng.randrange(TOPICS)}"})
@@ -205,7 +199,7 @@ def _reads(
     measure(
         samples,
         "vector search in all",
-        {n: partial(s.search, ("users",), query="tennis") for n, s in contenders.items()},
+        {name: partial(contenders[name].search, (), query="tennis") for name in (OURS, MEMORY)},  # the peer cannot
         rounds,
         2,
     )

@@ -8,24 +8,36 @@ from typing import Any
 
 import pytest
 
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.vectors import VectorIndexConfig
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.lane import Plan
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 "
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 "
 
 
 def embed(texts: Sequence[str]) -> list[list[float]]:
     """Counts of letters, at length 1; a text without any gives the zero vector."""
-    rows = [[float(text.lower().count(letter)) for letter in LETTERS] for text in texts]
+    rows = [[float(text.lower().count(letter)) for letter in ALPHABET] for text in texts]
     return [[x / (math.hypot(*row) or 1) for x in row] for row in rows]
 
 
-INDEX: VectorIndexConfig = {"dims": len(LETTERS), "embed": embed, "fields": ["text"]}
+INDEX: VectorIndexConfig = {"dims": len(ALPHABET), "embed": embed, "fields": ["text"]}
+
+DOCS = ("docs",)
+
+
+def count_of_letters(texts: Sequence[str]) -> list[list[float]]:
+    return [[float(text.count(letter)) for letter in "abc"] for text in texts]
+
+
+LETTERS: VectorIndexConfig = {"dims": 3, "embed": count_of_letters, "fields": ["text"]}
 
 Do = Callable[..., Awaitable[Any]]
+EMBEDDER = OfflineEmbeddings()
 
 
 @pytest.fixture(params=["search", "plain"])
@@ -52,6 +64,12 @@ def do(request: pytest.FixtureRequest) -> Do:
 def store(server: Connection) -> AgentMemoryStore:
     """A store with vectors on either kind of server."""
     return AgentMemoryStore(server, index=INDEX)
+
+
+@pytest.fixture
+def bank(server: Connection) -> MemoryBank:
+    """A memory bank on either kind of server, with the offline embedder."""
+    return MemoryBank(AgentMemoryStore(server, index={"dims": 256, "embed": EMBEDDER, "fields": ["text"]}))
 
 
 class Trips:

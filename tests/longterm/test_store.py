@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,9 +9,7 @@ import pytest
 from langgraph.store.base import GetOp, InvalidNamespaceError, ListNamespacesOp, MatchCondition, PutOp, SearchOp
 
 from langchain_agentmem.errors import (
-    ConfigurationError,
     CorruptDataError,
-    IndexMismatchError,
     InvalidInputError,
     UnsupportedServerError,
 )
@@ -19,20 +17,11 @@ from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.vectors import VectorIndexConfig
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
-
-Do = Callable[..., Awaitable[Any]]
-DOCS = ("docs",)
+from tests.longterm.conftest import DOCS, LETTERS, Do
 
 
 def texts(hits: list[Any]) -> list[str]:
     return [hit.value["text"] for hit in hits]
-
-
-def count_of_letters(texts: Sequence[str]) -> list[list[float]]:
-    return [[float(text.count(letter)) for letter in "abc"] for text in texts]
-
-
-LETTERS: VectorIndexConfig = {"dims": 3, "embed": count_of_letters, "fields": ["text"]}
 
 
 async def test_an_item_is_put_read_updated_and_deleted(store: AgentMemoryStore, do: Do) -> None:
@@ -304,30 +293,6 @@ async def test_each_operation_is_one_round_trip(search: Connection, do: Do, trip
     assert await cost(store.delete, DOCS, "a") == 1
 
 
-async def test_an_index_for_other_vectors_is_refused(search: Connection, do: Do) -> None:
-    await do(AgentMemoryStore(search, index=LETTERS).put, DOCS, "a", {"text": "a"})
-    others: list[VectorIndexConfig] = [{"dims": 4}, {"distance_type": "l2"}, {"dtype": "float16"}]
-    for other in others:
-        store = AgentMemoryStore(search, index=LETTERS | other)
-        with pytest.raises(IndexMismatchError, match=r"3 dimensions, cosine.*prefix= or tenant="):
-            await do(store.search, DOCS)
-    await do(AgentMemoryStore(search, index={**LETTERS, "dims": 4}, tenant="other").search, DOCS)
-    assert len(await do(AgentMemoryStore(search, index=LETTERS).search, DOCS, query="a")) == 1
-
-
-async def test_an_index_is_made_over_what_was_there(search: Connection, do: Do) -> None:
-    bare = AgentMemoryStore(search)
-    await do(bare.batch, [PutOp(DOCS, str(i), {"text": "a", "i": i}) for i in range(300)])
-    embedding = AgentMemoryStore(search, index=LETTERS)
-    await do(embedding.put, DOCS, "new", {"text": "a"})
-    assert (await do(embedding.search, DOCS, query="a"))[0].key == "new"
-    await search.send(("FT.DROPINDEX", embedding.index.name))
-    for store in (embedding, bare):
-        assert len(await do(store.search, DOCS, limit=400)) == 301
-        assert len(await do(store.search, DOCS, filter={"i": 250})) == 1
-    assert len(await do(AgentMemoryStore(search).search, DOCS, limit=400)) == 301
-
-
 async def test_tenants_and_prefixes_do_not_meet(server: Connection, do: Do) -> None:
     stores = [AgentMemoryStore(server, index=LETTERS, prefix=p, tenant=t) for p in ("a", "b") for t in ("x", "y")]
     for i, store in enumerate(stores):
@@ -347,26 +312,6 @@ async def test_without_search_a_query_has_a_limit(plain: Connection, do: Do, mon
     monkeypatch.setattr("langchain_agentmem.longterm.exact.find_spec", lambda name: find_spec("no such module"))
     with pytest.raises(UnsupportedServerError, match="numpy"):
         await do(store.search, DOCS, query="a")
-
-
-@pytest.mark.parametrize(
-    "index",
-    [
-        {"embed": count_of_letters},
-        {**LETTERS, "dims": 0},
-        {**LETTERS, "distance_type": "manhattan"},
-        {**LETTERS, "ef": 3},
-    ],
-)
-def test_an_index_that_cannot_be_is_refused(index: Any) -> None:
-    with pytest.raises(ConfigurationError, match="index: "):
-        AgentMemoryStore("redis://localhost", index=index)
-
-
-async def test_an_embedder_of_other_dimensions_is_named(server: Connection, do: Do) -> None:
-    store = AgentMemoryStore(server, index={**LETTERS, "dims": 4})
-    with pytest.raises(ConfigurationError, match=r"'dims' is 4.*vector of 3"):
-        await do(store.put, DOCS, "a", {"text": "a"})
 
 
 async def test_foreign_bytes_are_refused(store: AgentMemoryStore, do: Do, server: Connection) -> None:

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langgraph.store.base import PutOp
+
+from langchain_agentmem.errors import ConfigurationError, IndexMismatchError
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.longterm.vectors import VectorIndexConfig
+from langchain_agentmem.wire.connection import Connection
+from tests.longterm.conftest import DOCS, LETTERS, Do, count_of_letters
+
+
+async def test_an_index_for_other_vectors_is_refused(search: Connection, do: Do) -> None:
+    await do(AgentMemoryStore(search, index=LETTERS).put, DOCS, "a", {"text": "a"})
+    others: list[VectorIndexConfig] = [{"dims": 4}, {"distance_type": "l2"}, {"dtype": "float16"}]
+    for other in others:
+        store = AgentMemoryStore(search, index=LETTERS | other)
+        with pytest.raises(IndexMismatchError, match=r"3 dimensions, cosine.*prefix= or tenant="):
+            await do(store.search, DOCS)
+    await do(AgentMemoryStore(search, index={**LETTERS, "dims": 4}, tenant="other").search, DOCS)
+    assert len(await do(AgentMemoryStore(search, index=LETTERS).search, DOCS, query="a")) == 1
+
+
+async def test_an_index_is_made_over_what_was_there(search: Connection, do: Do) -> None:
+    bare = AgentMemoryStore(search)
+    await do(bare.batch, [PutOp(DOCS, str(i), {"text": "a", "i": i}) for i in range(300)])
+    embedding = AgentMemoryStore(search, index=LETTERS)
+    await do(embedding.put, DOCS, "new", {"text": "a"})
+    assert (await do(embedding.search, DOCS, query="a"))[0].key == "new"
+    await search.send(("FT.DROPINDEX", embedding.index.name))
+    for store in (embedding, bare):
+        assert len(await do(store.search, DOCS, limit=400)) == 301
+        assert len(await do(store.search, DOCS, filter={"i": 250})) == 1
+    assert len(await do(AgentMemoryStore(search).search, DOCS, limit=400)) == 301
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        {"embed": count_of_letters},
+        {**LETTERS, "dims": 0},
+        {**LETTERS, "distance_type": "manhattan"},
+        {**LETTERS, "ef": 3},
+    ],
+)
+def test_an_index_that_cannot_be_is_refused(index: Any) -> None:
+    with pytest.raises(ConfigurationError, match="index: "):
+        AgentMemoryStore("redis://localhost", index=index)
+
+
+async def test_an_embedder_of_other_dimensions_is_named(server: Connection, do: Do) -> None:
+    store = AgentMemoryStore(server, index={**LETTERS, "dims": 4})
+    with pytest.raises(ConfigurationError, match=r"'dims' is 4.*vector of 3"):
+        await do(store.put, DOCS, "a", {"text": "a"})
