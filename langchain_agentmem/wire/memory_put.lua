@@ -88,7 +88,7 @@ end
 
 local function neighbours()
   local found = redis.call('FT.SEARCH', index, ARGV[15], 'RETURN', 2, '__d', 'v', 'SORTBY', '__d', 'ASC',
-    'LIMIT', 0, 8, 'PARAMS', 2, 'v', ARGV[16], 'DIALECT', 2)
+    'LIMIT', 0, 8, 'PARAMS', 2, 'v', ARGV[16], 'TIMEOUT', 0, 'DIALECT', 2)
   local near, related = {'judge'}, {}
   for i = 2, #found, 2 do
     local name = string.sub(found[i], #stem + 1)

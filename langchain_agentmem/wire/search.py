@@ -25,6 +25,8 @@ _UNSAFE = re.compile(r"([^\w]|_)")
 _METRICS: dict[Metric, str] = {"cosine": "COSINE", "inner_product": "IP", "l2": "L2"}
 _BY_NAME = {name: metric for metric, name in _METRICS.items()}
 DISTANCE = "__d"
+# A busy server would otherwise stop a query after half a second and hand out what it has, without a word.
+_COMPLETE = ("TIMEOUT", 0, "DIALECT", 2)
 _NAMES = {name.encode(): name for name in (*"abcdefghijklmnopqrstuvwxyz", DISTANCE)}  # read hundreds of times a reply
 ALL = "*"
 
@@ -132,7 +134,7 @@ def listing(
 
 def count(index: str, query: Query) -> Command:
     """FT.SEARCH for the number of matches only."""
-    return ("FT.SEARCH", index, str(query), "LIMIT", 0, 0, "DIALECT", 2)
+    return ("FT.SEARCH", index, str(query), "LIMIT", 0, 0, *_COMPLETE)
 
 
 def nearest(index: str, query: Query, fields: Sequence[str], *, vector: bytes, name: str, k: int) -> Command:
@@ -152,7 +154,7 @@ def ranked(index: str, query: Query, fields: Sequence[str], *, limit: int) -> Co
 
 
 def _search(index: str, text: str, fields: Sequence[str], *options: Any) -> Command:
-    return ("FT.SEARCH", index, text, "RETURN", len(fields), *fields, *options, "DIALECT", 2)
+    return ("FT.SEARCH", index, text, "RETURN", len(fields), *fields, *options, *_COMPLETE)
 
 
 @dataclass(slots=True)
