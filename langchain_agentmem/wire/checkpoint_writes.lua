@@ -11,7 +11,7 @@ else
   add_past_rows(past_of(ns), id, rows)
 end
 redis.call('SADD', spaces, ns)
-if state.known and not state.orphan then
+if not state.orphan and (state.known or found[1]) then
   expire_as_asked(state, ARGV[5], ns)
 else
   redis.call('HSET', thread, 'orphan', '1')
