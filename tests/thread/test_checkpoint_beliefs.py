@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command, Connection
-from tests.thread.checkpoints import Thread, chat, checkpoint, config, ids_of, keys_in, name, values_of
+from tests.thread.checkpoints import Thread, chat, checkpoint, config, expiries_in, ids_of, keys_in, name, values_of
 from tests.thread.conftest import Call
 
 CHUNK = 8192
@@ -88,6 +88,22 @@ async def test_writes_wait_for_their_checkpoint_though_the_head_is_lost(call: Ca
     [found] = await call(saver.list, config())
     assert found.pending_writes == [("t", "n", "new")]
     assert values_of(found) == {"messages": chat(9), "n": 1}
+
+
+async def test_a_thread_whose_registry_is_lost_does_not_begin_to_expire(call: Call, saver: AgentMemorySaver) -> None:
+    """Writes for a checkpoint that is there are no orphans, whatever else is not there."""
+    thread = Thread(saver)
+    where = await call(saver.put, *thread.draft({"run_id": "r"}, n=1))
+    lose(saver._redis, "}")
+    await call(saver.put_writes, where, [("n", 1)], "task")
+    assert set(expiries_in(saver._redis).values()) == {-1}
+    await call(saver.put_writes, config(checkpoint_id=name(2)), [("n", 2)], "early")
+    await call(saver.put, *thread.draft({"run_id": "r"}, n=2))
+    await call(saver.put, *thread.draft({"run_id": "r"}, n=3))
+    await call(saver.put_writes, thread.here, [("n", 3)], "task")
+    assert set(expiries_in(saver._redis).values()) == {-1}
+    await call(saver.delete_for_runs, ["r"])
+    assert keys_in(saver._redis) == []
 
 
 async def test_messages_changed_in_place_are_seen(call: Call, saver: AgentMemorySaver) -> None:
@@ -237,7 +253,9 @@ async def story(call: Call, saver: AgentMemorySaver, look: Callable[[], Any]) ->
     return seen
 
 
-async def test_everything_arriving_twice(call: Call, server: Connection, request: pytest.FixtureRequest) -> None:
+async def test_everything_arriving_twice(
+    call: Call, server: Connection, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Leaves what arriving once leaves."""
     saver = AgentMemorySaver(server)
 
@@ -245,8 +263,18 @@ async def test_everything_arriving_twice(call: Call, server: Connection, request
         threads = [(one.thread_id, one.checkpoint_id, one.metadata) for one in await call(saver.threads.list)]
         return [one._asdict() for one in await call(saver.list, None)], sorted(threads), len(keys_in(server))
 
+    sends: list[int] = []
+    send = Connection.send
+
+    async def counted(self: Connection, *commands: Any, **options: Any) -> list[Any]:
+        sends.append(len(commands))
+        return await send(self, *commands, **options)
+
+    monkeypatch.setattr(Connection, "send", counted)
     once = await story(call, saver, look)
+    alone = sends.copy()
     run(server.send(("FLUSHALL",)))
     request.getfixturevalue("twice")
-    saver = AgentMemorySaver(server)
+    saver, sends[:] = AgentMemorySaver(server), []
     assert await story(call, saver, look) == once
+    assert sends == alone, "a replay answers what the first answered, so nothing is sent again"

@@ -179,6 +179,20 @@ async def test_a_ttl_given_while_pinned_counts_once_unpinned(call: Call, plain: 
     assert remaining(plain) == [about(60_000)]
 
 
+@pytest.mark.parametrize("write", ["put", "put_writes"])
+async def test_never_given_while_pinned_counts_too(call: Call, plain: Connection, write: str) -> None:
+    saver = AgentMemorySaver(plain)
+    thread = await fill(call, saver, thread_ttl=60)
+    await call(saver.pin, "thread")
+    thread.configurable = {}
+    if write == "put":
+        await call(saver.put, *thread.draft(n=1))
+    else:
+        await call(saver.put_writes, thread.here, [("m", 1)], "another")
+    await call(saver.pin, "thread", pinned=False)
+    assert remaining(plain) == [-1]
+
+
 async def test_a_thread_without_ttl_stays_unpinned_too(call: Call, plain: Connection) -> None:
     saver = AgentMemorySaver(plain)
     await fill(call, saver)

@@ -65,6 +65,17 @@ async def test_listed_by_user_and_metadata(call: Call, server: Connection) -> No
     assert [len(await call(saver.threads.list, limit=limit)) for limit in (-1, 0, 1, 5, 99)] == [0, 0, 1, 5, 12]
 
 
+async def test_a_thread_changes_hands(call: Call, saver: AgentMemorySaver) -> None:
+    """A user may become known with any checkpoint; once deleted, nothing of it is left in the registries."""
+    thread = Thread(saver)
+    await call(saver.put, *thread.draft(n=1))
+    await call(saver.put, *thread.draft({"user_id": "ann"}, n=2))
+    assert names(await call(saver.threads.list, user="ann")) == ["thread"]
+    await call(saver.put, *thread.draft(n=3))
+    await call(saver.delete_thread, "thread")
+    assert keys_in(saver._redis) == []
+
+
 @pytest.mark.parametrize("together", [False, True])
 async def test_pages(call: Call, saver: AgentMemorySaver, together: bool) -> None:
     """Without gap or repetition, also where hundreds of threads were active in one millisecond."""
