@@ -201,7 +201,7 @@ class AgentMemory:
     @cached_property
     def bank(self) -> MemoryBank:
         """What is remembered and recalled: a `MemoryBank` on `store`."""
-        return MemoryBank(self.store)
+        return MemoryBank(self.store, events=self.events)
 
     @property
     def facts(self) -> Facts:
@@ -258,18 +258,20 @@ class AgentMemory:
         return run(self.adoctor(limit=limit))
 
     def close(self) -> None:
-        """Write what the tracer still holds, close the sync connections and stop the server, if they are ours."""
+        """Write the events that still wait, close the sync connections and stop the server, if they are ours."""
         if "tracer" in self.__dict__:
             self.tracer.flush()
+        self.events.flush()
         if self._owned:
             self.connection.close()
         if self.server is not None:
             self.server.stop()
 
     async def aclose(self) -> None:
-        """Write what the tracer still holds, close the connections and stop the server, if they are ours."""
+        """Write the events that still wait, close the connections and stop the server, if they are ours."""
         if "tracer" in self.__dict__:
             await self.tracer.aflush()
+        await self.events.aflush()
         if self._owned:
             await self.connection.aclose()
         if self.server is not None:

@@ -114,6 +114,23 @@ class Event:
         return document
 
 
+@dataclass(frozen=True, slots=True)
+class UsedMemory:
+    """A memory that was recalled in a step of a graph.
+
+    Attributes:
+        id: The memory's id.
+        score: How well it matched; None where the recall had no scores.
+        node: The node that recalled it.
+        time: When.
+    """
+
+    id: str
+    score: float | None
+    node: str | None
+    time: datetime
+
+
 _NAMES = [item.name for item in fields(Event) if item.name != "cursor"]
 _KNOWN = frozenset(_NAMES)
 

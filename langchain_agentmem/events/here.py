@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+from langsmith.run_helpers import get_current_run_tree
 
 
 def here(config: RunnableConfig | None = None) -> dict[str, Any]:
@@ -32,6 +33,12 @@ def here(config: RunnableConfig | None = None) -> dict[str, Any]:
     if run_id := getattr(config.get("callbacks"), "parent_run_id", None):
         found["parent_run_id"] = str(run_id)
     return found
+
+
+def traced_run() -> dict[str, Any]:
+    """The fields of an event that name the LangSmith run that is current, where tracing is on: run_id and trace_id."""
+    tree = get_current_run_tree()
+    return {} if tree is None else {"run_id": str(tree.id), "trace_id": str(tree.trace_id)}
 
 
 def placed(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -12,11 +11,12 @@ from langchain_core.runnables import RunnableConfig
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.appender import Appender
 from langchain_agentmem.events.consumer import Consumer
-from langchain_agentmem.events.event import Document, Event, new_id, now
-from langchain_agentmem.events.here import here
+from langchain_agentmem.events.event import Document, Event, UsedMemory, new_id, now
+from langchain_agentmem.events.here import here, traced_run
 from langchain_agentmem.events.redact import Redactor, plain, redact_secrets
 from langchain_agentmem.events.signals import Signals
 from langchain_agentmem.events.streams import checked_cursor, ends, events_of, follow, milliseconds, pages, position
+from langchain_agentmem.events.writer import Writer
 from langchain_agentmem.wire.bridge import either, run, walk
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys
@@ -24,23 +24,6 @@ from langchain_agentmem.wire.keys import Keys
 MemoryAction: TypeAlias = Literal["remembered", "recalled", "corrected", "forgotten", "promoted"]
 
 _MAX_CHANNELS = 50  # named in a checkpoint event
-
-
-@dataclass(frozen=True, slots=True)
-class UsedMemory:
-    """A memory that was recalled in a step of a graph.
-
-    Attributes:
-        id: The memory's id.
-        score: How well it matched; None where the recall had no scores.
-        node: The node that recalled it.
-        time: When.
-    """
-
-    id: str
-    score: float | None
-    node: str | None
-    time: datetime
 
 
 class EventLog:
@@ -102,6 +85,7 @@ class EventLog:
             clustered=self._redis.clustered,
         )
         self.redactor = Redactor(redact)
+        self._writer: Writer[Sequence[Command], list[Command]] = Writer(_joined, self.send)
 
     # Writing
 
@@ -184,7 +168,7 @@ class EventLog:
             data["checkpoints"] = checkpoints
         if query is not None:
             data["query"] = self.redactor.text(query)
-        document = {"kind": f"memory.{action}", "time": now(), "id": new_id(), **place, "data": data}
+        document = {"kind": f"memory.{action}", "time": now(), "id": new_id(), **place, **traced_run(), "data": data}
         if thread_id is not None:
             document["thread_id"] = thread_id
         return self._appender.commands([document])
@@ -200,6 +184,22 @@ class EventLog:
     def send(self, commands: Sequence[Command]) -> None:
         """`asend` without a loop."""
         return run(self.asend(commands))
+
+    def soon(self, commands: Sequence[Command]) -> None:
+        """Send commands that were made here in the background, in order. Returns at once and never raises."""
+        self._writer.put(commands)
+
+    async def aflush(self, seconds: float = 5.0) -> bool:
+        """Wait until what goes out in the background is written or lost. Done by itself when the process ends.
+
+        Returns:
+            Whether that came to pass within so many seconds.
+        """
+        return await self._writer.flushed(seconds)
+
+    def flush(self, seconds: float = 5.0) -> bool:
+        """`aflush` without a loop."""
+        return run(self.aflush(seconds))
 
     def _clean(self, document: Document) -> Document:
         if "id" not in document:
@@ -329,6 +329,7 @@ class EventLog:
         Returns:
             Every memory recalled there that the log still has, in order.
         """
+        await self.aflush()  # what this process has just recalled
         found: list[UsedMemory] = []
         async for event in self.areplay(thread_id):
             if event.kind == "memory.recalled" and checkpoint_id in event.data.get("checkpoints", ()):
@@ -374,6 +375,10 @@ class EventLog:
 
     def _streams(self, thread_id: str | None) -> list[str]:
         return self._feeds if thread_id is None else [self._keys.events(thread_id)]
+
+
+def _joined(calls: Sequence[Sequence[Command]]) -> list[Command]:
+    return [command for commands in calls for command in commands]
 
 
 def _require_positive(**numbers: float) -> None:

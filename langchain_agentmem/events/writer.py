@@ -16,6 +16,10 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 from weakref import WeakSet
 
+from langchain_core.runnables.config import run_in_executor
+
+from langchain_agentmem.wire.bridge import either
+
 Item = TypeVar("Item")
 Parcel = TypeVar("Parcel")
 
@@ -84,6 +88,13 @@ class Writer(Generic[Item, Parcel]):
             target = self._accepted
             self._hurry.set()
             return self._changed.wait_for(lambda: self._settled >= target, seconds)
+
+    async def flushed(self, seconds: float = 5.0) -> bool:
+        """`flush` in either colour: it keeps no event loop waiting."""
+        return await either(self.flush, self._flush_aside, seconds)
+
+    async def _flush_aside(self, seconds: float) -> bool:
+        return await run_in_executor(None, self.flush, seconds)
 
     def _wake(self) -> None:
         if self._thread is None:

@@ -12,11 +12,13 @@ from langchain_agentmem.longterm import items, record
 from langchain_agentmem.longterm.access import AccessLog
 from langchain_agentmem.longterm.browsing import Browser, Order
 from langchain_agentmem.longterm.facts import Facts
+from langchain_agentmem.longterm.journal import Journal, MemoryEvents
 from langchain_agentmem.longterm.recalling import Recalled, Recaller, Wish, within_budget
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.remembering import Intake, Progress, Remembered
 from langchain_agentmem.longterm.scoring import RecallWeights
 from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.longterm.tracing import documents, ids, outcome, outcomes, traced
 from langchain_agentmem.longterm.transfer import from_lines, to_line
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.keys import escape
@@ -44,6 +46,7 @@ class MemoryBank:
         history_ttl: Seconds that superseded versions and former facts are kept.
         access_interval: Seconds within which recalling a memory again does not count.
         confirm: Share by which confidence grows towards 1 each time a memory is remembered again.
+        events: An event log that is told what was remembered, recalled, corrected and forgotten, in the background.
     """
 
     def __init__(
@@ -57,8 +60,10 @@ class MemoryBank:
         history_ttl: float = _QUARTER,
         access_interval: float = 60.0,
         confirm: float = 0.25,
+        events: MemoryEvents | None = None,
     ) -> None:
         self.store = store
+        self._journal = Journal(events)
         self.facts = Facts(store, history_ttl=history_ttl)
         self._history = round(history_ttl * 1000)
         self._recaller = Recaller(store, weights)
@@ -75,6 +80,7 @@ class MemoryBank:
 
     # --- remembering
 
+    @traced("chain", outputs=outcomes)
     async def aremember(
         self,
         memories: str | Memory | Iterable[str | Memory],
@@ -100,8 +106,11 @@ class MemoryBank:
         """
         given = [memories] if isinstance(memories, str | Memory) else list(memories)
         taken = [Memory(text=each) if isinstance(each, str) else each for each in given]
-        return await self._intake.take(taken, self._path(scope), on_progress)
+        done = await self._intake.take(taken, self._path(scope), on_progress)
+        self._journal.note("remembered", [each.id for each in done])
+        return done
 
+    @traced("chain", "id", outputs=outcome)
     async def acorrect(self, id: str, text: str, scope: Scope, *, value: Any = None) -> Remembered:
         """Give a memory another text. The old one leaves every recall in the same step and stays in `history`.
 
@@ -117,6 +126,7 @@ class MemoryBank:
         while (old := await self.aget(id, scope)) is not None:
             new = Memory(text=text, supersedes=id, value=value, **{name: getattr(old, name) for name in _CARRIED_OVER})
             if done := await self._intake.replace(new, self._path(scope), old.version):
+                self._journal.note("corrected", [id])
                 return done  # else somebody else changed it in between: theirs is the version to correct
         raise InvalidInputError(f"id: there is no memory {id!r} in this scope")
 
@@ -131,13 +141,17 @@ class MemoryBank:
             return None
         call = self.store.item_command(_UNDO, self._path(scope), id, self._history, versions[0].version)
         version = (await self.store.connection.send(call, *self.store.registration(scope.path)))[0]
-        return await self.aget(id, scope) if version else None
+        if not version:
+            return None
+        self._journal.note("corrected", [id])
+        return await self.aget(id, scope)
 
     async def apin(self, id: str, scope: Scope, pinned: bool = True) -> bool:
         """Pin a memory, so that forgetting by filter spares it; says whether there is such a memory."""
         call = _PIN([self.store.keys.item(self._path(scope), id)], ["1" if pinned else ""])
         return bool((await self.store.connection.send(call))[0])
 
+    @traced("chain", "ids", "dry_run", outputs=ids)
     async def aforget(
         self,
         scope: Scope,
@@ -174,6 +188,7 @@ class MemoryBank:
             for start in range(0, len(chosen), _PIPELINE):
                 page = chosen[start : start + _PIPELINE]
                 await self.store.connection.send(*(self.store.item_command(_DROP, m.namespace, m.id) for m in page))
+                self._journal.note("forgotten", [each.id for each in page])
         return [each.id for each in chosen]
 
     async def _existing(self, ids: Sequence[str], scope: Scope) -> builtins.list[Memory]:
@@ -184,6 +199,7 @@ class MemoryBank:
 
     # --- recalling
 
+    @traced("retriever", "query", "limit", "kinds", "topics", outputs=documents)
     async def arecall(
         self,
         query: str,
@@ -235,6 +251,7 @@ class MemoryBank:
             recalled.append(Recalled(memory, scored.score, scored.candidate.similarity, terms))
         kept = within_budget(recalled, token_budget, count_tokens)
         self._accesses.note(each.memory for each in kept)
+        self._journal.recalled(query, {each.memory.id: each.score for each in kept})
         return kept
 
     async def aget(self, id: str, scope: Scope, *, version: int | None = None) -> Memory | None:

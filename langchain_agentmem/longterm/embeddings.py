@@ -14,7 +14,7 @@ from langchain_core.embeddings import Embeddings
 
 from langchain_agentmem.errors import ConfigurationError
 
-__all__ = ["OfflineEmbeddings", "calibrated_threshold", "related_threshold"]
+__all__ = ["OfflineEmbeddings", "calibrated_threshold", "model_name", "related_threshold"]
 
 _DUPLICATE_DEFAULT = 0.95
 # A part of the class or model name, and the cosine from which two texts are the same statement. Measured for small
@@ -92,11 +92,18 @@ def related_threshold(embedder: object) -> float:
     return calibrated_threshold(embedder) - 0.10
 
 
+def model_name(embedder: object) -> str:
+    """The name of an embedder's model, as far as it says; else empty."""
+    return next(iter(_names(embedder)), "")
+
+
 def _name(embedder: object) -> str:
-    if isinstance(embedder, str):
-        return embedder
+    return embedder if isinstance(embedder, str) else " ".join([type(embedder).__name__, *_names(embedder)])
+
+
+def _names(embedder: object) -> list[str]:
     named = (getattr(embedder, field, None) for field in _NAME_FIELDS)
-    return " ".join([type(embedder).__name__, *(value for value in named if isinstance(value, str))])
+    return [value for value in named if isinstance(value, str)]
 
 
 def _load() -> Any:

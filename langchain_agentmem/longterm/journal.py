@@ -1,0 +1,50 @@
+"""What was done with memories, told to the event log without waiting for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias
+
+from langchain_agentmem.wire.connection import Command
+
+Action: TypeAlias = Literal["remembered", "recalled", "corrected", "forgotten"]
+
+_MOST = 200  # memories named in one event
+
+
+class MemoryEvents(Protocol):
+    """Who wants to know what is done with memories: the event log."""
+
+    def memory(
+        self, action: Action, memories: Mapping[str, float | None] | Sequence[str], *, query: str | None = None
+    ) -> Sequence[Command]:
+        """The commands that log it, as done by the code that is running."""
+
+    def soon(self, commands: Sequence[Command]) -> None:
+        """Send commands in the background."""
+
+
+class Journal:
+    """Tells the event log what was done, once it is done.
+
+    Which memories a recall finds, and which of those to be remembered were known already, only the server's answer
+    says. So the events cannot travel with the operation. They go out in the background instead, and no operation waits
+    for a second round trip. Where in a graph it happened is noted at once.
+
+    Args:
+        events: The event log, if there is one.
+    """
+
+    def __init__(self, events: MemoryEvents | None) -> None:
+        self._events = events
+
+    def note(self, action: Action, ids: Sequence[str]) -> None:
+        """Tell that memories were remembered, corrected or forgotten."""
+        if self._events is not None:
+            for start in range(0, len(ids), _MOST):
+                self._events.soon(self._events.memory(action, ids[start : start + _MOST]))
+
+    def recalled(self, query: str, scores: Mapping[str, float | None]) -> None:
+        """Tell what was recalled for a query; that nothing was, too."""
+        if self._events is not None:
+            self._events.soon(self._events.memory("recalled", scores, query=query))
