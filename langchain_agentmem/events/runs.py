@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -23,6 +23,7 @@ class Run:
     Attributes:
         kind: node, run, tool or model; "" for what makes no events and is known only so that its children find their
             trace.
+        started: When, by `time.perf_counter`.
         place: The fields that all its events share, once they were asked for.
         interrupt: What is known of the interrupt that it stopped for.
     """
@@ -36,22 +37,29 @@ class Run:
 
     def __init__(self, kind: str, run_id: UUID, parent: UUID | None, trace: UUID) -> None:
         self.kind, self.id, self.parent, self.trace = kind, run_id, parent, trace
-        self._started = time.perf_counter()
-
-    def duration(self) -> Document:
-        """The field that says how long the run has taken, in seconds."""
-        return {"duration": round(time.perf_counter() - self._started, 6)}
+        self.started = time.perf_counter()
 
 
-# What callbacks leave for the writer, which makes a document of it later: verb, run, when, more fields.
+# What callbacks leave for the writer, which makes a document of it later: verb, run, when (as `time.perf_counter` has
+# it, so that one look at a clock gives the time and the duration), more fields.
 Note: TypeAlias = tuple[str, Run, float, Document | None]
 
+_STATUS = {"end": "ok", "interrupt": "interrupted", "error": "error"}
 
-def document_of(verb: str, run: Run, when: float, more: Document | None) -> Document:
-    """The event that a note stands for."""
-    if run.place is None:
-        run.place = _place(run)
-    document = {"kind": f"{run.kind}.{verb}", "time": when, **run.place}
+
+def documents_of(notes: Sequence[Note]) -> list[Document]:
+    """The events that notes stand for."""
+    epoch = time.time() - time.perf_counter()
+    return [_document(epoch, *note) for note in notes]
+
+
+def _document(epoch: float, verb: str, run: Run, when: float, more: Document | None) -> Document:
+    place = run.place
+    if place is None:
+        place = run.place = _place(run)
+    document = {"kind": f"{run.kind}.{verb}", "time": epoch + when, **place}
+    if verb in _STATUS:
+        document["status"], document["duration"] = _STATUS[verb], round(when - run.started, 6)
     if more:
         document.update(more)
     return document

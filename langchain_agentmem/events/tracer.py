@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from time import perf_counter
 from typing import Any, cast
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from langchain_agentmem.events.redact import plain
 from langchain_agentmem.events.runs import (
     Note,
     Run,
-    document_of,
+    documents_of,
     failure,
     interrupts_in,
     is_node,
@@ -63,7 +63,7 @@ class EventTracer(GraphCallbackHandler):
     def __init__(self, log: EventLog, *, payload: bool = False, capacity: int = 10_000) -> None:
         self._log = log
         self._payload = payload
-        self._open: dict[UUID, Run] = {}
+        self._open: dict[int, Run] = {}  # by UUID.int, whose hash is native
         self._failures: dict[str, int] = {}  # by task, for the number of the next attempt
         self._hook: _Hook | None = None
         self._writer: Writer[Note, Sequence[Command]] = Writer(self._commands, log.send, capacity)
@@ -117,6 +117,7 @@ class EventTracer(GraphCallbackHandler):
         parent_run_id: UUID | None = None,
         tags: list[str] | None = None,
         metadata: dict[str, Any] | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
         """Note the start of a node or of a whole run."""
@@ -128,26 +129,26 @@ class EventTracer(GraphCallbackHandler):
             run.kind = "node"
             if self._failures:
                 run.attempt = self._failures.get(run.metadata.get("langgraph_checkpoint_ns", ""), 0) + 1
-        elif parent_run_id is None or parent_run_id not in self._open:
+        elif parent_run_id is None or parent_run_id.int not in self._open:
             run.kind = "run"
             if resumes(inputs):
                 more = {"data": {"resumes": True}}
         else:
             return
-        run.name = kwargs.get("name")
-        self._note("start", run, more, inputs)
+        run.name = name
+        self._note("start", run, run.started, more, inputs)
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Note its end, or that the graph stopped for an interrupt."""
-        run = self._open.pop(run_id, None)
+        run = self._open.pop(run_id.int, None)
         if run is None or not run.kind:
             return
         if self._failures and run.kind == "node":
             self._failures.pop(run.metadata.get("langgraph_checkpoint_ns", ""), None)
         if run.interrupt is not None:
-            self._note("interrupt", run, {**run.interrupt, "status": "interrupted", **run.duration()})
+            self._note("interrupt", run, perf_counter(), run.interrupt)
             return
-        self._note("end", run, {"status": "ok", **run.duration()}, outputs)
+        self._note("end", run, perf_counter(), None, outputs)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Note its error or interrupt."""
@@ -165,10 +166,10 @@ class EventTracer(GraphCallbackHandler):
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Note the end of a model call, with its tokens."""
-        run = self._open.pop(run_id, None)
+        run = self._open.pop(run_id.int, None)
         if run is not None:
             outputs = [generation.text for generation in response.generations[0]] if self._payload else None
-            self._note("end", run, {"status": "ok", **run.duration(), **tokens_in(response)}, outputs)
+            self._note("end", run, perf_counter(), tokens_in(response), outputs)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Note the error of a model call."""
@@ -181,9 +182,9 @@ class EventTracer(GraphCallbackHandler):
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Note the end of a tool call."""
-        run = self._open.pop(run_id, None)
+        run = self._open.pop(run_id.int, None)
         if run is not None:
-            self._note("end", run, {"status": "ok", **run.duration()}, output)
+            self._note("end", run, perf_counter(), None, output)
 
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Note the error of a tool call, or that it asks the user."""
@@ -193,24 +194,24 @@ class EventTracer(GraphCallbackHandler):
 
     def on_interrupt(self, event: GraphInterruptEvent) -> None:
         """Remember where a run stopped, for the event of its end."""
-        run = self._open.get(event.run_id) if event.run_id else None
+        run = self._open.get(event.run_id.int) if event.run_id else None
         if run is not None:
             run.interrupt = {"checkpoint_id": event.checkpoint_id, **interrupts_in(event.interrupts)}
 
     def on_resume(self, event: GraphResumeEvent) -> None:
         """Log from which checkpoint a run goes on."""
-        run = self._open.get(event.run_id) if event.run_id else None
+        run = self._open.get(event.run_id.int) if event.run_id else None
         if run is not None and run.kind == "run":
-            self._note("resume", run, {"checkpoint_id": event.checkpoint_id})
+            self._note("resume", run, perf_counter(), {"checkpoint_id": event.checkpoint_id})
 
     # From callbacks to notes
 
     def _enter(self, run_id: UUID, parent_run_id: UUID | None) -> Run:
         trace = run_id
         if parent_run_id is not None:
-            parent = self._open.get(parent_run_id)
+            parent = self._open.get(parent_run_id.int)
             trace = parent.trace if parent is not None else outer_trace(parent_run_id)
-        run = self._open[run_id] = Run("", run_id, parent_run_id, trace)
+        run = self._open[run_id.int] = Run("", run_id, parent_run_id, trace)
         if len(self._open) > _MAX_OPEN:
             with suppress(RuntimeError):  # another thread is at it too
                 self._open.pop(next(iter(self._open)), None)
@@ -230,22 +231,22 @@ class EventTracer(GraphCallbackHandler):
         run = self._enter(run_id, parent_run_id)
         run.kind, run.name, run.metadata = kind, name, metadata or {}
         run.config = var_child_runnable_config.get()
-        self._note("start", run, None, inputs)
+        self._note("start", run, run.started, None, inputs)
 
     def _fail(self, error: BaseException, run_id: UUID) -> None:
-        run = self._open.pop(run_id, None)
+        run = self._open.pop(run_id.int, None)
         if run is None or not run.kind:
             return
         if isinstance(error, GraphInterrupt):
             found = interrupts_in(error.args[0] if error.args else ())
-            if run.parent in self._open:
-                self._open[run.parent].interrupt = found
-            self._note("interrupt", run, {"status": "interrupted", **run.duration(), **found})
+            if run.parent is not None and (around := self._open.get(run.parent.int)) is not None:
+                around.interrupt = found
+            self._note("interrupt", run, perf_counter(), found)
         elif isinstance(error, GraphBubbleUp):  # a command for the graph around, and the like: how graphs work
-            self._note("end", run, {"status": "ok", **run.duration()})
+            self._note("end", run, perf_counter())
         else:
             self._count_failure(run)
-            self._note("error", run, {**run.duration(), **failure(error)})
+            self._note("error", run, perf_counter(), failure(error))
 
     def _count_failure(self, run: Run) -> None:
         if run.kind == "node":
@@ -253,15 +254,15 @@ class EventTracer(GraphCallbackHandler):
                 self._failures.clear()
             self._failures[run.metadata.get("langgraph_checkpoint_ns", "")] = run.attempt
 
-    def _note(self, verb: str, run: Run, more: Document | None, payload: Any = None) -> None:
+    def _note(self, verb: str, run: Run, when: float, more: Document | None = None, payload: Any = None) -> None:
         if self._payload and payload is not None:  # now, for the graph may change it
             more = {**(more or {}), "payload": plain(payload, self._log.redactor.max_payload)}
-        self._writer.put((verb, run, time.time(), more))
+        self._writer.put((verb, run, when, more))
 
     # From notes to events, on the writer's thread
 
     def _commands(self, notes: Sequence[Note]) -> Sequence[Command]:
-        return self._log.commands([document_of(*note) for note in notes])
+        return self._log.commands(documents_of(notes))
 
 
 class _Hook:

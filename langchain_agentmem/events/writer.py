@@ -54,12 +54,12 @@ class Writer(Generic[Item, Parcel]):
     def _renew(self) -> None:
         """Start empty: at first, and in a forked child, whose parent still has the items and the thread."""
         self._queue: deque[Item] = deque()
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
+        # Reentrant: the garbage collector may end an abandoned run, which puts an item, in a thread that holds it.
+        self._changed = threading.Condition(threading.RLock())
         self._work, self._hurry = threading.Event(), threading.Event()
         self._idle = True
         self._thread: threading.Thread | None = None
-        self._accepted = self._settled = self._dropped = 0
+        self._in_hand = self._settled = self._dropped = 0
         self._failing = False
 
     @property
@@ -69,14 +69,12 @@ class Writer(Generic[Item, Parcel]):
 
     def put(self, item: Item) -> None:
         """Take an item. Returns at once and never raises."""
-        with self._lock:
-            if len(self._queue) >= self._capacity:
-                self._queue.popleft()
-                self._count_lost(1)
-            self._queue.append(item)
-            self._accepted += 1
-            if self._idle:
-                self._wake()
+        # Without a lock: a deque's own operations are atomic, and the thread looks again after it said that it is idle.
+        if len(self._queue) >= self._capacity:
+            self._drop_oldest()
+        self._queue.append(item)
+        if self._idle:
+            self._wake()
 
     def flush(self, seconds: float = 5.0) -> bool:
         """Wait until all that was put before is sent or lost.
@@ -85,8 +83,9 @@ class Writer(Generic[Item, Parcel]):
             Whether that came to pass within so many seconds.
         """
         with self._changed:
-            target = self._accepted
-            self._hurry.set()
+            target = self._settled + self._in_hand + len(self._queue)
+            if self._settled < target:
+                self._hurry.set()
             return self._changed.wait_for(lambda: self._settled >= target, seconds)
 
     async def flushed(self, seconds: float = 5.0) -> bool:
@@ -96,11 +95,18 @@ class Writer(Generic[Item, Parcel]):
     async def _flush_aside(self, seconds: float) -> bool:
         return await run_in_executor(None, self.flush, seconds)
 
+    def _drop_oldest(self) -> None:
+        with self._changed:
+            if len(self._queue) >= self._capacity:
+                self._queue.popleft()
+                self._count_lost(1)
+
     def _wake(self) -> None:
-        if self._thread is None:
-            self._start()
-        self._idle = self._thread is None
-        self._work.set()
+        with self._changed:
+            if self._thread is None:
+                self._start()
+            self._idle = self._thread is None
+            self._work.set()
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="agentmem-events", daemon=True)
@@ -126,16 +132,22 @@ class Writer(Generic[Item, Parcel]):
 
     def _take(self) -> list[Item]:
         with self._changed:
-            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            batch: list[Item] = []
+            while self._queue and len(batch) < BATCH:
+                batch.append(self._queue.popleft())
+            self._in_hand = len(batch)
             if not batch:
                 self._idle = True
                 self._work.clear()
                 self._hurry.clear()
+                if self._queue:  # put before it was told that the thread is idle
+                    self._wake()
             return batch
 
     def _deliver(self, batch: list[Item]) -> None:
         sent = self._try_to_send(batch)
         with self._changed:
+            self._in_hand = 0
             if sent:
                 self._settled += len(batch)
             else:
