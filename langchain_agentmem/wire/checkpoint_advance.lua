@@ -25,7 +25,7 @@ if ARGV[10] ~= '' and #ARGV < 800 then
       local generation, stored, _, ending = struct.unpack('>I4I4I4c16', old, 2)
       local length, base, count, digest, at = struct.unpack('>I4c16I4c16', payload, 2)
       local chunk, used = 'l' .. struct.pack('>I4I4', generation, math.floor(length / 8192)), length % 8192
-      local last = used > 0 and redis.call('HGET', head, chunk) or ''
+      local last = redis.call('HGET', head, chunk) or '' -- not empty, though none is used, where a branch went on
       if stored ~= length or ending ~= base or #last ~= used or #payload - at >= 8192 - used then
         able = false
         break

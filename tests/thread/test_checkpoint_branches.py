@@ -74,6 +74,17 @@ async def test_an_older_list_continued_otherwise(tree: Tree, reading: bool, more
     await tree.check()
 
 
+async def test_an_older_list_that_ends_with_a_chunk(tree: Tree) -> None:
+    """The next chunk is another branch's, though nothing of it is in use."""
+    items = ["x" * 1021] * 8  # with its header each has 1024 bytes
+    await tree.put(1, 0, items=items, n=1)
+    await tree.put(2, 1, items=[*items, "first"])
+    await tree.put(3, 1, n=3)
+    await tree.read()
+    await tree.put(4, 3, items=[*items, "other"])
+    await tree.check()
+
+
 async def test_an_older_list_beside_an_unrelated_one(tree: Tree) -> None:
     """Its chunks come back with it, and those of the other leave."""
     await tree.put(1, 0, messages=LONG, other=OTHER, n=1)
