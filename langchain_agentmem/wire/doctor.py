@@ -16,6 +16,11 @@ from langchain_agentmem.wire.server_info import ServerInfo
 TIER_OF_KIND = {
     "threads": "thread",
     "thread": "thread",
+    "sessions": "thread",
+    "session": "thread",
+    "history": "thread",
+    "caches": "thread",
+    "cache": "thread",
     "events": "events",
     "feed": "events",
     "item": "long-term",
