@@ -33,7 +33,7 @@ async def test_listed_by_last_activity(call: Call, server: Connection) -> None:
     for thread_id in ("a", "b", "c"):
         await put(call, saver, thread_id, step=1)
         await asyncio.sleep(0.002)  # the order is by milliseconds
-    await put(call, saver, "a", 2, step=2)
+    await call(saver.put, config("a", name(1)), checkpoint(2), {"step": 2}, {})
     found = await call(saver.threads.list)
     assert names(found) == ["a", "c", "b"]
     assert (found[0].checkpoint_id, found[0].metadata) == (name(2), {"step": 2})
