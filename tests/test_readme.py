@@ -40,16 +40,19 @@ def test_the_quickstart_remembers(tmp_path: Path) -> None:
     assert execute(quickstart, tmp_path) == f"You have told me: {once} {once}\n"
 
 
-@pytest.mark.parametrize("program", blocks("python")[1:], ids=["create_agent", "async"])
+@pytest.mark.parametrize("program", blocks("python")[1:], ids=["create_agent", "long_term", "async"])
 def test_the_other_programs_run(program: str, tmp_path: Path, plain: Connection, plain_url: str) -> None:
     shown = execute(program, tmp_path, plain_url)
     assert ("vector search" in shown) == ("adoctor" in program)
+    assert ("Ada is going to Lisbon in May." in shown) == ("recall" in program)
 
 
-def test_the_target_in_langgraph_json_is_there() -> None:
+def test_the_targets_in_langgraph_json_are_there() -> None:
     (text,) = blocks("json")
-    module, _, name = json.loads(text)["checkpointer"]["path"].rpartition(".")
-    assert callable(getattr(importlib.import_module(module), name))
+    named = json.loads(text)
+    for part in ("checkpointer", "store"):
+        module, _, name = named[part]["path"].rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_the_extras_that_it_names_exist() -> None:
