@@ -12,7 +12,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
-from langchain_core.runnables.config import run_in_executor, var_child_runnable_config
+from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.context import register_configure_hook
 from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, GraphResumeEvent
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
@@ -32,7 +32,7 @@ from langchain_agentmem.events.runs import (
     tokens_in,
 )
 from langchain_agentmem.events.writer import Writer
-from langchain_agentmem.wire.bridge import either, run
+from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command
 
 _MAX_OPEN = 100_000  # runs that started and did not end: more than that are lost, not waiting
@@ -99,14 +99,11 @@ class EventTracer(GraphCallbackHandler):
         Returns:
             Whether that came to pass within so many seconds.
         """
-        return await either(self._writer.flush, self._flush_aside, seconds)
+        return await self._writer.flushed(seconds)
 
     def flush(self, seconds: float = 5.0) -> bool:
         """`aflush` without a loop."""
         return run(self.aflush(seconds))
-
-    async def _flush_aside(self, seconds: float) -> bool:
-        return await run_in_executor(None, self._writer.flush, seconds)
 
     def on_chain_start(
         self,
