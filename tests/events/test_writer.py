@@ -89,6 +89,15 @@ def test_a_full_queue_loses_the_oldest_and_counts(caplog: pytest.LogCaptureFixtu
     assert "closed" not in caplog.text
 
 
+def test_the_garbage_collector_may_put_an_item_while_the_queue_is_in_use() -> None:
+    shelf = Shelf(capacity=1)
+    with shelf.writer._changed:  # as when a run is abandoned: its end is noted wherever the collector finds it
+        shelf.writer.put(1)
+        shelf.writer.put(2)
+    assert shelf.writer.flush()
+    assert shelf.items[-1] == 2
+
+
 def test_what_cannot_be_sent_for_long_is_lost_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "PATIENCE", 0.05)
     shelf = Shelf()
