@@ -17,6 +17,7 @@ _SENSITIVE = (
     r"|cookie|(?:access|auth|refresh|id|session|bearer)[-_]?token)"
 )
 _NAME = re.compile(rf"(?:{_SENSITIVE}|(?:^|[-_])token$)", re.I)
+_NUMBER_NAME = re.compile(rf"(?:{_SENSITIVE}|(?:^|[-_])token)$", re.I)  # a password, but not how many there are
 _VALUE = r"""(?:"[^"]*"?|'[^']*'?|[^\s"',;&)}\]]+)"""
 _PATTERNS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), HIDDEN),
@@ -91,7 +92,10 @@ class Redactor:
         return value
 
     def _named(self, name: str, value: Any) -> Any:
-        return HIDDEN if isinstance(value, str) and _NAME.search(name) else self.value(value)
+        if value is None or isinstance(value, bool):
+            return value
+        pattern = _NUMBER_NAME if isinstance(value, int | float) else _NAME
+        return HIDDEN if pattern.search(name) else self.value(value)
 
 
 def plain(value: Any, limit: int) -> Any:

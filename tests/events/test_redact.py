@@ -89,6 +89,12 @@ def test_a_mapping_hides_what_its_keys_call_secret() -> None:
     assert [cleaned["password"], cleaned["Api-Key"], cleaned["auth_token"], cleaned["deep"][0]["pwd"]] == ["***"] * 4
 
 
+@pytest.mark.parametrize("secret", [12345, 1.5, ["a", "b"], {"inner": "x"}])
+def test_a_secret_need_not_be_a_text(secret: Any) -> None:
+    assert Redactor().value({"db_password": secret, "kept": secret}) == {"db_password": "***", "kept": secret}
+    assert Redactor().value({"password": None, "has_password": True}) == {"password": None, "has_password": True}
+
+
 def test_the_user_may_choose_what_is_removed() -> None:
     redactor = Redactor(lambda text: text.replace("Ada", "someone"))
     assert redactor.text("Ada wrote") == "someone wrote"
