@@ -58,6 +58,8 @@ local function expire(state, ttl, ns)
     if state.at then
       each_key(function(key) redis.call('PERSIST', key) end)
       redis.call('HDEL', thread, 'at')
+    elseif not state.known then
+      redis.call('PERSIST', events) -- those from before the thread's first checkpoint had a term of their own
     end
     return
   end

@@ -193,6 +193,13 @@ def test_events_of_a_thread_that_never_expires_never_do(plain: Connection, log: 
     assert ask(plain, "PTTL", KEYS.events("t")) == -1
 
 
+def test_events_from_before_the_first_checkpoint_stay_as_long_as_the_thread(plain: Connection, log: EventLog) -> None:
+    log.append(*events(1))
+    config: RunnableConfig = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+    AgentMemorySaver(plain).put(config, empty_checkpoint(), {}, {})
+    assert ask(plain, "PTTL", KEYS.events("t")) == -1
+
+
 # Checkpoints and memories
 
 
