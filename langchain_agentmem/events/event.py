@@ -59,7 +59,7 @@ class Event:
     Attributes:
         kind: What happened, as `subject.verb`.
         time: When it happened, by the clock of the process that saw it.
-        id: Made by the writer and the same in every stream that holds the event. An id is written once.
+        id: Made by the writer and the same in every stream that holds the event. A repeated append writes it once.
         cursor: Where the event stands in the stream it was read from; empty before that. Ordered within one stream.
         thread_id: The LangGraph thread. Without one the event is in the tenant's feed only.
         namespace: The checkpoint namespace of the graph it happened in: `""` is the root graph, None is no graph.

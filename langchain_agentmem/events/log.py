@@ -90,7 +90,9 @@ class EventLog:
     # Writing
 
     async def aappend(self, *events: Event) -> None:
-        """Append events, of one thread or of several, in one round trip. Appending the same events again does nothing.
+        """Append events, of one thread or of several, in one round trip.
+
+        The same call again, with the same events, writes nothing: it is safe to repeat one that failed.
 
         Args:
             *events: What happened, in order. Secrets are removed and payloads cut before they are written.
@@ -365,7 +367,8 @@ class EventLog:
         return run(self.adelete(thread_id))
 
     async def aclose(self) -> None:
-        """Close the connections, if this log opened them."""
+        """Write what goes out in the background, and close the connections if this log opened them."""
+        await self.aflush()
         if self._owned:
             await either(self._redis.close, self._redis.aclose)
 
