@@ -9,6 +9,7 @@ from typing import Any
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
+from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.thread.messages import at_least_one
 from langchain_agentmem.thread.working import DEFAULT_TTL, DEFAULT_WINDOW, WorkingMemory
 from langchain_agentmem.wire.bridge import run
@@ -76,8 +77,10 @@ class Sessions:
             offset: How many to pass over.
 
         Raises:
-            InvalidInputError: `limit` is below 1.
+            InvalidInputError: `limit` is below 1 or `offset` below 0.
         """
+        if offset < 0:
+            raise InvalidInputError(f"offset is {offset}; it must not be below 0")
         registry = self._keys.sessions(user)
         last = offset + at_least_one("limit", limit) - 1
         members = (await self._redis.send(("ZREVRANGE", registry, offset, last)))[0]

@@ -56,7 +56,7 @@ class WorkingMemory:
         serde: Serializer of the turns, `JsonPlusSerializer` by default. The other fields are plain text and JSON.
 
     Raises:
-        InvalidInputError: `window` is below 1 or `ttl` is not positive.
+        InvalidInputError: `thread_id` is no text, `window` is below 1 or `ttl` is not positive.
     """
 
     def __init__(
@@ -70,6 +70,8 @@ class WorkingMemory:
         ttl: float | None = DEFAULT_TTL,
         serde: SerializerProtocol | None = None,
     ) -> None:
+        if not isinstance(thread_id, str):
+            raise InvalidInputError(f"thread_id is a {type(thread_id).__name__}; it must be text")
         self.thread_id = thread_id
         self.user = user
         self._redis = redis
@@ -119,7 +121,7 @@ class WorkingMemory:
 
     async def anote(self, line: str) -> None:
         """Add a line to the scratchpad."""
-        await self._once(_NOTE, _encode(line))
+        await self._once(_NOTE, _text("line", line))
 
     def note(self, line: str) -> None:
         """Sync form of `anote`."""
@@ -230,9 +232,14 @@ class WorkingMemory:
 
         Returns:
             How many turns went.
+
+        Raises:
+            InvalidInputError: `keep` is below 0.
         """
+        if keep < 0:
+            raise InvalidInputError(f"keep is {keep}; it must not be below 0")
         upto = max(0, told.turn_count - keep)
-        return int(await self._send(_FOLD([self._key], [*self._signature(), _encode(summary), upto])))
+        return int(await self._send(_FOLD([self._key], [*self._signature(), _text("summary", summary), upto])))
 
     def summarize(self, summary: str, told: Session, *, keep: int = 0) -> int:
         """Sync form of `asummarize`."""
@@ -262,17 +269,19 @@ class WorkingMemory:
 
     def _signature(self) -> list[Any]:
         """What every script is told: when the session expires, and whose it is."""
-        return [self._ttl, _encode(self.user or "")]
+        return [self._ttl, _text("user", self.user or "")]
 
 
-def _encode(text: str) -> bytes:
+def _text(name: str, text: str) -> bytes:
+    if not isinstance(text, str):
+        raise InvalidInputError(f"{name} is a {type(text).__name__}; it must be text")
     return text.encode("utf-8", "surrogatepass")
 
 
 def _set_text(name: str, text: str | _Unchanged | None) -> list[str | bytes]:
     if isinstance(text, _Unchanged):
         return []
-    return ["-", name] if text is None else ["=", name, _encode(text)]
+    return ["-", name] if text is None else ["=", name, _text(name, text)]
 
 
 def _remove(path: Path) -> list[str | bytes]:

@@ -29,6 +29,8 @@ async def test_sessions_are_listed_by_user(plain: Connection) -> None:
     assert [session.thread_id for session in await sessions.alist(limit=2, offset=1)] == ["4", "3"]
     with pytest.raises(InvalidInputError, match="limit"):
         sessions.list(limit=0)
+    with pytest.raises(InvalidInputError, match="offset"):
+        sessions.list(offset=-1)
 
 
 def test_a_session_that_changed_hands_is_its_new_users(plain: Connection) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
@@ -158,6 +158,27 @@ def test_what_cannot_be_stored_is_refused_and_nothing_changes(memory: Both, call
     with pytest.raises(InvalidInputError, match=r"^(data|path|messages): "):
         call(memory)
     assert not memory.load().exists
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda memory: memory.write(goal=5), "goal"),
+        (lambda memory: memory.note(b"x"), "line"),
+        (lambda memory: memory.summarize(5, memory.load()), "summary"),
+        (lambda memory: memory.summarize("all", memory.load(), keep=-1), "keep"),
+    ],
+)
+def test_what_is_no_text_and_no_count_is_refused(memory: Both, call: Callable[[Both], Any], name: str) -> None:
+    memory.append("hi")
+    with pytest.raises(InvalidInputError, match=f"^{name} is "):
+        call(memory)
+    assert len(memory.load().turns) == 1
+
+
+def test_a_thread_is_named_by_a_text(plain: Connection) -> None:
+    with pytest.raises(InvalidInputError, match="thread_id is a int"):
+        Sessions(plain).open(cast("str", 5))
 
 
 @pytest.mark.parametrize("settings", [{"window": 0}, {"ttl": 0}, {"ttl": -1.0}, {"ttl": float("nan")}])
