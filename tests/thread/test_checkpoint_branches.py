@@ -129,6 +129,18 @@ async def test_another_worker_came_between(tree: Tree) -> None:
         await tree.check()
 
 
+async def test_the_newest_was_deleted_under_a_worker_that_goes_on(call: Call, saver: AgentMemorySaver) -> None:
+    """What its next checkpoint does not name anew went with its parent, so it sends that again."""
+    other, thread = AgentMemorySaver(saver._redis), Thread(saver)
+    await call(saver.put, *thread.draft({"run_id": "a"}, n=1, messages=LONG))
+    await call(saver.put, *thread.draft({"run_id": "b"}, n=2, messages=[*LONG, "x"]))
+    await call(other.delete_for_runs, ["b"])
+    await call(saver.put, *thread.draft({"run_id": "c"}, m=3))
+    newest, oldest = await call(saver.list, config())
+    assert values_of(newest) == {"n": 2, "messages": [*LONG, "x"], "m": 3}
+    assert values_of(oldest) == {"n": 1, "messages": LONG}
+
+
 async def test_the_same_list_under_a_new_version(tree: Tree) -> None:
     await tree.put(1, 0, 0, messages=LONG)
     await tree.put(2, 1, 1, messages=LONG)

@@ -123,7 +123,7 @@ async def test_pages(call: Call, saver: AgentMemorySaver, count: int) -> None:
         await call(saver.put, config(), checkpoint(number), {"odd": number % 2}, {})
         await call(saver.put, config(ns="b"), checkpoint(number), {"odd": number % 2}, {})
     if count % 2:
-        await call(saver.put, config(ns="c"), checkpoint(0), {"odd": 0}, {})
+        await call(saver.put, config(ns="c"), checkpoint(count), {"odd": 0}, {})  # so that a page ends within a pair
     found = await call(saver.list, config(ns=None))
     places = [(one.checkpoint["id"], one.config["configurable"]["checkpoint_ns"]) for one in found]
     assert len(set(places)) == len(places) == count
