@@ -154,3 +154,12 @@ async def test_closing_writes_what_still_waits(plain: Connection, plain_url: str
     async with AgentMemory(plain_url) as memory:
         await memory.bank.arecall("tea", ANNA)
     assert kinds() == ["memory.remembered", "memory.recalled"]
+
+
+async def test_a_log_that_is_closed_has_written_all(
+    server: Connection, plain: Connection, plain_url: str, do: Do
+) -> None:
+    log = EventLog(plain_url)
+    await do(made(server, log).remember, "Anna likes tea", ANNA)
+    await do(log.close)
+    assert [event.kind for event in EventLog(plain).recent()] == ["memory.remembered"]
