@@ -9,7 +9,7 @@
 | `P:T:thread:{I}:N:past` | HASH | superseded checkpoints, the values only they name, their writes |
 | `P:T:thread:{I}:N:ids` | ZSET | ids of the superseded checkpoints, lexicographic |
 | `P:T:events:{I}` | STREAM | a thread's events |
-| `P:T:events:{I}:seen` | ZSET | the batches written to that stream in the last minutes, so that a replay writes nothing |
+| `P:T:events:{I}:seen` | ZSET | the batches written to it in the last minutes: a replay writes nothing |
 | `P:T:feed:{P:T:n}` | STREAM | shard n of the feed of all the tenant's events; `:seen` as above |
 | `P:T:feed:{P:T:n}:dead:G` | STREAM | what consumer group G failed on too often |
 | `P:T:signals` | channel | Pub/Sub: what is happening now |
@@ -21,7 +21,7 @@
 | `P:T:cache:{L:L}` | ZSET | the cached keys of a namespace of nodes, by expiry |
 | `P:T:cache:{L:L}:K` | STRING | what a node wrote for the input that has key K |
 | `P:T:caches` | ZSET | every namespace with cached keys, by expiry |
-| `P:T:item:{L:L}:K` | HASH | item K of namespace L:L; what it was (`:v3`) and its further vectors (`:x1`) lie beside it |
+| `P:T:item:{L:L}:K` | HASH | item K of namespace L:L; beside it what it was (`:v3`), further vectors (`:x1`) |
 | `P:T:items:{L:L}` | ZSET | the items of a namespace, by expiry |
 | `P:T:namespaces` | ZSET | every namespace that has items, by expiry |
 | `P:T:known:{L:L}` | HASH | the memories of a namespace by what they say, so that none is stored twice |
@@ -92,7 +92,7 @@ class Keys:
         return f"{self.base}:events:{{{escape(thread_id)}}}"
 
     def feed(self, shard: int) -> str:
-        """One shard of the STREAM of all the tenant's events. Its tag names the tenant, so that a cluster spreads them."""
+        """One shard of the STREAM of all the tenant's events. Its tag names the tenant: a cluster spreads them."""
         return f"{self.base}:feed:{{{self.base}:{shard}}}"
 
     def seen(self, stream: str) -> str:
