@@ -23,6 +23,8 @@ class Run:
     Attributes:
         kind: node, run, tool or model; "" for what makes no events and is known only so that its children find their
             trace.
+        parent: The run directly around it.
+        around: The nearest run around it that makes events, so that no event names a run which the log does not know.
         started: When, by `time.perf_counter`.
         place: The fields that all its events share, once they were asked for.
         interrupt: What is known of the interrupt that it stopped for.
@@ -35,8 +37,8 @@ class Run:
     place: Document | None = None
     interrupt: Document | None = None
 
-    def __init__(self, kind: str, run_id: UUID, parent: UUID | None, trace: UUID) -> None:
-        self.kind, self.id, self.parent, self.trace = kind, run_id, parent, trace
+    def __init__(self, run_id: UUID, parent: UUID | None, around: UUID | None, trace: UUID) -> None:
+        self.kind, self.id, self.parent, self.around, self.trace = "", run_id, parent, around, trace
         self.started = time.perf_counter()
 
 
@@ -76,8 +78,8 @@ def _place(run: Run) -> Document:
         place["name"] = run.name
     if run.attempt > 1:
         place["attempt"] = run.attempt
-    if run.parent is not None:
-        place["parent_run_id"] = run.parent
+    if run.around is not None:
+        place["parent_run_id"] = run.around
     if model := run.metadata.get("ls_model_name"):
         place["data"] = {"model": model}
     return place | {"run_id": run.id, "trace_id": run.trace}

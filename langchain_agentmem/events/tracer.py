@@ -204,11 +204,16 @@ class EventTracer(GraphCallbackHandler):
     # From callbacks to notes
 
     def _enter(self, run_id: UUID, parent_run_id: UUID | None) -> Run:
-        trace = run_id
+        around, trace = parent_run_id, run_id
         if parent_run_id is not None:
             parent = self._open.get(parent_run_id.int)
-            trace = parent.trace if parent is not None else outer_trace(parent_run_id)
-        run = self._open[run_id.int] = Run("", run_id, parent_run_id, trace)
+            if parent is None:
+                trace = outer_trace(parent_run_id)
+            else:
+                trace = parent.trace
+                if not parent.kind:
+                    around = parent.around
+        run = self._open[run_id.int] = Run(run_id, parent_run_id, around, trace)
         if len(self._open) > _MAX_OPEN:
             with suppress(RuntimeError):  # another thread is at it too
                 self._open.pop(next(iter(self._open)), None)

@@ -40,6 +40,7 @@ def in_order(events: list[Event]) -> None:
     open_: dict[str, Event] = {}
     steps: dict[tuple[str | None, str | None], int] = {}
     for event in events:
+        assert event.parent_run_id is None or event.parent_run_id in seen, "the run around it started before it"
         _, verb = event.kind.split(".")
         seen[event.run_id].append(verb)
         if not event.kind.startswith("node."):
