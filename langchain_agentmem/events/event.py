@@ -70,8 +70,8 @@ class Event:
         attempt: 1, and one more for each retry.
         checkpoint_id: The checkpoint written (`checkpoint`), or the one that the step runs from, where that is known.
         run_id: The run's id, as LangChain's callbacks and LangSmith have it.
-        parent_run_id: The nearest run around it that has events too. (A sub-graph's own run has none: what happens in it
-            names the node that is the sub-graph.)
+        parent_run_id: The nearest run around it that has events too. A sub-graph's own run has none: what happens in
+            it names the node that is the sub-graph.
         trace_id: The outermost run around it: LangSmith's trace id.
         duration: Seconds from start to end; on end, error and interrupt.
         status: How it ended.

@@ -65,7 +65,7 @@ async def test_events_carry_the_ids_of_langsmiths_runs(
         assert run["trace_id"] == event.trace_id
         parent = run.get("parent_run_id")
         while parent not in logged:  # the run of the sub-graph itself, which makes no events
-            parent = runs[parent].get("parent_run_id")
+            parent = runs[str(parent)].get("parent_run_id")
         assert parent == event.parent_run_id
         assert run["extra"]["metadata"]["thread_id"] == event.thread_id
 
