@@ -105,6 +105,11 @@ def facet(path: Sequence[str], value: Any) -> str | None:
         said = f"s{value}"
     else:
         return None
+    return _facet(tuple(path), said)
+
+
+@lru_cache(maxsize=16_384)
+def _facet(path: tuple[str, ...], said: str) -> str:
     return digest("\0".join([*(step.replace("\0", "\0\0") for step in path), "\0\0\0", said]), 5)
 
 

@@ -23,20 +23,19 @@ from langgraph.store.base import (
 )
 
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.longterm import filters, items, namespaces
+from langchain_agentmem.longterm import filters, items, namespaces, writing
 from langchain_agentmem.longterm.exact import ExactSearch
 from langchain_agentmem.longterm.index import ItemIndex
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.searching import Hit, Listing, Neighbours, Search, Wanted
-from langchain_agentmem.longterm.text import lexical_text
 from langchain_agentmem.longterm.vectors import Encoder, VectorIndexConfig
+from langchain_agentmem.longterm.writing import Put, Vectors
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape, read_namespace, write_namespace
 from langchain_agentmem.wire.scripts import Script
 from langchain_agentmem.wire.tick import Together
 
-_PUT = Script("store_put")
 _GET = Script("store_get")
 _DROP = Script("store_drop")
 _NAMESPACES = Script("store_namespaces")
@@ -44,7 +43,6 @@ _NAMESPACES = Script("store_namespaces")
 _LONGEST_TTL = 1e10  # minutes; the server counts milliseconds in 64 bits
 _PIPELINE = 500  # commands in a round trip: what a server does well within a socket's timeout
 
-Vectors = dict[tuple[bool, str], bytes | None]
 
 
 class AgentMemoryStore(BaseStore):
@@ -133,24 +131,21 @@ class AgentMemoryStore(BaseStore):
         return list(await self._together([_checked(op) for op in ops]))
 
     async def _run(self, asked: list[Op]) -> list[Result]:
-        puts = {(op.namespace, op.key): op for op in asked if isinstance(op, PutOp)}
-        vectors = await self._embed(asked, list(puts.values()))
+        last = {(op.namespace, op.key): op for op in asked if isinstance(op, PutOp)}
+        drops = [op for op in last.values() if op.value is None]
+        puts = [Put.read(op, self.encoder) for op in last.values() if op.value is not None]
+        vectors = await self._embed(asked, puts)
         first = _first_of_equals(asked)
         results = await self._read({i: asked[i] for i in set(first) if not isinstance(asked[i], PutOp)}, vectors)
-        await self._write(list(puts.values()), vectors)
+        await self._write(puts, drops, vectors)
         return [results.get(i) if i == at else copy.deepcopy(results.get(i)) for at, i in enumerate(first)]
 
-    async def _embed(self, ops: Sequence[Op], puts: Sequence[PutOp]) -> Vectors:
+    async def _embed(self, ops: Sequence[Op], puts: Sequence[Put]) -> Vectors:
         """The vectors of everything that the batch needs embedded."""
         if self.encoder is None:
             return {}
         queries = [op.query for op in ops if isinstance(op, SearchOp) and op.query]
-        return await self.encoder.vectors([text for op in puts for text in self._texts(op)], queries)
-
-    def _texts(self, op: PutOp) -> list[str]:
-        if self.encoder is None or op.index is False or op.value is None:
-            return []
-        return self.encoder.texts(op.value, op.index)
+        return await self.encoder.vectors([text for put in puts for text in put.texts], queries)
 
     # --- reading
 
@@ -243,25 +238,15 @@ class AgentMemoryStore(BaseStore):
 
     # --- writing
 
-    async def _write(self, ops: Sequence[PutOp], vectors: Vectors) -> None:
-        if ops and any(op.value is not None for op in ops):
+    async def _write(self, puts: Sequence[Put], drops: Sequence[PutOp], vectors: Vectors) -> None:
+        if puts:
             await self.index.usable()
-        for start in range(0, len(ops), _PIPELINE):
-            puts = ops[start : start + _PIPELINE]
-            await self.connection.send(*(command for op in puts for command in self._put(op, vectors)))
-
-    def _put(self, op: PutOp, vectors: Vectors) -> list[Command]:
-        if op.value is None:
-            return [self.item_command(_DROP, op.namespace, op.key)]
-        packed = [vector for text in self._texts(op) if (vector := vectors[False, text])]
-        words = ""
-        if self.encoder is not None and op.index is not False:
-            words = lexical_text(self.encoder.words(op.value, op.index))
-        ttl = None if op.ttl is None else max(1, round(op.ttl * 60_000))
-        made = items.hashes(op.namespace, op.value, vectors=packed, words=words, ttl=ttl)
-        flat = [word for each in made for word in (2 * len(each), *(part for pair in each.items() for part in pair))]
-        put = self.item_command(_PUT, op.namespace, op.key, "" if ttl is None else ttl, *flat)
-        return [put, *self.registration(op.namespace)]
+        for start in range(0, max(len(puts), len(drops)), _PIPELINE):
+            chunk = puts[start : start + _PIPELINE]
+            made = writing.commands(chunk, vectors, self.keys, clustered=self.connection.clustered)
+            entries = [each for put in chunk for each in self.registration(put.op.namespace)]
+            gone = [self.item_command(_DROP, op.namespace, op.key) for op in drops[start : start + _PIPELINE]]
+            await self.connection.send(*made, *entries, *gone)
 
     def item_command(self, script: Script, namespace: Namespace, key: str, *args: Any) -> Command:
         """A run of a script that builds on `item.lua`."""

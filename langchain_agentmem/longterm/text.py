@@ -8,7 +8,7 @@ without any escaping.
 ```
 terms("Anna bought shoes on 3 May")     -> ["anna", "buy", "shoe", "3", "may"]
 embedded_text("I moved", "Anna")        -> "Anna: I moved"              what the encoder reads
-lexical_text("I moved", "Anna", when)   -> "anna move 8 may 2023"       what the full-text field holds
+lexical_text("I moved", "Anna", when)   -> "anna move 8 may 2023 _ ..." what the full-text field holds
 ```
 """
 
@@ -21,7 +21,7 @@ from functools import lru_cache
 
 import snowballstemmer
 
-__all__ = ["STOP_WORDS", "embedded_text", "lexical_text", "split_speaker", "stem", "terms", "tokens"]
+__all__ = ["STOP_WORDS", "embedded_text", "lexical_terms", "lexical_text", "split_speaker", "stem", "terms", "tokens"]
 
 MONTHS = "january february march april may june july august september october november december".split()
 
@@ -69,6 +69,10 @@ _LEMMAS = {
     for form in forms.split(",")
 }
 
+# The server's BM25 has b fixed at .75: among turns of talk "Yes, in May" beats what was told in May. Words that all
+# memories hold level their lengths (b works as about .3 for turns, .5 for paragraphs), so that more of what answers is
+# among the best 100: +1.4 points of recall@10 on the tune part. No stem holds an underscore.
+_LEVEL = " _" * 16
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\u2018": "'"})
 _CLITIC = re.compile(r"'(?:s|re|ve|ll|d|m|t)\b")
@@ -94,9 +98,13 @@ def tokens(text: str) -> list[str]:
     return [piece for word in words for piece in _pairs(word)]
 
 
-@lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """Reduces a case-folded word to its stem: irregular forms by table, the rest by Snowball English (Porter 2001)."""
+    return word if word[-1:].isdigit() else _stem(word)  # no ending in a digit is one that Snowball knows
+
+
+@lru_cache(maxsize=65_536)
+def _stem(word: str) -> str:
     return str(_stemmer.stemWord(_LEMMAS.get(word, word)))
 
 
@@ -138,9 +146,9 @@ def embedded_text(text: str, speaker: str | None = None) -> str:
 
 
 def lexical_text(text: str, speaker: str | None = None, when: datetime | None = None) -> str:
-    """The content of the full-text field: the stems of speaker, text and date, separated by spaces.
+    """The content of the full-text field: the stems of speaker, text and date, separated by spaces, and filling.
 
-    Splitting it at spaces gives back what `scoring` needs, so that a candidate is never stemmed at recall.
+    `lexical_terms` gives back the stems, so that a candidate is never stemmed at recall.
 
     Args:
         text: The memory's text.
@@ -150,7 +158,12 @@ def lexical_text(text: str, speaker: str | None = None, when: datetime | None = 
     words = terms(embedded_text(text, speaker))
     if when is not None:
         words += [str(when.day), stem(MONTHS[when.month - 1]), str(when.year)]
-    return " ".join(words)
+    return " ".join(words) + _LEVEL if words else ""
+
+
+def lexical_terms(content: str) -> list[str]:
+    """The stems that `lexical_text` wrote, in order."""
+    return content.removesuffix(_LEVEL).split()
 
 
 def _pairs(word: str) -> list[str]:

@@ -85,17 +85,16 @@ class Encoder:
         self._symmetric = isinstance(self.embeddings, EmbeddingsLambda)
         self._documents: Together[str, bytes | None] = Together(self._embed, self._aembed)
 
-    def texts(self, value: Mapping[str, Any], paths: list[str] | None) -> list[str]:
-        """The texts of a value that each get a vector: those at `paths`, or at the paths of the configuration."""
-        tokens = self._paths if paths is None else _tokenized(paths)
-        return [text for path in tokens for text in get_text_at_path(value, path)]
+    def read(self, value: Mapping[str, Any], paths: list[str] | None) -> tuple[list[str], str]:
+        """The texts of a value at `paths`, or at the paths of the configuration.
 
-    def words(self, value: Mapping[str, Any], paths: list[str] | None) -> str:
-        """The text of the same paths for full-text search, without JSON's syntax."""
+        Returns:
+            Those that each get a vector, and the same as one text for full-text search, without JSON's syntax.
+        """
         tokens = self._paths if paths is None else _tokenized(paths)
-        return " ".join(
-            text for path in tokens for text in (words_of(value) if path == _WHOLE else get_text_at_path(value, path))
-        )
+        found = [(path, _texts_at(value, path)) for path in tokens]
+        words = " ".join(text for path, texts in found for text in (words_of(value) if path == _WHOLE else texts))
+        return [text for _, texts in found for text in texts], words
 
     async def vectors(self, documents: Sequence[str], queries: Sequence[str]) -> dict[tuple[bool, str], bytes | None]:
         """Embed documents and queries, each distinct text once; concurrent async calls share the embedder's calls.
@@ -152,3 +151,12 @@ def _readable(texts: list[str]) -> list[str]:
 
 def _tokenized(paths: Sequence[str]) -> list[Any]:
     return [path if path == _WHOLE else tokenize_path(path) for path in paths]
+
+
+def _texts_at(value: Mapping[str, Any], path: Any) -> list[str]:
+    """What LangGraph reads at a path. Its walk takes as long as writing the item, and one plain name needs none."""
+    if len(path) == 1 and path != _WHOLE and path[0][0] not in "[{*":
+        text = value.get(path[0])
+        if type(text) is str:
+            return [text]
+    return get_text_at_path(value, path)
