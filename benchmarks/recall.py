@@ -29,7 +29,7 @@ from benchmarks.dialogues import Dialogues, Question, Turn, generate, split
 from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.query import Query, analyse
 from langchain_agentmem.longterm.scoring import Candidate, Corpus, RecallWeights, bm25, rank
-from langchain_agentmem.longterm.text import embedded_text, lexical_text
+from langchain_agentmem.longterm.text import embedded_text, lexical_terms, lexical_text
 
 K = 10
 LEG = 100
@@ -85,7 +85,7 @@ class InMemory:
             rows[turn.user].append(row)
         for user, own in rows.items():
             turns = [memories[row] for row in own]
-            words = [lexical_text(turn.text, turn.speaker, turn.when).split() for turn in turns]
+            words = [lexical_terms(lexical_text(turn.text, turn.speaker, turn.when)) for turn in turns]
             self.scopes[user] = Scope(turns, np.array([vectors[row] for row in own], dtype=np.float32), words)
 
     def cosines(self, question: Question) -> np.ndarray:

@@ -20,6 +20,7 @@ from langchain_agentmem.longterm.query import analyse
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.scoring import Candidate, Corpus, RecallWeights, Scored, rank
 from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.longterm.text import lexical_terms
 from langchain_agentmem.wire import search
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.search import Query, Row
@@ -207,7 +208,7 @@ def _candidate(row: Row, similarity: float | None) -> Candidate:
     return Candidate(
         id=row.key,
         text=memory.text if memory else str(text),
-        terms=fields.get(items.WORDS, b"").decode("utf-8", "replace").split(),
+        terms=lexical_terms(fields.get(items.WORDS, b"").decode("utf-8", "replace")),
         similarity=similarity,
         speaker=value.get("speaker") if plain else None,
         session=source.get("session") if plain else None,

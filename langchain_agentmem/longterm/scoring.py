@@ -27,7 +27,7 @@ from langchain_agentmem.longterm.activation import activation, recency
 from langchain_agentmem.longterm.query import Query, answers, asking
 from langchain_agentmem.longterm.text import split_speaker, terms
 
-__all__ = ["Candidate", "Corpus", "RecallWeights", "Scored", "bm25", "diversify", "features", "rank"]
+__all__ = ["Candidate", "Corpus", "RecallWeights", "Scored", "bm25", "diversify", "features", "least", "rank"]
 
 Column = list[float]
 
@@ -55,10 +55,11 @@ class RecallWeights:
         recency: Ageing by the half-life of its kind. At .1 it costs .3 points, at 1.0 it costs 24.
         importance: As the writer set it.
         confidence: As the writer set it, raised by reinforcement.
-        floor: The evidence without which a recall returns nothing rather than noise: cosine plus half the share of the
-            query's stems, of the best memory found. At .25 none (MiniLM) to 0.4 % (wordllama) of the tune questions
-            that have an answer fall silent, and 41 to 46 % of 18 questions about something else. One result needs a
-            quarter of it.
+        floor: How far the cosines of unrelated texts spread, in standard deviations of one. A recall returns nothing
+            rather than noise when its best memory has no more evidence (cosine plus half the share of the query's
+            stems) than chance gives the best of a scope of this size, see `least`; one result needs a quarter of
+            that. In scopes of 2 to 200 turns it silences none (MiniLM) to 1 % (wordllama) of the tune questions that
+            have an answer, and 34 to 63 % (59 to 78 %) of questions about something else. -1 returns everything.
         diversity: 0 to 1, the penalty for repeating a better result; 0 keeps the order (it gained nothing when
             measured).
         b: Length normalisation of BM25; dialogue turns want .3 to .5.
@@ -81,7 +82,7 @@ class RecallWeights:
     recency: float = 0.01
     importance: float = 0.03
     confidence: float = 0.03
-    floor: float = 0.25
+    floor: float = 0.06
     diversity: float = 0.0
     b: float = 0.4
     k1: float = 1.2
@@ -114,7 +115,7 @@ class Candidate:
     Attributes:
         id: Its id; also the last word on equal scores.
         text: Its text, with or without a leading "Speaker: ".
-        terms: The stems of its full-text field: `text.lexical_text(...).split()`.
+        terms: The stems of its full-text field: `text.lexical_terms(text.lexical_text(...))`.
         similarity: Cosine with the query, or None when only the text leg found it (it then counts as the lowest known
             cosine; the true one, where the vector is at hand, gains about a point of recall).
         speaker: Who said it; read from the text when None.
@@ -188,13 +189,26 @@ def rank(
         return []
     columns = features(query, pool, corpus, weights, now)
     held = _weighted(query, weights, columns)
-    passing = _passing(pool, columns, weights)
+    passing = _passing(pool, columns, least(weights.floor, corpus.documents))
     scored = []
     for row in passing:
         shares = {name: weight * column[row] for name, weight, column in held if column[row]}
         scored.append(Scored(pool[row], sum(shares.values()), shares))
     scored.sort(key=lambda each: (-each.score, each.candidate.id))
     return diversify(scored, weights.diversity, limit) if weights.diversity else scored[:limit]
+
+
+def least(spread: float, documents: int) -> float:
+    """The evidence that the best of a scope has by chance.
+
+    The largest of n draws with standard deviation s lies near s sqrt(2 ln n) (Fisher and Tippett 1928); here with
+    n + 1, so that a single memory needs some too.
+
+    Args:
+        spread: Standard deviation of the cosines of unrelated texts.
+        documents: How many memories the scope holds.
+    """
+    return spread * math.sqrt(2.0 * math.log(documents + 1.0))
 
 
 def bm25(idf: Mapping[str, float], words: Sequence[str], mean: float, *, k1: float = 1.2, b: float = 0.4) -> float:
@@ -367,15 +381,15 @@ def _weighted(query: Query, weights: RecallWeights, columns: Mapping[str, Column
     return [each for each in named if each[1]]
 
 
-def _passing(pool: Sequence[Candidate], columns: Mapping[str, Column], weights: RecallWeights) -> list[int]:
+def _passing(pool: Sequence[Candidate], columns: Mapping[str, Column], floor: float) -> list[int]:
     """Rows that are evidence at all; none when even the best of the pool is not."""
     found = [
         cosine + (own + beside) / 2
         for cosine, own, beside in zip(_cosines(pool), columns["coverage"], columns["neighbour"], strict=True)
     ]
-    if max(found) < weights.floor:
+    if max(found) < floor:
         return []
-    return [row for row, evidence in enumerate(found) if evidence >= weights.floor / 4]
+    return [row for row, evidence in enumerate(found) if evidence >= floor / 4]
 
 
 def _overlap(one: frozenset[str], other: frozenset[str]) -> float:

@@ -7,7 +7,8 @@ Redis Search 2.10, the oldest version meant here, asks for some care:
 
 * Words stand in a query as optional terms (`~@t:word`): beneath an intersection a union scores wrong, and two stop
   words ahead in an OR group crash the server. The index is created with STOPWORDS 0.
-* BM25STD is named because the default scorer divides by the distance between words.
+* BM25STD is named because the default scorer divides by the distance between words. Nothing else here asks where in a
+  text a word stands, so the index keeps no offsets.
 * A document that has just expired may come back with no fields; `Row.gone` says so.
 """
 
@@ -111,7 +112,7 @@ def _range(name: str, low: float | None, high: float | None) -> str:
 def create(index: str, prefix: str, fields: Sequence[Command]) -> Command:
     """FT.CREATE over the hashes whose keys begin with `prefix`."""
     schema = [word for spec in fields for word in spec]
-    return ("FT.CREATE", index, "ON", "HASH", "PREFIX", 1, prefix, "STOPWORDS", 0, "SCHEMA", *schema)
+    return ("FT.CREATE", index, "ON", "HASH", "PREFIX", 1, prefix, "STOPWORDS", 0, "NOOFFSETS", "SCHEMA", *schema)
 
 
 def alter(index: str, spec: Command) -> Command:

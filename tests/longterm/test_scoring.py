@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_agentmem.longterm.query import analyse
-from langchain_agentmem.longterm.scoring import Candidate, Corpus, RecallWeights, Scored, bm25, diversify, rank
-from langchain_agentmem.longterm.text import lexical_text
+from langchain_agentmem.longterm.scoring import Candidate, Corpus, RecallWeights, Scored, bm25, diversify, least, rank
+from langchain_agentmem.longterm.text import terms
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
 DAY = 86_400.0
 
 
 def memory(name: str, text: str, similarity: float | None = 0.5, **rest: object) -> Candidate:
-    return Candidate(id=name, text=text, terms=lexical_text(text).split(), similarity=similarity, **rest)  # type: ignore[arg-type]
+    return Candidate(id=name, text=text, terms=terms(text), similarity=similarity, **rest)  # type: ignore[arg-type]
 
 
 def corpus(pool: Sequence[Candidate]) -> Corpus:
@@ -122,10 +122,18 @@ def test_the_tie_breaks_together_stay_below_a_tenth() -> None:
 
 def test_nothing_is_better_than_noise() -> None:
     question = "capital of Mongolia?"
-    assert ranked(question, memory("a", "a red car", 0.1), memory("b", "we moved", None)) == []
+    assert ranked(question, memory("a", "a red car", 0.05), memory("b", "we moved", None)) == []
     assert order(question, memory("a", "a red car", 0.3)) == ["a"]
-    assert order(question, memory("words", "the Mongolian capital, Mongolia", 0.1)) == ["words"]
+    assert order(question, memory("words", "the Mongolian capital, Mongolia", 0.05)) == ["words"]
     assert order(question, memory("a", "a red car", 0.3), memory("noise", "we moved", 0.0)) == ["a"]
+
+
+def test_chance_finds_more_in_a_larger_scope() -> None:
+    pool = [memory("a", "I am vegetarian", 0.2), memory("b", "I live in Kyoto", 0.1)]
+    small, large = (rank(analyse("what do I eat?"), pool, Corpus(size, {})) for size in (2, 100_000))
+    assert [each.candidate.id for each in small] == ["a", "b"]
+    assert large == []
+    assert [least(0.1, size) for size in (0, 1)] == pytest.approx([0, 0.1177], abs=1e-4)
 
 
 def test_an_empty_pool_and_an_empty_query() -> None:
