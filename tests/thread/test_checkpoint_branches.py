@@ -72,14 +72,14 @@ LONG, OTHER = chat(40), [*chat(20), *["other " * 50] * 20]
 async def test_an_older_list_continued_otherwise(tree: Tree, reading: bool, more: list[str]) -> None:
     """The newest checkpoint reads the beginning of a list that went on: what follows must not land behind that."""
     await tree.put(1, 0, messages=LONG, n=1)
-    await tree.put(2, 1, messages=[*LONG, *["first"] * 9])
+    await tree.put(2, 1, messages=[*LONG, *["first " * 300] * 9])
     await tree.put(3, 1, n=3)
     if reading:
         await tree.read()
     await tree.put(4, 3, messages=[*LONG, *more])
     await tree.check()
     await tree.put(5, 4, messages=[*LONG, *more, "y"])
-    await tree.put(6, 2, messages=[*LONG, *["first"] * 9, "z"])
+    await tree.put(6, 2, messages=[*LONG, *["first " * 300] * 9, "z"])
     await tree.check()
 
 

@@ -134,6 +134,16 @@ async def test_pages(call: Call, saver: AgentMemorySaver, count: int) -> None:
     assert await call(saver.list, None) == found
 
 
+async def test_pages_of_one_namespace(call: Call, saver: AgentMemorySaver) -> None:
+    thread = Thread(saver)
+    for _ in range(305):
+        await call(saver.put, *thread.draft())
+    expected = [name(number) for number in range(305, 0, -1)]
+    assert ids_of(await call(saver.list, config())) == expected
+    assert ids_of(await call(saver.list, config(), before=config(checkpoint_id=name(302)))) == expected[4:]
+    assert ids_of(await call(saver.list, None, limit=250)) == expected[:250]
+
+
 async def test_a_listing_left_early(saver: AgentMemorySaver) -> None:
     thread = Thread(saver)
     for _ in range(5):
