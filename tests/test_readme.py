@@ -20,8 +20,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.M | re.S)
 
 
 def execute(program: str, folder: Path, url: str = "") -> str:
@@ -45,6 +45,17 @@ def test_the_other_programs_run(program: str, tmp_path: Path, plain: Connection,
     shown = execute(program, tmp_path, plain_url)
     assert ("vector search" in shown) == ("adoctor" in program)
     assert ("Ada is going to Lisbon in May." in shown) == ("recall" in program)
+
+
+@pytest.mark.parametrize("name", ["events", "sessions"])
+def test_the_programs_of_a_page_run_one_after_the_other(
+    name: str, tmp_path: Path, plain: Connection, plain_url: str
+) -> None:
+    page = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
+    assert execute("\n".join(blocks("python", page)), tmp_path, plain_url)
+    keys = AgentMemory(plain).keys
+    told = {"events": [keys.events("trip"), keys.feed(0), keys.signals()], "sessions": [keys.session("trip")]}
+    assert [key for key in told[name] if f"`{key}`" not in page] == []
 
 
 def test_the_targets_in_langgraph_json_are_there() -> None:
