@@ -202,11 +202,12 @@ async def test_writes_first_or_last_wins(call: Call, saver: AgentMemorySaver) ->
     await call(saver.put_writes, where, [("__interrupt__", 1), ("__interrupt__", 2), ("__error__", 1)], "u", "path")
     await call(saver.put_writes, where, [("__error__", 2)], "u", "path")
     await call(saver.put_writes, where, [], "v")
+    await call(saver.put_writes, where, [("__error__", 1), ("__error__", 2)], "w", "path")
     for _ in range(2):
         found = (await call(saver.get_tuple, where)).pending_writes
         assert found == [
             *[("t", "__resume__", 2), ("t", "a", 1), ("t", "b", 1), ("t", "c", 2)],
-            *[("u", "__interrupt__", 2), ("u", "__error__", 2)],
+            *[("u", "__interrupt__", 2), ("u", "__error__", 2), ("w", "__error__", 2)],
         ]
         await call(saver.put, where, checkpoint(2), {}, {})  # the writes of an older checkpoint are the same
 
