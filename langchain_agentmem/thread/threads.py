@@ -85,11 +85,16 @@ class Threads:
         """A page of threads, last active first. Two round trips for each hundred threads looked at.
 
         Args:
-            user: Only threads whose metadata names this `user_id`.
+            user: Only threads that belong to this user: the `user_id` in the metadata that named one last.
             filter: Only threads whose newest root checkpoint has these metadata values.
             limit: The most to return.
             after: The last thread of the page before.
+
+        Raises:
+            InvalidInputError: `user` is no text.
         """
+        if user is not None and not isinstance(user, str):
+            raise InvalidInputError(f"user: pass the user's id as text, not {type(user).__name__}")
         found: list[ThreadInfo] = []
         if limit <= 0:
             return found
@@ -113,7 +118,7 @@ class Threads:
 
     async def _walk(self, user: str | None, after: ThreadInfo | None) -> AsyncIterator[ThreadInfo]:
         async for members in self._pages(self._keys.threads(user), after):
-            for thread in await self._look_at(self._keys.threads(user), members):
+            for thread in await self._look_at(user, members):
                 yield thread
 
     async def _pages(self, registry: str, after: ThreadInfo | None) -> AsyncIterator[Sequence[tuple[bytes, int]]]:
@@ -133,17 +138,19 @@ class Threads:
             place = min(place, last) if place else last
             count = _PAGE + sum(score == place[0] for _, score in entries)
 
-    async def _look_at(self, registry: str, members: Sequence[tuple[bytes, int]]) -> Sequence[ThreadInfo]:
+    async def _look_at(self, user: str | None, members: Sequence[tuple[bytes, int]]) -> Sequence[ThreadInfo]:
         ids = [unescape(member) for member, _ in members]
         commands: list[Command] = [("HMGET", self._keys.head(thread_id, ""), "id", "@") for thread_id in ids]
-        commands += [("EXISTS", self._keys.thread(thread_id)) for thread_id in ids]
+        commands += [("HMGET", self._keys.thread(thread_id), "created", "orphan", "user") for thread_id in ids]
         replies = await self._redis.send(*commands)
-        heads, alive = replies[: len(ids)], replies[len(ids) :]
-        await self._drop_dead(registry, [entry for entry, lives in zip(members, alive, strict=True) if not lives])
+        heads, states = replies[: len(ids)], replies[len(ids) :]
+        listed = [_belongs(state, user) for state in states]
+        strays = [entry for entry, stays in zip(members, listed, strict=True) if not stays]
+        await self._drop(self._keys.threads(user), strays)
         return [
             self._info(thread_id, score, head)
-            for thread_id, (_, score), head, lives in zip(ids, members, heads, alive, strict=True)
-            if lives
+            for thread_id, (_, score), head, stays in zip(ids, members, heads, listed, strict=True)
+            if stays
         ]
 
     def _info(self, thread_id: str, score: int, head: Sequence[bytes | None]) -> ThreadInfo:
@@ -152,7 +159,7 @@ class Threads:
         updated_at = datetime.fromtimestamp(score / 1000, UTC)
         return ThreadInfo(thread_id, updated_at, checkpoint_id.decode() if checkpoint_id else None, metadata)
 
-    async def _drop_dead(self, registry: str, entries: Sequence[tuple[bytes, int]]) -> None:
+    async def _drop(self, registry: str, entries: Sequence[tuple[bytes, int]]) -> None:
         if entries:  # only with the score that was seen: the thread may have come back meanwhile
             flat = [part for entry in entries for part in entry]
             await self._redis.send(_UNREGISTER([registry], flat))
@@ -218,6 +225,12 @@ class Threads:
         """`pin`, `unpin` or `read` a thread. Returns whether it exists."""
         [existed] = await self._redis.send(_TOUCH([self._keys.thread(thread_id)], [how]))
         return bool(existed)
+
+
+def _belongs(state: Sequence[bytes | None], user: str | None) -> bool:
+    """Whether a thread, by its creation, orphanhood and user, exists and is that user's (None: anybody's)."""
+    created, orphan, owner = state
+    return bool(created or orphan) and (user is None or owner == escape(user).encode())
 
 
 def _pairs(reply: Sequence[Any]) -> list[tuple[bytes, int]]:

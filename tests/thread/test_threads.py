@@ -72,8 +72,17 @@ async def test_a_thread_changes_hands(call: Call, saver: AgentMemorySaver) -> No
     await call(saver.put, *thread.draft({"user_id": "ann"}, n=2))
     assert names(await call(saver.threads.list, user="ann")) == ["thread"]
     await call(saver.put, *thread.draft(n=3))
+    assert names(await call(saver.threads.list, user="ann")) == ["thread"]
+    await call(saver.put, *thread.draft({"user_id": "bob"}, n=4))
+    assert names(await call(saver.threads.list, user="bob")) == ["thread"]
+    assert await call(saver.threads.list, user="ann") == [], "it is bob's now"
     await call(saver.delete_thread, "thread")
     assert keys_in(saver._redis) == []
+
+
+async def test_a_user_is_text(call: Call, saver: AgentMemorySaver) -> None:
+    with pytest.raises(InvalidInputError, match="user"):
+        await call(saver.threads.list, user=7)
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -133,7 +142,7 @@ async def test_one_that_came_back_stays(call: Call, plain: Connection) -> None:
     await asyncio.sleep(0.002)
     await put(call, saver, "a")
     seen = (b"a", int(float(entry[1] if len(entry) == 2 else entry[0][1])))
-    run(saver.threads._drop_dead(saver._keys.threads(), [seen]))
+    run(saver.threads._drop(saver._keys.threads(), [seen]))
     assert names(await call(saver.threads.list)) == ["a"]
 
 
