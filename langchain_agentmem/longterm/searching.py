@@ -21,6 +21,7 @@ from langchain_agentmem.wire.keys import Keys, item_of
 from langchain_agentmem.wire.search import Command, Query, Row, VectorField
 
 _PAGE = 500  # rows a round trip where many may fail the filter
+_REMEMBERED = 4096  # queries
 _GROWTH = 4  # how much farther out the next search for neighbours looks
 
 
@@ -121,6 +122,29 @@ class Listing:
         self._page = max(self._page, _PAGE)
 
 
+class Filled:
+    """Queries that neighbours alone could lately fill, so that the items without a vector need not be asked for as well.
+
+    It only saves the server work: a search that trusted it in vain asks for them in a further round trip.
+    """
+
+    def __init__(self) -> None:
+        self._ends: dict[str, int] = {}
+
+    def expects(self, query: str, end: int) -> bool:
+        """Whether `end` neighbours were there before."""
+        return end <= self._ends.get(query, 0)
+
+    def note(self, query: str, end: int, *, filled: bool) -> None:
+        """Learn whether they were there now."""
+        if not filled:
+            self._ends.pop(query, None)
+            return
+        if len(self._ends) >= _REMEMBERED:
+            self._ends.clear()
+        self._ends[query] = max(end, self._ends.get(query, 0))
+
+
 class Neighbours:
     """Items by the similarity of their nearest vector, then, newest first, those that have none.
 
@@ -130,9 +154,12 @@ class Neighbours:
         wanted: What to find.
         field: How vectors are indexed.
         vector: The query, packed.
+        filled: What earlier searches learned.
     """
 
-    def __init__(self, index: str, keys: Keys, wanted: Wanted, field: VectorField, vector: bytes) -> None:
+    def __init__(
+        self, index: str, keys: Keys, wanted: Wanted, field: VectorField, vector: bytes, filled: Filled
+    ) -> None:
         self.hits: list[Hit] = []
         self._index, self._keys, self._wanted = index, keys, wanted
         self._field, self._vector = field, vector
@@ -143,6 +170,8 @@ class Neighbours:
         self._unread: list[str] = []
         self._exhausted = False
         self._rest = Listing(index, keys, wanted, "o")
+        self._filled = filled
+        self._alone = filled.expects(str(self._query), wanted.end)
         self._done = wanted.end <= 0
 
     def commands(self) -> Sequence[Command]:
@@ -152,7 +181,7 @@ class Neighbours:
         if self._unread:
             return [("HMGET", key, *items.READ) for key in self._unread]
         near = search.nearest(self._index, self._query, items.READ, vector=self._vector, name=items.VECTOR, k=self._k)
-        return (*(() if self._exhausted else (near,)), *self._rest.commands())
+        return (*(() if self._exhausted else (near,)), *(() if self._alone else self._rest.commands()))
 
     def read(self, replies: Sequence[Any]) -> None:
         """Keep the best of each item, and look farther out while too few pass."""
@@ -187,11 +216,16 @@ class Neighbours:
         self.hits = [hit for hit in near if hit][: self._wanted.end]
         short = len(self.hits) < self._wanted.end
         self._k *= _GROWTH
-        if short and self._exhausted:
+        if short and not self._exhausted:
+            return
+        self._filled.note(str(self._query), self._wanted.end, filled=not short)
+        if short and self._alone:
+            self._alone = False
+        elif short:
             self.hits += self._rest.hits[: self._wanted.end - len(self.hits)]
             self._done = len(self.hits) >= self._wanted.end or not self._rest.commands()
         else:
-            self._done = not short
+            self._done = True
 
     def _hit(self, key: str, score: float) -> Hit | None:
         return read_hit(self._keys, self._rows[key], self._wanted, score)

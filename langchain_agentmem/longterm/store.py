@@ -6,7 +6,7 @@ import copy
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import (
@@ -27,7 +27,7 @@ from langchain_agentmem.longterm import filters, items, namespaces, writing
 from langchain_agentmem.longterm.exact import ExactSearch
 from langchain_agentmem.longterm.index import ItemIndex
 from langchain_agentmem.longterm.items import Namespace
-from langchain_agentmem.longterm.searching import Hit, Listing, Neighbours, Search, Wanted
+from langchain_agentmem.longterm.searching import Filled, Hit, Listing, Neighbours, Search, Wanted
 from langchain_agentmem.longterm.vectors import Encoder, VectorIndexConfig
 from langchain_agentmem.longterm.writing import Put, Vectors
 from langchain_agentmem.wire.bridge import run
@@ -41,6 +41,8 @@ _DROP = Script("store_drop")
 _NAMESPACES = Script("store_namespaces")
 
 _LONGEST_TTL = 1e10  # minutes; the server counts milliseconds in 64 bits
+Named = TypeVar("Named", GetOp, PutOp)
+
 _PIPELINE = 500  # commands in a round trip: what a server does well within a socket's timeout
 
 
@@ -91,6 +93,7 @@ class AgentMemoryStore(BaseStore):
         self.keys = Keys(prefix, tenant)
         self.index = ItemIndex(self.connection, self.keys, self.encoder.field if self.encoder else None)
         self._together: Together[Op, Result] = Together(lambda ops: run(self._run(ops)), self._run)
+        self._filled = Filled()
         self.exact = ExactSearch(self.connection, self.keys, exact_search_limit)
 
     @classmethod
@@ -131,6 +134,8 @@ class AgentMemoryStore(BaseStore):
         return list(await self._together([_checked(op) for op in ops]))
 
     async def _run(self, asked: list[Op]) -> list[Result]:
+        if len(asked) == 1 and isinstance(asked[0], GetOp):  # the commonest batch shares nothing with anything
+            return [await self._get(asked[0])]
         last = {(op.namespace, op.key): op for op in asked if isinstance(op, PutOp)}
         drops = [op for op in last.values() if op.value is None]
         puts = [Put.read(op, self.encoder) for op in last.values() if op.value is not None]
@@ -149,6 +154,12 @@ class AgentMemoryStore(BaseStore):
 
     # --- reading
 
+    async def _get(self, op: GetOp) -> Item | None:
+        values = (await self.connection.send(self._simple(op)))[0]
+        if self._must_touch(op, values):
+            await self.connection.send(self.item_command(_GET, op.namespace, op.key))
+        return _item(op, values)
+
     async def _read(self, ops: Mapping[int, Op], vectors: Vectors) -> dict[int, Result]:
         searches = {i: op for i, op in ops.items() if isinstance(op, SearchOp)}
         if searches and not await self.index.usable():
@@ -166,7 +177,7 @@ class AgentMemoryStore(BaseStore):
                 results[i] = namespaces.listed(op, await self._alive(reply))
                 continue
             results[i] = _item(op, reply)
-            if reply[3] and op.refresh_ttl and not self._touches(op):
+            if self._must_touch(op, reply):
                 used.append((op.namespace, op.key))
         found |= {i: search.hits for i, search in open_searches.items()}
         pages = {i: _page(ops[i], hits) for i, hits in found.items()}
@@ -197,7 +208,7 @@ class AgentMemoryStore(BaseStore):
         vector = vectors.get((True, op.query)) if op.query else None
         if self.encoder is None or vector is None:
             return Listing(self.index.name, self.keys, wanted)
-        return Neighbours(self.index.name, self.keys, wanted, self.encoder.field, vector)
+        return Neighbours(self.index.name, self.keys, wanted, self.encoder.field, vector, self._filled)
 
     async def _read_scopes(self, ops: dict[int, SearchOp], vectors: Vectors) -> dict[int, list[Hit]]:
         """The same searches on a server without the search module."""
@@ -227,6 +238,10 @@ class AgentMemoryStore(BaseStore):
     def _touches(self, op: GetOp) -> bool:
         """Whether a get starts the time to live anew in the same round trip: where items have one as a rule."""
         return op.refresh_ttl and self.ttl_config is not None
+
+    def _must_touch(self, op: GetOp, values: Sequence[bytes | None]) -> bool:
+        """Whether a get has found a time to live that it ought to start anew, and did not."""
+        return op.refresh_ttl and values[3] is not None and not self._touches(op)
 
     async def _alive(self, members: Sequence[bytes]) -> list[Namespace]:
         """Namespaces of the registry. On a cluster it holds too many: it cannot change in one step with the items."""
@@ -328,9 +343,9 @@ def _checked(op: Op) -> Op:
     """
     match op:
         case GetOp():
-            op = op._replace(namespace=tuple(op.namespace), key=str(op.key))
+            op = _typed(op)
         case PutOp():
-            op = op._replace(namespace=tuple(op.namespace), key=str(op.key))
+            op = _typed(op)
             if not op.namespace:
                 raise InvalidInputError("namespace: an item needs at least one label")
             if op.ttl is not None and not 0 < op.ttl < _LONGEST_TTL:
@@ -344,6 +359,12 @@ def _checked(op: Op) -> Op:
             raise InvalidInputError(f"ops: {type(op).__name__} is no operation of a store")
     validate_op_namespace(op)
     return op
+
+
+def _typed(op: Named) -> Named:
+    if type(op.namespace) is tuple and type(op.key) is str:
+        return op
+    return op._replace(namespace=tuple(op.namespace), key=str(op.key))
 
 
 def _first_of_equals(ops: Sequence[Op]) -> list[int]:
