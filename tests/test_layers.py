@@ -112,7 +112,7 @@ def _share(sync: list[str], coroutine: list[str], name: str) -> bool:
         case [line], _ if line.startswith((f"run(self.a{name}(", f"walk(self.a{name}(")):
             return True
         case _, [line]:
-            return line.startswith(f"self.{name}(")
+            return line.startswith((f"self.{name}(", f"await self.{name}("))
     return False
 
 

@@ -27,7 +27,7 @@ from langchain_agentmem.thread.listing import Listing, Query
 from langchain_agentmem.thread.reading import Head, config_of, load_delta_history
 from langchain_agentmem.thread.threads import Threads
 from langchain_agentmem.thread.writing import CheckpointEvents, Draft, Place, pack_rows
-from langchain_agentmem.wire.bridge import run, walk
+from langchain_agentmem.wire.bridge import Nothing, run, walk
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape
 from langchain_agentmem.wire.scripts import Script
@@ -111,11 +111,13 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         """The tenant's threads: list, pin, and everything below."""
         return Threads(self._redis, self._keys, lambda: self._codec)
 
-    def setup(self) -> None:
-        """Nothing: the saver needs no set-up. Here because other savers ask for the call."""
+    def setup(self) -> Nothing:
+        """Nothing: the saver needs no set-up. Other savers ask for this call, some of them for it to be awaited."""
+        return Nothing()
 
     async def asetup(self) -> None:
         """Nothing: see `setup`."""
+        await self.setup()
 
     # --- reading
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -56,6 +56,13 @@ async def either(sync_fn: Callable[[*Args], T], async_fn: Callable[[*Args], Awai
 async def sleep(seconds: float) -> None:
     """Wait, in either colour."""
     await either(time.sleep, asyncio.sleep, seconds)
+
+
+class Nothing:
+    """What a call with nothing to do returns where one name serves both colours: it may be awaited, or dropped."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
 
 
 def walk(items: AsyncIterator[T]) -> Iterator[T]:

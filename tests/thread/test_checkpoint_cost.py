@@ -102,6 +102,14 @@ async def test_the_other_calls(call: Call, saver: AgentMemorySaver, monkeypatch:
         assert len([count for count in pipelines if count]) == expected, what
 
 
+async def test_set_up_costs_nothing(saver: AgentMemorySaver) -> None:
+    """Other savers ask for `setup()`, `await setup()` or `await asetup()`: their users change one import."""
+    saver.setup()
+    await saver.setup()
+    await saver.asetup()
+    assert keys_in(saver._redis) == []
+
+
 async def test_a_belief_that_is_wrong_costs_one_more_trip(call: Call, tap: Tap, tapped: AgentMemorySaver) -> None:
     thread = Thread(tapped)
     await call(tapped.put, *thread.draft(messages=chat(10), n=1))
