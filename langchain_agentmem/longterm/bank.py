@@ -303,12 +303,14 @@ class MemoryBank:
     async def aimport(
         self, lines: Iterable[str], scope: Scope, *, on_progress: Progress | None = None
     ) -> builtins.list[Remembered]:
-        """Remember what `export` wrote, under the ids it had: what is known is confirmed, never stored twice.
+        """Remember what `export` wrote, with its ids and its use: what is known is confirmed, never stored twice.
 
         Raises:
             InvalidInputError: A line is not an exported memory; none was taken in.
         """
-        return await self.aremember(list(from_lines(lines)), scope, on_progress=on_progress)
+        done = await self._intake.take(list(from_lines(lines)), self._path(scope), on_progress, used=True)
+        self._journal.note("remembered", [each.id for each in done])
+        return done
 
     async def aflush(self) -> None:
         """Write what was noted about accesses since the last call. Every recall writes that of the one before."""

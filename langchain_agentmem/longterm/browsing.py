@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
+from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm import filters, items, record
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.record import Memory
@@ -34,6 +35,8 @@ class Browser:
     ) -> list[Memory]:
         """A page, highest first."""
         filters.check(filter)
+        if order not in _FIELD:
+            raise InvalidInputError(f"order_by: {order!r} is none of {', '.join(_FIELD)}")
         end = offset + limit
         if not await self._store.index.usable():
             rows = await self._rows(path, filter)

@@ -21,6 +21,7 @@ _MONTH_NUMBER = {name: n for n, name in enumerate("jan feb mar apr may jun jul a
 _WEEKDAY = {name: n for n, name in enumerate("monday tuesday wednesday thursday friday saturday sunday".split())}
 _SEASON = {"spring": (3, 4, 5), "summer": (6, 7, 8), "autumn": (9, 10, 11), "fall": (9, 10, 11), "winter": (12, 1, 2)}
 _COUNT = {"a": 1, "an": 1} | {w: n for n, w in enumerate("one two three four five six seven eight nine ten".split(), 1)}
+_FOLDED = str.maketrans("\u0131\u017f", "is")  # what IGNORECASE takes for "i" and "s", and no table here knows
 _DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 
 _ISO = re.compile(r"\b((?:19|20)\d\d)-(\d\d)(?:-(\d\d))?\b")
@@ -31,8 +32,10 @@ _MONTH_YEAR = re.compile(rf"\b({_MONTH})\b\.?,? ?((?:19|20)\d\d)", re.I)
 _MONTH_ALONE = re.compile(rf"\b(?!(?:may|march|mar)\b)((?i:{_MONTH}))\b|\b(May|March)\b")
 _YEAR = re.compile(r"\b(?:in|of|during|since|back in|for) ((?:19|20)\d\d)\b", re.I)
 _SEASON_YEAR = re.compile(r"\b(spring|summer|autumn|fall|winter) (?:of )?((?:19|20)\d\d)\b", re.I)
-_SEASON_ALONE = re.compile(r"\b(?:(?:last|this|in|the|during|over) )+(spring|summer|autumn|fall|winter)\b", re.I)
-_AGO = re.compile(r"\b(\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten) (day|week|month|year)s? ago\b", re.I)
+_SEASON_ALONE = re.compile(r"\b(?:(?:last|this|in|the|during|over) ){1,3}(spring|summer|autumn|fall|winter)\b", re.I)
+_AGO = re.compile(
+    r"\b(\d{1,5}|an?|one|two|three|four|five|six|seven|eight|nine|ten) (day|week|month|year)s? ago\b", re.I
+)
 _SPAN = re.compile(r"\b(last|past|this|previous) (week|month|year|weekend)\b", re.I)
 _DAY_WORD = re.compile(r"\b(today|tonight|yesterday|last night|day before yesterday)\b", re.I)
 _LAST_WEEKDAY = re.compile(
@@ -77,7 +80,7 @@ def date_windows(text: str, now: datetime | None = None) -> tuple[DateWindow, ..
         One window a phrase, absolute dates first. Impossible dates such as 31 February are skipped.
     """
     found = []
-    rest = text
+    rest = text.translate(_FOLDED)
     for pattern, read in _ABSOLUTE:
         for match in pattern.finditer(rest):
             window = read(match)

@@ -4,7 +4,7 @@ Two texts a word apart have nearly the same vector, and often that word is the w
 allergic", "3 pm" and "4 pm", "moved from Rome to Oslo" and the other way round (to an encoder that averages word
 vectors the last two are identical). `differs` finds what no cosine can. It errs on the side of "different": a
 duplicate that stays costs a line, a fact that is merged away is lost. It reads English; in other languages numbers,
-names and word order still count.
+names, word order and the commonest words of negation still count.
 """
 
 from __future__ import annotations
@@ -185,7 +185,10 @@ _NEGATORS = frozenset(
     """not no never none nobody nothing nowhere neither nor without cannot hardly barely scarcely lacks lack
     lacking stopped stop stops quit quits quitting ceased avoids avoid refuses refused hates hate hated
     dislikes dislike disliked detests detest loathes loathe unable former formerly ex except unless denied
-    denies fails failed against""".split()
+    denies fails failed against aint arent cant couldnt didnt doesnt dont hadnt hasnt havent isnt mustnt neednt
+    shouldnt wasnt werent wont wouldnt
+    nicht kein keine keinen keiner nie niemals ohne pas jamais sans nunca jam\u00e1s sin mai senza n\u00e3o sem niet
+    geen nooit zonder inte ikke aldri aldrig""".split()
 )
 _NEGATING_PREFIXES = ("un", "dis", "in", "im", "ir", "il", "non", "mis", "de")
 _NOT_YET = frozenset(
@@ -318,8 +321,8 @@ def _order(one: _Reading, other: _Reading) -> str | None:
     """The same words in another order: "the dog bit the man"; a phrase that only moved to the front does not count."""
     if one.words == other.words or sorted(one.words) != sorted(other.words):
         return None
-    turned = (one.words[cut:] + one.words[:cut] for cut in range(len(one.words)))
-    return None if other.words in turned else "word order"
+    turned = f" {' '.join(one.words * 2)} "
+    return None if f" {' '.join(other.words)} " in turned else "word order"
 
 
 def _show(values: Iterable[str]) -> str:

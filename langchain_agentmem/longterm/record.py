@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Self
@@ -58,8 +58,9 @@ class Source:
         message_ids: The messages that say it.
         checkpoint_id: The checkpoint at that time.
         session: The conversation it is a turn of, if it is one; together with `sequence`, so that a recall can take
-            the turns on either side as evidence.
-        sequence: The turn's place in the conversation, counting by one.
+            the turns on either side as evidence. By default the thread.
+        sequence: The turn's place in the conversation, counting by one. By default, of episodic memories, the number
+            that its message's id, or its own, ends in.
     """
 
     thread_id: str | None = None
@@ -89,7 +90,8 @@ class Memory:
         text: What it says, so that it can be understood alone.
         kind: `semantic` (what is so), `episodic` (what happened), `procedural` (how to do), `summary`, or your own.
         id: Its id; made by the bank when empty.
-        speaker: Who said it, or whom it is about. Worth a lot to a recall.
+        speaker: Who said it, or whom it is about; `metadata["speaker"]` where it is not given, and a leading "Anna: "
+            of the text does as well. Worth a lot to a recall.
         topics: What it is about.
         entities: Who and what it names.
         importance: 0 to 1.
@@ -150,6 +152,8 @@ class Memory:
 
     def __post_init__(self) -> None:
         text: Any = self.text
+        if self.speaker is None and isinstance(named := self.metadata.get("speaker"), str):
+            object.__setattr__(self, "speaker", named)
         if not isinstance(text, str) or not text.strip():
             raise InvalidInputError("text: a memory needs a text that says something")
         for name in ("importance", "confidence"):
@@ -174,18 +178,18 @@ class Memory:
         return schema.model_validate(self.data)
 
 
-_SAID = ("speaker", "topics", "entities", "importance", "data", "metadata", "state", "value")
+_SAID = ("speaker", "topics", "entities", "data", "metadata", "state", "value")
 _TIMES = ("event_time",)
 _DEFAULTS = Memory(text="-")
 
 
 def dump(memory: Memory) -> dict[str, Any]:
     """A memory as a value of the store: what it says. How it is used lies in fields of its own."""
-    value: dict[str, Any] = {"text": memory.text, "kind": memory.kind}
+    value: dict[str, Any] = {"text": memory.text, "kind": memory.kind, "importance": memory.importance}
     for name in _SAID:
-        said = getattr(memory, name)
-        if said != getattr(_DEFAULTS, name):
-            value[name] = list(said) if isinstance(said, tuple) else dict(said) if isinstance(said, Mapping) else said
+        entry = getattr(memory, name)
+        if entry != getattr(_DEFAULTS, name):
+            value[name] = list(entry) if isinstance(entry, tuple) else dict(entry) if _is_object(entry) else entry
     for name in _TIMES:
         if getattr(memory, name) is not None:
             value[name] = getattr(memory, name).isoformat()
@@ -197,18 +201,72 @@ def dump(memory: Memory) -> dict[str, Any]:
 def load(value: Mapping[str, Any], *, id: str = "", namespace: Namespace = ()) -> Memory:
     """A value of the store as a memory; one that no bank wrote too, as far as it says something."""
     text = value.get("text")
-    inner = value.get("content")  # how langmem keeps its memories
     if not isinstance(text, str) or not text.strip():
-        text = inner if isinstance(inner, str) else " ".join(items.words_of(value)) or json.dumps(value)
-    known = {name: value[name] for name in _SAID if name in value}
-    known |= {name: tuple(known[name]) for name in ("topics", "entities") if isinstance(known.get(name), list)}
-    known |= {name: datetime.fromisoformat(value[name]) for name in _TIMES if isinstance(value.get(name), str)}
-    if isinstance(value.get("source"), Mapping):
-        known["source"] = Source.load(value["source"])
+        text = _words_in(value)
+    known = {name: said(value, name) for name in _FORMS if name in value}
+    known |= {name: tuple(known[name]) for name in ("topics", "entities") if name in known}
+    if known.get("event_time") is not None:
+        known["event_time"] = datetime.fromisoformat(known["event_time"])
+    if known.get("source") is not None:
+        known["source"] = Source.load(known["source"])
+    return Memory(text=text, id=id, namespace=namespace, **known)
+
+
+def said(value: Mapping[str, Any], name: str) -> Any:
+    """An entry of a value, or the default of a memory where it has none or another program's, of another form."""
+    entry = value.get(name)
+    return entry if name in value and _FORMS[name](entry) else getattr(_DEFAULTS, name)
+
+
+def _words_in(value: Mapping[str, Any]) -> str:
+    content = value.get("content")  # where langmem keeps what it says
+    words = content if isinstance(content, str) else " ".join(items.words_of(value))
+    return words if words.strip() else json.dumps(value)
+
+
+def _is_text(entry: Any) -> bool:
+    return isinstance(entry, str)
+
+
+def _is_texts(entry: Any) -> bool:
+    return isinstance(entry, list) and all(isinstance(each, str) for each in entry)
+
+
+def _is_share(entry: Any) -> bool:
+    return isinstance(entry, int | float) and 0 <= entry <= 1
+
+
+def _is_object(entry: Any) -> bool:
+    return isinstance(entry, dict)
+
+
+def _is_time(entry: Any) -> bool:
     try:
-        return Memory(text=text, kind=str(value.get("kind", "semantic")), id=id, namespace=namespace, **known)
-    except (InvalidInputError, TypeError):  # another program's value, with other meanings of these names
-        return Memory(text=text or "-", id=id, namespace=namespace, data=value)
+        return isinstance(entry, str) and bool(datetime.fromisoformat(entry))
+    except ValueError:
+        return False
+
+
+def _is_source(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not _is_texts(entry.get("message_ids", [])):
+        return False
+    named = isinstance(entry.get("session", ""), str) and isinstance(entry.get("thread_id", ""), str | int)
+    return named and isinstance(entry.get("sequence", 0), int)
+
+
+_FORMS: Mapping[str, Callable[[Any], bool]] = {
+    "kind": _is_text,
+    "speaker": _is_text,
+    "topics": _is_texts,
+    "entities": _is_texts,
+    "importance": _is_share,
+    "data": _is_object,
+    "metadata": _is_object,
+    "state": _is_text,
+    "value": lambda _: True,
+    "event_time": _is_time,
+    "source": _is_source,
+}
 
 
 READ = ("v", "c", "u", "a", "z", "p", "k", "q", "r", "y", "h", "b", "g", "j", "n")

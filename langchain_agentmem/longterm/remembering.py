@@ -65,6 +65,7 @@ class _Call:
     id: str
     vector: bytes | None
     version: int | None = None
+    used: dict[str, Any] = field(default_factory=dict)
     token: str = field(default_factory=lambda: uuid4().hex)
     same: str = ""
     differing: dict[str, str] = field(default_factory=dict)
@@ -115,14 +116,17 @@ class Intake:
         self._history = round(history_ttl * 1000)
         self._confirm = confirm
 
-    async def take(self, memories: Sequence[Memory], path: Namespace, progress: Progress | None) -> list[Remembered]:
-        """Take memories in, in order; each sees those before it."""
+    async def take(
+        self, memories: Sequence[Memory], path: Namespace, progress: Progress | None, *, used: bool = False
+    ) -> list[Remembered]:
+        """Take memories in, in order; each sees those before it. With `used`, a new one brings its past use along."""
         taken: list[Remembered] = []
         for start in range(0, len(memories), _CHUNK):
             chunk = memories[start : start + _CHUNK]
             vectors = await self.embed([embedded_text(each.text, each.speaker) for each in chunk])
             calls = [
-                _Call(memory, memory.id or uuid4().hex, vector) for memory, vector in zip(chunk, vectors, strict=True)
+                _Call(memory, memory.id or uuid4().hex, vector, used=_use(memory) if used else {})
+                for memory, vector in zip(chunk, vectors, strict=True)
             ]
             taken += await self._settle(calls, path)
             if progress:
@@ -192,7 +196,7 @@ class Intake:
         memory = call.memory
         ttl = self._ttls.get(memory.kind)
         ttl_ms = None if ttl is None else max(1, round(ttl * 1000))
-        words = self.fields(memory, path, call.vector, ttl_ms)
+        words = self.fields(memory, path, call.vector, ttl_ms) | call.used
         if call.related:
             words["g"] = " ".join(call.related[:_NEIGHBOURS])
         look = on_server and call.vector is not None
@@ -235,6 +239,17 @@ class Intake:
         query = query.tagged(items.FACETS, kind) if kind else query
         query = query.outside(items.UNTIL, high=items.from_time(datetime.now(UTC)))
         return search.near(query, items.VECTOR, _NEIGHBOURS)
+
+
+def _use(memory: Memory) -> dict[str, Any]:
+    """The fields that say how a memory was used, as an export tells them."""
+    moments = {"c": memory.created, "u": memory.updated, "r": memory.last_accessed}
+    use: dict[str, Any] = {name: items.from_time(moment) for name, moment in moments.items() if moment}
+    if memory.accesses:
+        use["y"] = " ".join(str(items.from_time(moment)) for moment in memory.accesses)
+    if memory.access_count:
+        use["q"] = memory.access_count
+    return use | {"h": memory.hits}
 
 
 def identity(memory: Memory) -> str:

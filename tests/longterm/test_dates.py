@@ -46,6 +46,17 @@ def test_a_span(text: str, start: date, end: date) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["on fr\u0131day", "\u017funday", "in \u017fept 2021", "last w\u0131nter", "9" * 5000 + " days ago"]
+)
+def test_letters_that_only_look_like_ours_are_data(text: str) -> None:
+    assert len(date_windows(text, NOW)) <= 1
+
+
+def test_a_long_run_of_small_words_is_read_at_once() -> None:
+    assert date_windows("the " * 25_000 + "in the summer", NOW)[0].months == (6, 7, 8)
+
+
+@pytest.mark.parametrize(
     ("text", "inside", "outside"),
     [
         ("in May", date(2019, 5, 3), date(2019, 6, 3)),

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from langchain_agentmem.longterm.identity import differs, normalise
 
 NEAR_MISSES = """
+Emma does like it | Emma doesnt like it
+Anna ist allergisch | Anna ist nicht allergisch
+Anna aime le cinéma | Anna n'aime pas le cinéma
 User is allergic to peanuts | User is not allergic to peanuts
 The meeting is at 3 pm | The meeting is at 4 pm
 The meeting is at 3 pm | The meeting is at 3 am

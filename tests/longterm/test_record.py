@@ -1,0 +1,36 @@
+"""Memories as values of the store: what a bank writes, and what another program means by the same names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.record import Scope
+from tests.longterm.conftest import Do
+
+ANNA = Scope("anna")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"event_time": "yesterday"},
+        {"source": {"message_ids": 5}},
+        {"source": {"session": ["a"], "sequence": "1"}},
+        {"importance": "high", "speaker": 7, "topics": 5, "state": [], "data": "x"},
+    ],
+)
+async def test_values_of_other_programs_do_no_harm(bank: MemoryBank, do: Do, value: dict[str, Any]) -> None:
+    await do(bank.store.put, ANNA.path, "theirs", {"text": "Anna sells lemonade", **value})
+    assert [each.memory.text for each in await do(bank.recall, "lemonade", ANNA)] == ["Anna sells lemonade"]
+    assert len(await do(bank.import_, list(await do(bank.export, ANNA)), Scope("copy"))) == 1
+
+
+async def test_a_filter_sees_the_default_importance(bank: MemoryBank, do: Do) -> None:
+    await do(bank.remember, "Anna sells lemonade", ANNA)
+    assert await do(bank.count, ANNA, filter={"importance": {"$lte": 0.5}}) == 1
+    with pytest.raises(InvalidInputError, match="order_by"):
+        await do(bank.list, ANNA, order_by="age")
