@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,3 +35,13 @@ async def test_a_filter_sees_the_default_importance(bank: MemoryBank, do: Do) ->
     assert await do(bank.count, ANNA, filter={"importance": {"$lte": 0.5}}) == 1
     with pytest.raises(InvalidInputError, match="order_by"):
         await do(bank.list, ANNA, order_by="age")
+
+
+async def test_an_import_brings_along_how_memories_were_used(bank: MemoryBank, do: Do) -> None:
+    await do(bank.remember, ["Anna sells lemonade", "Bob sails", "bob sails!"], ANNA)
+    await do(bank.recall, "lemonade", ANNA, limit=1)
+    await do(bank.flush)
+    await do(bank.import_, list(await do(bank.export, ANNA)), Scope("copy"))
+    there, copied = await do(bank.list, ANNA), await do(bank.list, Scope("copy"))
+    assert [each.hits for each in there] == [2, 1]
+    assert [replace(each, namespace=(), sources=()) for each in copied] == [replace(e, namespace=()) for e in there]
