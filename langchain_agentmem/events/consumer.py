@@ -10,7 +10,7 @@ from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.event import Event, decode
 from langchain_agentmem.events.streams import Patience, events_of, per_stream, position, wait_for_new
 from langchain_agentmem.wire.bridge import run, walk
-from langchain_agentmem.wire.connection import LOST_CONNECTION, Connection
+from langchain_agentmem.wire.connection import LOST_CONNECTION, REDIS_ERRORS, Connection
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
 
@@ -95,12 +95,12 @@ class Consumer:
         Keep `n` small where handling takes long: what waits in this consumer's hands counts as stuck after a while.
         """
         try:
-            await self._ensure_group()
-            taken = await self._take_over(n)
-            return taken or await self._read_new(n)
-        except BaseException:
+            return await self._take(n)
+        except REDIS_ERRORS as error:
             self._has_group = False  # the server may have lost it: look again
-            raise
+            if "NOGROUP" not in str(error):
+                raise
+        return await self._take(n)
 
     def read(self, n: int = 10) -> list[Delivery]:
         """`aread` without a loop."""
@@ -162,6 +162,10 @@ class Consumer:
             if isinstance(reply, Exception) and "BUSYGROUP" not in str(reply):
                 raise reply
         self._has_group = True
+
+    async def _take(self, n: int) -> list[Delivery]:
+        await self._ensure_group()
+        return await self._take_over(n) or await self._read_new(n)
 
     async def _take_over(self, n: int) -> list[Delivery]:
         # Looking for stuck events twice in the time after which they count as stuck finds them soon enough.
