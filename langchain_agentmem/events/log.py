@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from langchain_core.runnables import RunnableConfig
 
@@ -96,7 +96,14 @@ class EventLog:
 
         Args:
             *events: What happened, in order. Secrets are removed and payloads cut before they are written.
+
+        Raises:
+            InvalidInputError: An event has no kind, or its thread's id is no text.
         """
+        for event in events:
+            kind, thread_id = cast("tuple[Any, Any]", (event.kind, event.thread_id))  # dataclasses check no types
+            if not (kind and isinstance(kind, str) and isinstance(thread_id, str | None)):
+                raise InvalidInputError(f"events: kind {kind!r} and thread_id {thread_id!r} must be text")
         await self.asend(self.commands([event.document() for event in events]))
 
     def append(self, *events: Event) -> None:

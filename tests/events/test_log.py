@@ -362,6 +362,9 @@ async def test_arguments_that_cannot_be_used_are_refused(log: EventLog, call: Ca
         await call(log, "recent", "t", 0)
     with pytest.raises(InvalidInputError, match="keep"):
         await call(log, "trim", "t", -1)
+    for unusable in ({"kind": ""}, {"kind": None}, {"kind": "k", "thread_id": 5}):
+        with pytest.raises(InvalidInputError, match="events: kind"):
+            await call(log, "append", Event(**unusable))
 
 
 def test_a_log_closes_what_it_opened(plain_url: str) -> None:
