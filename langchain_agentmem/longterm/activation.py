@@ -41,12 +41,12 @@ def activation(accesses: Sequence[float], count: int, created: float, now: float
     Returns:
         About .5 for one access a day ago, near 1 for many fresh ones, near 0 for one long ago.
     """
-    ages = sorted(max(_SHORTEST, now - moment) / DAY for moment in accesses or (created,))
-    total = sum(math.pow(age, -decay) for age in ages)
-    oldest, first = ages[-1], max(_SHORTEST, now - created) / DAY
+    first = max(_SHORTEST, now - created) / DAY
+    ages = [max(_SHORTEST, now - moment) / DAY for moment in accesses] or [first]
+    total = sum([math.pow(age, -decay) for age in ages])
     unseen = count - len(ages)
     if unseen > 0:
-        total += unseen * _mean_trace(oldest, first, decay)
+        total += unseen * _mean_trace(max(ages), first, decay)
     return total / (1.0 + total)
 
 

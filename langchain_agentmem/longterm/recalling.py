@@ -27,6 +27,7 @@ from langchain_agentmem.wire.search import Query, Row
 
 _FIELDS = (*record.READ, items.WORDS, items.HAPPENED)
 _CHARACTERS_PER_TOKEN = 4
+_LONGEST_NUMBER = 18  # digits: counts and times, and cheap to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,26 +202,40 @@ def _candidate(row: Row, similarity: float | None) -> Candidate:
     """What the ranking asks of a row. Hundreds are read for each recall, so no `Memory` is made for them."""
     fields = row.fields
     value = items.load_value(fields["v"])
-    source = value.get("source") or {}
+    source = record.said(value, "source") or {}
     text = value.get("text")
-    plain = isinstance(text, str) and isinstance(source, dict)  # else another program's value
-    memory = None if plain else record.load(value)
+    session, sequence = _turn(source, value, row.key)
     return Candidate(
         id=row.key,
-        text=memory.text if memory else str(text),
+        text=text if isinstance(text, str) else record.load(value).text,
         terms=lexical_terms(fields.get(items.WORDS, b"").decode("utf-8", "replace")),
         similarity=similarity,
-        speaker=value.get("speaker") if plain else None,
-        session=source.get("session") if plain else None,
-        sequence=source.get("sequence") if plain else None,
-        kind=str(value.get("kind", "semantic")),
+        speaker=record.said(value, "speaker"),
+        session=session,
+        sequence=sequence,
+        kind=record.said(value, "kind"),
         when=_seconds(fields.get(items.HAPPENED)),
         created=_seconds(fields.get("c")),
         accesses=[int(moment) / 1e6 for moment in fields["y"].split()] if "y" in fields else (),
         access_count=int(fields.get("q", 0)),
-        importance=value.get("importance", 0.5) if plain else 0.5,
+        importance=record.said(value, "importance"),
         confidence=float(fields.get("k", 0.5)),
     )
+
+
+def _turn(source: Mapping[str, Any], value: Mapping[str, Any], key: str) -> tuple[str | None, int | None]:
+    """The conversation of a turn and its place there: as its source says, else by the number its id ends in ("D1:3").
+
+    Only what happened is read so. Ids that are alike up to that number stand in one row; random ones never are.
+    """
+    session, sequence = str(source.get("session") or source.get("thread_id") or ""), source.get("sequence")
+    if isinstance(sequence, int) or value.get("kind") != "episodic":
+        return session, sequence if isinstance(sequence, int) else None
+    names = source.get("message_ids")
+    name = str(names[0]) if isinstance(names, list) and names else key
+    row = name.rstrip("0123456789")
+    number = name[len(row) :]
+    return (f"{session}\0{row}", int(number)) if 0 < len(number) <= _LONGEST_NUMBER else (session, None)
 
 
 def _seconds(microseconds: bytes | None) -> float | None:

@@ -189,13 +189,16 @@ def rank(
         return []
     columns = features(query, pool, corpus, weights, now)
     held = _weighted(query, weights, columns)
+    totals = [0.0] * len(pool)
+    for _, weight, column in held:
+        totals = [total + weight * value for total, value in zip(totals, column, strict=True)]
     passing = _passing(pool, columns, least(weights.floor, corpus.documents))
-    scored = []
-    for row in passing:
-        shares = {name: weight * column[row] for name, weight, column in held if column[row]}
-        scored.append(Scored(pool[row], sum(shares.values()), shares))
-    scored.sort(key=lambda each: (-each.score, each.candidate.id))
-    return diversify(scored, weights.diversity, limit) if weights.diversity else scored[:limit]
+    passing.sort(key=lambda row: (-totals[row], pool[row].id))
+    scored = [
+        Scored(pool[row], totals[row], {name: weight * column[row] for name, weight, column in held if column[row]})
+        for row in (passing if weights.diversity else passing[:limit])
+    ]
+    return diversify(scored, weights.diversity, limit) if weights.diversity else scored
 
 
 def least(spread: float, documents: int) -> float:

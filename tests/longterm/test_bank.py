@@ -307,7 +307,7 @@ async def test_memories_travel_as_lines(bank: MemoryBank, do: Do) -> None:
 async def test_a_memory_is_an_item_both_ways(bank: MemoryBank, do: Do) -> None:
     made = (await do(bank.remember, Memory(text="Anna likes tea", topics=("drinks",)), ANNA))[0].id
     item = await do(bank.store.get, ANNA.path, made)
-    assert item.value == {"text": "Anna likes tea", "kind": "semantic", "topics": ["drinks"]}
+    assert item.value == {"text": "Anna likes tea", "kind": "semantic", "importance": 0.5, "topics": ["drinks"]}
     await do(bank.store.put, ANNA.path, made, item.value | {"text": "Anna likes coffee"})
     await do(bank.store.put, ANNA.path, "mine", {"text": "Anna owns a boat", "kind": 7, "topics": "x"})
     await do(
@@ -337,3 +337,63 @@ async def test_a_bank_without_an_embedder_recalls_by_words(server: Connection, d
     await do(bank.remember, ["Anna plays the cello", "Bob sails"], ANNA)
     assert texts(await do(bank.recall, "Who was playing the cello?", ANNA)) == ["Anna plays the cello"]
     assert (await do(bank.remember, "anna plays the cello!", ANNA))[0].outcome == "reinforced"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"source": Source(session="s", sequence=3)}, {"source": Source(session="s", sequence=4)}),
+        ({"source": Source(thread_id="s", sequence=3)}, {"source": Source(thread_id="s", sequence=4)}),
+        ({"source": Source("s", ("D1:3",))}, {"source": Source("s", ("D1:4",))}),
+        ({"id": "D1:3"}, {"id": "D1:4"}),
+    ],
+)
+async def test_turns_in_a_row_are_evidence_for_each_other(
+    bank: MemoryBank, do: Do, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    asked, told = "Which instrument did you take up?", "It is the cello"
+    await do(bank.remember, [Memory(text=asked, kind="episodic", **first)], ANNA)
+    await do(bank.remember, [Memory(text=told, kind="episodic", **second)], ANNA)
+    found = await do(bank.recall, asked, ANNA, explain=True)
+    assert {each.memory.text: each.terms.get("neighbour", 0) > 0 for each in found} == {asked: False, told: True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "second"),
+    [
+        ("semantic", Source("s", ("D1:3",)), Source("s", ("D1:4",))),
+        ("episodic", Source("s", ("D1:3",)), Source("other", ("D1:4",))),
+        ("episodic", Source("s", ("D1:3",)), Source("s", ("D2:4",))),
+        ("episodic", Source("s", ("D1:3",)), Source("s", ("D1:9",))),
+        ("episodic", Source("s", ("D1:",)), Source("s", ("D1:" + "4" * 5000,))),
+        ("episodic", None, None),
+    ],
+)
+async def test_what_is_no_row_of_turns_is_no_evidence(
+    bank: MemoryBank, do: Do, kind: str, first: Source | None, second: Source | None
+) -> None:
+    asked, told = "Which instrument did you take up?", "It is the cello"
+    await do(
+        bank.remember, [Memory(text=asked, kind=kind, source=first), Memory(text=told, kind=kind, source=second)], ANNA
+    )
+    assert not any("neighbour" in each.terms for each in await do(bank.recall, asked, ANNA, explain=True))
+
+
+async def test_another_programs_turns_do_no_harm(bank: MemoryBank, do: Do) -> None:
+    for name, source in (
+        ("a", {"message_ids": 5, "sequence": "x"}),
+        ("b", {"message_ids": [7], "session": ["s"], "sequence": 1}),
+    ):
+        bank.store.put(ANNA.path, name, {"text": "The cello", "kind": "episodic", "source": source})
+    assert texts(await do(bank.recall, "cello", ANNA)) == ["The cello"] * 2
+
+
+async def test_a_speaker_may_stand_in_the_metadata(bank: MemoryBank, do: Do) -> None:
+    told = [Memory(text="I moved to Oslo", metadata={"speaker": who}) for who in ("Ben", "Anna")]
+    assert [each.outcome for each in await do(bank.remember, told, ANNA)] == ["added", "added"]
+    assert (await do(bank.recall, "Where did Anna move?", ANNA))[0].memory.speaker == "Anna"
+
+
+async def test_a_small_scope_answers_in_other_words(bank: MemoryBank, do: Do) -> None:
+    await do(bank.remember, ["I am vegetarian", "I live in Kyoto"], ANNA)
+    assert texts(await do(bank.recall, "what do I eat?", ANNA))[0] == "I am vegetarian"
