@@ -141,8 +141,10 @@ class AgentMemoryStore(BaseStore):
         puts = [Put.read(op, self.encoder) for op in last.values() if op.value is not None]
         vectors = await self._embed(asked, puts)
         first = _first_of_equals(asked)
-        results = await self._read({i: asked[i] for i in set(first) if not isinstance(asked[i], PutOp)}, vectors)
-        await self._write(puts, drops, vectors)
+        reads = {i: asked[i] for i in set(first) if not isinstance(asked[i], PutOp)}
+        results = await self._read(reads, vectors) if reads else {}
+        if last:
+            await self._write(puts, drops, vectors)
         return [results.get(i) if i == at else copy.deepcopy(results.get(i)) for at, i in enumerate(first)]
 
     async def _embed(self, ops: Sequence[Op], puts: Sequence[Put]) -> Vectors:
