@@ -163,6 +163,25 @@ async def test_values_of_every_kind_follow_each_other(tree: Tree, long: bool) ->
         await tree.check()
 
 
+async def test_any_kind_after_any_other(tree: Tree) -> None:
+    """From the newest, which is the short way, and from one before it."""
+    kinds: list[Any] = [LONG, [1], "text", None, OTHER, ...]
+    number = 0
+    for first in kinds:
+        for second in kinds:
+            for value in (first, second):
+                parent = number if number % 5 else max(number - 1, 0)
+                number += 1
+                if value is ... and "v" in tree.known[parent][0]:
+                    await tree.put(number, parent, gone=("v",))
+                elif value is ...:
+                    await tree.put(number, parent, n=number)
+                else:
+                    await tree.put(number, parent, v=value)
+                tree.check_head()
+    await tree.check()
+
+
 async def test_a_put_that_comes_late(tree: Tree) -> None:
     """With an id that is not the newest: it changes nothing of what is."""
     await tree.put(5, 0, messages=LONG, n=5)
@@ -175,12 +194,15 @@ async def test_a_put_that_comes_late(tree: Tree) -> None:
     await tree.check()
 
 
-async def test_branches_that_share_a_version(call: Call, saver: AgentMemorySaver) -> None:
+@pytest.mark.parametrize("knowing", [True, False])
+async def test_branches_that_share_a_version(call: Call, saver: AgentMemorySaver, knowing: bool) -> None:
     """Whole numbers as versions, as other savers had them: a version has one value, the last that was put."""
     other = AgentMemorySaver(saver._redis)
 
     async def put(number: int, version: int, worker: AgentMemorySaver = saver, **values: Any) -> None:
         made = checkpoint(number, values, {"v": version})
+        if not knowing:
+            worker = AgentMemorySaver(saver._redis)
         await call(worker.put, config(checkpoint_id=name(number - 1)), made, {}, {"v": version})
 
     async def values(*numbers: int) -> list[Any]:

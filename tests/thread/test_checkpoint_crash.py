@@ -22,8 +22,8 @@ KILLS = 8
 
 @pytest.fixture
 def durable() -> Iterator[Server]:
-    """A server that keeps an append-only file, as the embedded one with a path does."""
-    with serving("--appendonly", "yes", "--appendfsync", "everysec") as server:
+    """A server that answers once its append-only file is on disk. One that syncs by the second may forget two of them."""
+    with serving("--appendonly", "yes", "--appendfsync", "always") as server:
         yield server
 
 

@@ -302,25 +302,25 @@ async def test_a_run_in_the_middle(call: Call, saver: AgentMemorySaver) -> None:
     ]  # fmt: skip
 
 
-async def test_ten_thousand_messages_and_channels(call: Call, saver: AgentMemorySaver) -> None:
+def test_ten_thousand_messages_and_channels(saver: AgentMemorySaver) -> None:
     """More than a script may pass on at once, of everything."""
     thread = Thread(saver)
     channels: dict[str, Any] = {f"channel {i}": i for i in range(5000)}
-    await call(saver.put, *thread.draft(messages=chat(10_000, 50), **channels))
+    saver.put(*thread.draft(messages=chat(10_000, 50), **channels))
     changed: dict[str, Any] = {key: -i for key, i in channels.items()}
-    where = await call(saver.put, *thread.draft(messages=chat(10_002, 50), **changed))
-    await call(saver.put_writes, where, [*channels.items()], "task")
+    where = saver.put(*thread.draft(messages=chat(10_002, 50), **changed))
+    saver.put_writes(where, [*channels.items()], "task")
     for i in range(1100):
         saver.put_writes(where, [("n", i)], f"task {i}")
-    await call(saver.put, *thread.draft(n=1))
-    found = await call(saver.list, config())
+    saver.put(*thread.draft(n=1))
+    found = [*saver.list(config())]
     assert [len(values_of(one)["messages"]) for one in found] == [10_002, 10_002, 10_000]
-    assert len(found[1].pending_writes) == 6100
+    assert len(found[1].pending_writes or ()) == 6100
     assert values_of(found[2])["channel 4999"] == 4999
-    await call(saver.copy_thread, "thread", "copy")
-    await call(saver.prune, ["thread"])
-    assert await call(saver.get_tuple, config()) == found[0]._replace(parent_config=None)
-    assert len(await call(saver.list, config("copy"))) == 3
+    saver.copy_thread("thread", "copy")
+    saver.prune(["thread"])
+    assert saver.get_tuple(config()) == found[0]._replace(parent_config=None)
+    assert len([*saver.list(config("copy"))]) == 3
 
 
 def test_the_place_in_a_listing() -> None:
