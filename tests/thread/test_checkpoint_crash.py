@@ -22,7 +22,7 @@ KILLS = 8
 
 @pytest.fixture
 def durable() -> Iterator[Server]:
-    """A server that answers once its append-only file is on disk. One that syncs by the second may forget two of them."""
+    """A server that answers once its append-only file is on disk; one that syncs by the second may forget two."""
     with serving("--appendonly", "yes", "--appendfsync", "always") as server:
         yield server
 
