@@ -21,7 +21,8 @@ from langchain_agentmem.wire.keys import Keys, item_of
 from langchain_agentmem.wire.search import Command, Query, Row, VectorField
 
 _PAGE = 500  # rows a round trip where many may fail the filter
-_REMEMBERED = 4096  # queries
+_REMEMBERED = 4096  # queries of which it is known whether neighbours fill them
+_TRUSTED = 8  # searches in a row that neighbours filled, after which the next one is trusted to be so
 _GROWTH = 4  # how much farther out the next search for neighbours looks
 
 
@@ -123,26 +124,27 @@ class Listing:
 
 
 class Filled:
-    """Queries that neighbours alone could lately fill, so that the items without a vector need not be asked for as well.
+    """Guesses which searches neighbours alone will fill, so that the items without a vector need not be asked for too.
 
-    It only saves the server work: a search that trusted it in vain asks for them in a further round trip.
+    A guess only saves the server work: a search that trusted it in vain asks for those items in a further round trip.
+    What is known of a query decides; of a new one, whether the last searches were all filled.
     """
 
     def __init__(self) -> None:
         self._ends: dict[str, int] = {}
+        self._in_a_row = 0
 
     def expects(self, query: str, end: int) -> bool:
-        """Whether `end` neighbours were there before."""
-        return end <= self._ends.get(query, 0)
+        """Whether there should be `end` neighbours."""
+        known = self._ends.get(query)
+        return self._in_a_row >= _TRUSTED if known is None else end <= known
 
     def note(self, query: str, end: int, *, filled: bool) -> None:
-        """Learn whether they were there now."""
-        if not filled:
-            self._ends.pop(query, None)
-            return
+        """Learn whether there were."""
         if len(self._ends) >= _REMEMBERED:
             self._ends.clear()
-        self._ends[query] = max(end, self._ends.get(query, 0))
+        self._ends[query] = max(end, self._ends.get(query, 0)) if filled else 0
+        self._in_a_row = self._in_a_row + 1 if filled else 0
 
 
 class Neighbours:
