@@ -27,11 +27,13 @@ def check(wanted: Mapping[str, Any] | None) -> None:
     """Refuse a filter that nothing could be compared with.
 
     Raises:
-        InvalidInputError: An operator is unknown.
+        InvalidInputError: An operator is unknown, or a name is no text.
     """
-    for each in (wanted or {}).values():
+    for name, each in (wanted or {}).items():
+        if not isinstance(name, str):
+            raise InvalidInputError(f"filter: the names in it are texts, {name!r} is none")
         if isinstance(each, Mapping):
-            unknown = [name for name in each if name not in _OPERATORS] if _is_test(each) else []
+            unknown = [test for test in each if test not in _OPERATORS] if _is_test(each) else []
             if unknown:
                 raise InvalidInputError(f"filter: unknown operator {unknown[0]!r}; use one of {', '.join(_OPERATORS)}")
             if not _is_test(each):

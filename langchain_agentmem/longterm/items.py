@@ -28,7 +28,6 @@ text of a user's has to be escaped, and a whole label matches or does not.
 from __future__ import annotations
 
 import json
-import math
 from base64 import b32encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -49,6 +48,7 @@ TTL, FURTHER = "l", "e"
 READ = (VALUE, CREATED, UPDATED, TTL)
 
 _decode = json.JSONDecoder().decode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ROOT = "0"  # the digest of no label, in every item
@@ -97,8 +97,10 @@ def places(letters: str, namespace: Namespace) -> str:
 
 def facet(path: Sequence[str], value: Any) -> str | None:
     """The tag of a value at a path, or None when values of its kind have none. Equal values have equal tags."""
-    if isinstance(value, bool | int | float):
-        said = f"n{int(value) if math.isfinite(value) and value == int(value) else value}"
+    if isinstance(value, int):
+        said = f"n{value:x}"
+    elif isinstance(value, float):
+        said = f"n{int(value):x}" if value.is_integer() else f"n{value}"
     elif value is None:
         said = "0"
     elif isinstance(value, str) and (len(value) <= _LONGEST_FACET or path[0] in _ALWAYS):
@@ -115,14 +117,20 @@ def _facet(path: tuple[str, ...], said: str) -> str:
 
 def facets(value: Mapping[str, Any]) -> Iterator[str]:
     """The tags of a value: of its entries and of theirs, and of what its lists of topics and entities name."""
-    for name, entry in value.items():
+    for key, entry in value.items():
+        name = _name(key)
         if isinstance(entry, Mapping):
-            found = [facet((name, inner), each) for inner, each in entry.items() if isinstance(inner, str)]
+            found = [facet((name, _name(inner)), each) for inner, each in entry.items()]
         elif isinstance(entry, list | tuple) and name in _LISTS:
             found = [facet((name, "*"), each) for each in entry]
         else:
             found = [facet((name,), entry)]
         yield from (each for each in found if each)
+
+
+def _name(key: Any) -> str:
+    """The name under which JSON keeps an entry: numbers and the like become texts."""
+    return key if isinstance(key, str) else json.dumps(key)
 
 
 def dump_value(value: Mapping[str, Any]) -> bytes:
@@ -132,7 +140,7 @@ def dump_value(value: Mapping[str, Any]) -> bytes:
         InvalidInputError: JSON has no form for something in it.
     """
     try:
-        text = json.dumps(value if isinstance(value, dict) else dict(value), ensure_ascii=False, separators=(",", ":"))
+        text = _encode(value if isinstance(value, dict) else dict(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInputError(
             f"value: JSON cannot hold it ({error}); store plain dicts, lists, texts, numbers"
@@ -194,9 +202,9 @@ def hashes(
         ttl: Its time to live, ms.
         more: Further fields of its own hash.
     """
-    tags = ",".join(dict.fromkeys(facets(value)))
+    data, tags = dump_value(value), ",".join(dict.fromkeys(facets(value)))
     own = {
-        VALUE: dump_value(value),
+        VALUE: data,
         PLACE: f"{places('l' if vectors else 'lo', namespace)},{place('e', namespace)}",
         FACETS: tags,
         WORDS: words,

@@ -21,6 +21,7 @@ _ASKING = frozenset(
 _FIRST_PERSON = frozenset("i me my mine myself we us our ours".split())
 _SENTENCE = re.compile(r"[^.!?\uff1f]+[.!?\uff1f]*")
 _SECOND_PERSON = frozenset("you your yours yourself".split())
+_MOST_TERMS = 64  # each costs the server a count; whoever pastes a page asks at its beginning or its end
 _USER = frozenset(("user", "human"))
 _ASSISTANT = frozenset(("assistant", "ai", "bot", "agent"))
 
@@ -79,7 +80,7 @@ def analyse(text: str, now: datetime | None = None) -> Query:
     """
     return Query(
         text=text,
-        terms=tuple(dict.fromkeys(terms(text))),
+        terms=_shortened(tuple(dict.fromkeys(terms(text)))),
         windows=date_windows(text, now),
         shape=next((shape for shape, asked in _ASKED if asked.search(text)), None),
         question=is_question(text) or not _tells(text),
@@ -107,6 +108,10 @@ def is_question(text: str) -> bool:
 def answers(shape: str | None, text: str) -> bool:
     """Says whether a text holds what a question of this shape asks for, for instance a date word for "when"."""
     return shape is not None and _SHAPES[shape].search(text) is not None
+
+
+def _shortened(words: tuple[str, ...]) -> tuple[str, ...]:
+    return words if len(words) <= _MOST_TERMS else words[: _MOST_TERMS // 2] + words[-_MOST_TERMS // 2 :]
 
 
 def _tells(text: str) -> bool:

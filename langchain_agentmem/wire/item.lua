@@ -60,6 +60,6 @@ end
 -- Take away an item's own hashes. Returns whether there was an item.
 local function clear(name)
   unlearn(name)
-  local vectors = beside(name, 'x', redis.call('HGET', stem .. name, 'e'))
-  return redis.call('DEL', stem .. name, unpack(vectors)) > 0
+  for _, key in ipairs(beside(name, 'x', redis.call('HGET', stem .. name, 'e'))) do redis.call('DEL', key) end
+  return redis.call('DEL', stem .. name) > 0
 end

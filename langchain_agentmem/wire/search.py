@@ -26,6 +26,7 @@ _UNSAFE = re.compile(r"([^\w]|_)")
 _METRICS: dict[Metric, str] = {"cosine": "COSINE", "inner_product": "IP", "l2": "L2"}
 _BY_NAME = {name: metric for metric, name in _METRICS.items()}
 DISTANCE = "__d"
+_MOST_ROWS = 1_000_000  # what a server lets LIMIT reach, unless it is set up otherwise (MAXSEARCHRESULTS)
 # A busy server would otherwise stop a query after half a second and hand out what it has, without a word.
 _COMPLETE = ("TIMEOUT", 0, "DIALECT", 2)
 _NAMES = {name.encode(): name for name in (*"abcdefghijklmnopqrstuvwxyz", DISTANCE)}  # read hundreds of times a reply
@@ -130,7 +131,8 @@ def listing(
 ) -> Command:
     """FT.SEARCH ordered by a sortable field."""
     order = ("SORTBY", sort, "ASC" if ascending else "DESC")
-    return _search(index, str(query), fields, *order, "LIMIT", offset, limit)
+    start = min(offset, _MOST_ROWS)
+    return _search(index, str(query), fields, *order, "LIMIT", start, min(limit, _MOST_ROWS - start))
 
 
 def count(index: str, query: Query) -> Command:
@@ -140,8 +142,9 @@ def count(index: str, query: Query) -> Command:
 
 def nearest(index: str, query: Query, fields: Sequence[str], *, vector: bytes, name: str, k: int) -> Command:
     """FT.SEARCH for the `k` nearest vectors among the matches, nearest first; `Row.distance` reads how far each is."""
-    order = ("SORTBY", DISTANCE, "ASC", "LIMIT", 0, k, "PARAMS", 2, "v", vector)
-    return _search(index, near(query, name, k), (DISTANCE, *fields), *order)
+    most = min(k, _MOST_ROWS)
+    order = ("SORTBY", DISTANCE, "ASC", "LIMIT", 0, most, "PARAMS", 2, "v", vector)
+    return _search(index, near(query, name, most), (DISTANCE, *fields), *order)
 
 
 def near(query: Query, name: str, k: int) -> str:

@@ -11,7 +11,7 @@ if fact and fact.from == member then
 end
 local versions = redis.call('HGET', known, '#' .. member)
 if versions then
-  redis.call('DEL', unpack(beside(member, 'v', versions)))
+  for _, key in ipairs(beside(member, 'v', versions)) do redis.call('DEL', key) end
   redis.call('HDEL', known, '#' .. member)
 end
 local found = clear(member)

@@ -1,0 +1,67 @@
+"""A store at its limits: numbers without end, keys that are no texts, very many vectors, rows and words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Connection
+from tests.longterm.conftest import DOCS, LETTERS, Do
+
+ANNA = Scope("anna")
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ({"n": 10**400}, {"n": 10**400}),
+        ({"n": 2**53 + 1}, {"n": {"$gt": 2**53}}),
+        ({1: "a", None: {True: "b"}}, {"1": "a", "null": {"true": "b"}}),
+    ],
+)
+async def test_a_filter_finds_what_json_made_of_a_value(
+    store: AgentMemoryStore, do: Do, value: dict[Any, Any], where: dict[str, Any]
+) -> None:
+    await do(store.put, DOCS, "k", value)
+    assert [item.key for item in await do(store.search, DOCS, filter=where)] == ["k"]
+    with pytest.raises(InvalidInputError, match="filter"):
+        await do(store.search, DOCS, filter={1: "a"})
+
+
+@pytest.mark.parametrize("query", [None, "a"])
+async def test_a_limit_may_be_larger_than_what_a_server_answers(
+    store: AgentMemoryStore, do: Do, query: str | None
+) -> None:
+    await do(store.put, DOCS, "k", {"text": "a", "n": 1})
+    for where in (None, {"n": {"$gt": 0}}):
+        assert len(await do(store.search, DOCS, query=query, filter=where, limit=10**9)) == 1
+        assert await do(store.search, DOCS, query=query, filter=where, limit=1, offset=10**9) == []
+
+
+def test_an_item_of_thousands_of_vectors_is_replaced_whole(server: Connection) -> None:
+    store = AgentMemoryStore(server, index={**LETTERS, "fields": ["parts[*]"]})
+    store.put(DOCS, "k", {"parts": ["a" * (i % 7 + 1) for i in range(9000)]})
+    store.put(DOCS, "k", {"parts": ["b"]})
+    assert run(server.send(("KEYS", "*:item:*")))[0] == [store.keys.item(DOCS, "k").encode()]
+
+
+def test_a_memory_of_thousands_of_versions_is_forgotten(bank: MemoryBank) -> None:
+    made = bank.remember("Anna has 1 point", ANNA)[0].id
+    run(bank.store.connection.send(("HSET", bank.store.keys.known(ANNA.path), f"#{made}", 9000)))
+    assert bank.forget(ANNA, [made]) == [made]
+    assert bank.history(made, ANNA) == []
+
+
+def test_a_page_of_words_is_a_query_like_any_other(bank: MemoryBank) -> None:
+    bank.remember("Anna sells lemonade", ANNA)
+    page = " ".join(f"word{i}" for i in range(15_000))
+    assert bank.recall(page, ANNA) == []
+    assert [each.memory.text for each in bank.recall(f"lemonade? {'lemonade, ' * 10_000}", ANNA)] == [
+        "Anna sells lemonade"
+    ]
