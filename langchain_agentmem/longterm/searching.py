@@ -2,7 +2,8 @@
 
 Each class holds one search of a batch. `commands()` is what it asks in the next round trip, nothing when it is done;
 `read()` takes the replies. So the searches of a batch share their round trips, of which most need one. A further one is
-due when the server could not decide a filter by tags, or when items expired while they were being read.
+due when the server could not decide a filter by tags, when items expired while they were being read, or when neighbours
+had been trusted to fill a search and did not.
 """
 
 from __future__ import annotations

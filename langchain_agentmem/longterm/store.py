@@ -46,7 +46,6 @@ Named = TypeVar("Named", GetOp, PutOp)
 _PIPELINE = 500  # commands in a round trip: what a server does well within a socket's timeout
 
 
-
 class AgentMemoryStore(BaseStore):
     """A LangGraph store on Redis or Valkey: `graph.compile(store=AgentMemoryStore(url))`.
 

@@ -151,6 +151,22 @@ async def test_limits_of_nothing_find_nothing(store: AgentMemoryStore, do: Do) -
     assert await do(store.search, DOCS, limit=0) == await do(store.search, DOCS, limit=0, query="x") == []
 
 
+async def test_items_without_a_vector_are_found_where_neighbours_used_to_suffice(
+    store: AgentMemoryStore, do: Do
+) -> None:
+    for key in "abc":
+        await do(store.put, DOCS, key, {"text": key})
+    await do(store.put, ("few",), "plain", {"text": "b"}, index=False)
+    await do(store.put, ("few",), "near", {"text": "a"})
+    for _ in range(10):
+        assert len(await do(store.search, DOCS, query="a", limit=3)) == 3
+    for _ in range(2):
+        assert texts(await do(store.search, ("few",), query="a", limit=3)) == ["a", "b"]
+    await do(store.put, DOCS, "c", {"text": "c"}, index=False)
+    for _ in range(2):
+        assert texts(await do(store.search, DOCS, query="a", limit=3)) == ["a", "b", "c"]
+
+
 async def test_the_best_vector_of_an_item_counts_and_unindexed_items_come_last(server: Connection, do: Do) -> None:
     store = AgentMemoryStore(server, index=LETTERS)
     await do(store.put, DOCS, "many", {"l": ["aaa", "bbb"], "t": "c"}, index=["l[*]", "t"])
