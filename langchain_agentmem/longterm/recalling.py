@@ -7,7 +7,7 @@ counts of the scope itself, which travel in the same pipeline.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.text import lexical_terms
 from langchain_agentmem.wire import search
 from langchain_agentmem.wire.connection import Command
+from langchain_agentmem.wire.keys import item_of
 from langchain_agentmem.wire.search import Query, Row
 
 _FIELDS = (*record.READ, items.WORDS, items.HAPPENED)
@@ -82,7 +83,7 @@ class Wish(NamedTuple):
         current = int(row.fields.get("a", 0)) <= moment < int(row.fields.get("z", moment + 1))
         return (
             (not self.kinds or value.get("kind") in self.kinds)
-            and (not self.topics or not set(self.topics).isdisjoint(value.get("topics", ())))
+            and (not self.topics or not set(self.topics).isdisjoint(record.said(value, "topics")))
             and (_time(self.since) or 0) <= happened <= (_time(self.until) or happened)
             and (current or self.include_history)
         )
@@ -116,8 +117,10 @@ class Recaller:
             corpus,
             self._weights,
             now=now.timestamp(),
-            limit=wish.limit,
+            limit=None if wish.include_history else wish.limit,
         )
+        if wish.include_history:
+            scored = _newest_first(scored)[: wish.limit]
         return [Ranked(each, pool[each.candidate.id].row) for each in scored]
 
     async def _ask(
@@ -196,6 +199,24 @@ def within_budget(
             left -= cost
         kept.append(each)
     return kept
+
+
+def _newest_first(scored: Sequence[Scored]) -> list[Scored]:
+    """No version of a memory above a newer one: it scores as much at most, and `superseded` is what it lost by that."""
+
+    def age(each: Scored) -> int:
+        key = each.candidate.id
+        version = key[len(item_of(key)) + 2 :]  # behind ":v"; nothing for what is present
+        return -int(version) if version else -(1 << 62)
+
+    best: dict[str, float] = {}
+    capped = []
+    for each in sorted(scored, key=age):
+        lost = min(0.0, best.get(item_of(each.candidate.id), each.score) - each.score)
+        held = replace(each, score=each.score + lost, terms={**each.terms, "superseded": lost}) if lost else each
+        best[item_of(each.candidate.id)] = held.score
+        capped.append(held)
+    return sorted(capped, key=lambda each: -each.score)
 
 
 def _candidate(row: Row, similarity: float | None) -> Candidate:

@@ -9,7 +9,7 @@ import pytest
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm.bank import MemoryBank
-from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.longterm.record import Memory, Scope
 from tests.longterm.conftest import Do
 
 ANNA = Scope("anna")
@@ -45,3 +45,12 @@ async def test_an_import_brings_along_how_memories_were_used(bank: MemoryBank, d
     there, copied = await do(bank.list, ANNA), await do(bank.list, Scope("copy"))
     assert [each.hits for each in there] == [2, 1]
     assert [replace(each, namespace=(), sources=()) for each in copied] == [replace(e, namespace=()) for e in there]
+
+
+async def test_no_version_stands_above_a_newer_one(bank: MemoryBank, do: Do) -> None:
+    for pet in ("cat", "dog", "parrot"):
+        await do(bank.remember, Memory(text=f"Anna has a {pet}", state="pet"), ANNA)
+    found = await do(bank.recall, "Does Anna have a cat?", ANNA, include_history=True, explain=True)
+    assert [each.memory.text[11:] for each in found] == ["parrot", "dog", "cat"]
+    assert all(abs(sum(each.terms.values()) - each.score) < 1e-9 for each in found)
+    assert len(await do(bank.recall, "Does Anna have a cat?", ANNA, include_history=True, limit=1)) == 1
