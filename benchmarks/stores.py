@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 import redis
-from langgraph.store.base import BaseStore, PutOp
+from langgraph.store.base import BaseStore, PutOp, SearchOp
 from langgraph.store.memory import InMemoryStore
+from langgraph.store.postgres import PostgresStore
 from langgraph.store.redis import RedisStore
 
 from benchmarks.harness import Report, Samples, Target, rotated
+from benchmarks.servers import postgres
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
@@ -30,6 +32,7 @@ from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.embedded import EmbeddedServer
 
 OURS, PEER, MEMORY, RAW = "AgentMemoryStore", "RedisStore", "InMemoryStore", "raw commands"
+POSTGRES = "PostgresStore"
 DIMS, SCOPES, TOPICS = 384, 100, 20
 WORDS = """river mountain piano guitar train flight hotel dinner soup pizza coffee garden flower paint museum concert
 friend sister brother meeting office project deadline budget doctor dentist school class exam book movie game tennis
@@ -41,7 +44,7 @@ Action = Callable[[], object]
 STORES = Report(
     PEER,
     OURS,
-    [MEMORY, RAW],
+    [POSTGRES, MEMORY, RAW],
     {
         "put": (Target(0.25, PEER),),
         "batch put 100": (Target(0.15, PEER), Target(1.3, RAW)),
@@ -50,6 +53,8 @@ STORES = Report(
         "bytes an item": (Target(0.30, PEER),),
     },
 )
+GRAPH = Report("FLAT", "HNSW", [], {})
+ISOLATION = Report(OURS, OURS, [], {})
 BANK = Report(
     RAW,
     "MemoryBank",
@@ -79,16 +84,19 @@ def scope(i: int) -> tuple[str, ...]:
 
 @contextmanager
 def stores(url: str, peer_url: str) -> Iterator[dict[str, BaseStore]]:
-    """Each store with its defaults, where there is a choice of index: FLAT."""
+    """Each store with its defaults, where there is a choice of index: FLAT, and pgvector's HNSW."""
     index: Any = {"dims": DIMS, "embed": embed, "fields": ["text"]}
     with (
         AgentMemoryStore.from_conn_string(url, index=index) as ours,
         redis.Redis.from_url(peer_url, protocol=2) as client,
+        postgres(fsync=False) as address,
+        PostgresStore.from_conn_string(address, index=index) as durable,
     ):
+        durable.setup()
         peer_index: Any = {**index, "distance_type": "cosine"}
         peer = RedisStore(client, index=peer_index)
         peer.setup()
-        yield {PEER: peer, OURS: ours, MEMORY: InMemoryStore(index=index)}
+        yield {PEER: peer, OURS: ours, POSTGRES: durable, MEMORY: InMemoryStore(index=index)}
 
 
 def used(client: Any) -> int:
@@ -129,7 +137,8 @@ def measure_stores(size: int, rounds: int) -> Samples:
             before = used(at)
             load(contenders[name], values)
             samples.add("bytes an item", name, (used(at) - before) / size, "B")
-        load(contenders[MEMORY], values)
+        for name in (POSTGRES, MEMORY):
+            load(contenders[name], values)
         ours: Any = contenders[OURS]
         _reads(samples, contenders, client, ours, rng, rounds)
         _exactness(samples, contenders, values, rng)
@@ -199,7 +208,8 @@ def _reads(
     measure(
         samples,
         "vector search in all",
-        {name: partial(contenders[name].search, (), query="tennis") for name in (OURS, MEMORY)},  # the peer cannot
+        # RedisStore cannot search all.
+        {name: partial(contenders[name].search, (), query="tennis") for name in (OURS, POSTGRES, MEMORY)},
         rounds,
         2,
     )
@@ -220,6 +230,59 @@ def _exactness(
             found = contenders[name].search(scope(each["n"]), filter=where, limit=5)
             share = len([1 for item in found if item.value in true]) / min(5, len(true))
             samples.add("missed by a filter of 2 tests, limit 5 (share)", name, 1 - share, "")
+
+
+def measure_graph(size: int, queries: int) -> Samples:
+    """HNSW beside FLAT over all items: time, and how many of the ten that are nearest it finds."""
+    samples, rng = Samples(), random.Random(size)
+    points = np.random.default_rng(size).normal(size=(size + queries, 64)).astype("f4")
+
+    def embed_point(texts: Sequence[str]) -> list[list[float]]:
+        return [points[int(text)].tolist() for text in texts]
+
+    with EmbeddedServer.start() as server:
+        index: Any = {"dims": 64, "embed": embed_point, "fields": ["text"]}
+        graph: Any = {**index, "algorithm": "hnsw"}
+        made = {
+            "FLAT": AgentMemoryStore(server.url, index=index, prefix="flat"),
+            "HNSW": AgentMemoryStore(server.url, index=graph, prefix="hnsw"),
+        }
+        for kind, store in made.items():
+            for start in range(0, size, 500):
+                batch = [PutOp(scope(i), str(i), {"text": str(i)}) for i in range(start, min(start + 500, size))]
+                with samples.stopwatch(kind)("put one of 500"):
+                    store.batch(batch)
+        for i in rng.sample(range(size, size + queries), queries):
+            found = {}
+            for kind, store in made.items():
+                with samples.stopwatch(kind)("vector search in all"):
+                    found[kind] = {item.key for item in store.search((), query=str(i))}
+            for kind in made:
+                samples.add("recall@10", kind, len(found[kind] & found["FLAT"]) / 10, "")
+        for store in made.values():
+            store.close()
+    return samples
+
+
+def measure_isolation(searches: int) -> Samples:
+    """Searches in random scopes with labels that look like queries; counts what came from another scope."""
+    rng, samples = random.Random(3), Samples()
+    labels = ["1", "10", "a", "a|b", "a:b", "{a}", "*", "%", "@n:{*}", "is the", "\u00e9", " ", "-"]
+    where = list({tuple(rng.choices(labels, k=rng.randint(1, 3))) for _ in range(500)})
+    with EmbeddedServer.start() as server:
+        index: Any = {"dims": DIMS, "embed": embed, "fields": ["text"]}
+        with AgentMemoryStore.from_conn_string(server.url, index=index) as store:
+            store.batch([PutOp(place, "k", {"text": "note", "own": list(place)}) for place in where])
+            foreign = 0
+            for _ in range(searches // 100):
+                asked = [SearchOp(rng.choice(where), query=rng.choice([None, "note"])) for _ in range(100)]
+                for op, found in zip(asked, store.batch(asked), strict=True):
+                    hits: Any = found
+                    foreign += sum(
+                        hit.value["own"][: len(op.namespace_prefix)] != [*op.namespace_prefix] for hit in hits
+                    )
+    samples.add(f"items of another scope in {searches:,} searches", OURS, foreign, "")
+    return samples
 
 
 def measure_bank(memories: int, scopes: int, rounds: int) -> Samples:
@@ -289,7 +352,11 @@ def main() -> None:
     """Measure, print the tables, and say which targets were missed."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--quick", action="store_true", help="a few rounds, to see that it runs")
-    options.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000], help="items in the stores")
+    options.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000], help="items in a store")
+    options.add_argument("--graph", type=int, default=20_000, help="items to compare HNSW with FLAT over; 0: none")
+    options.add_argument(
+        "--searches", type=int, default=100_000, help="random searches to look for leaks with; 0: none"
+    )
     options.add_argument("--memories", type=int, default=6000, help="memories in the bank")
     options.add_argument("--scopes", type=int, default=1, help="scopes that share them")
     options.add_argument("--json", type=Path, help="write every number to this file")
@@ -297,6 +364,10 @@ def main() -> None:
     logging.disable(logging.WARNING)  # the peer tells of every index it makes
     rounds = 4 if asked.quick else 30
     results = [(f"{size:,} items", STORES, measure_stores(size, rounds)) for size in asked.sizes]
+    if asked.graph:
+        results.append((f"HNSW over {asked.graph:,} items", GRAPH, measure_graph(asked.graph, 20 * rounds)))
+    if asked.searches:
+        results.append(("isolation", ISOLATION, measure_isolation(asked.searches)))
     title = f"{asked.memories:,} memories in {asked.scopes} scopes"
     results.append((title, BANK, measure_bank(asked.memories, asked.scopes, rounds)))
     for title, report, samples in results:
