@@ -6,7 +6,8 @@ current one.
 
 The data are `benchmarks.dialogues`, tuned on its tune users only; plain vector search and BM25 stand beside the
 ranking. A `Recaller` is what is measured: an adapter of two methods. The ones here work in memory, with exact
-search, so that they show the ranking alone; another store joins by the same two methods.
+search, so that they show the ranking alone. With `--bank` the real bank joins, on a private server, in each form of
+`benchmarks.recall_bank`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from benchmarks.dialogues import Dialogues, Question, Turn, generate, split
+from benchmarks.recall_bank import FORMS, Bank, StoreSearch
 from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.query import Query, analyse
 from langchain_agentmem.longterm.scoring import Candidate, Corpus, RecallWeights, bm25, rank
 from langchain_agentmem.longterm.text import embedded_text, lexical_terms, lexical_text
+from langchain_agentmem.wire.connection import Connection
+from langchain_agentmem.wire.embedded import EmbeddedServer
 
 K = 10
 LEG = 100
@@ -259,6 +263,7 @@ def main() -> None:
     parser.add_argument("--encoder", choices=ENCODERS, default="offline")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--users", type=int, default=12)
+    parser.add_argument("--bank", action="store_true", help="the real bank and store too")
     options = parser.parse_args()
     encoder = Cached(ENCODERS[options.encoder]())
     for label, part in zip(("tune", "test"), split(generate(options.seed, options.users)), strict=True):
@@ -267,11 +272,19 @@ def main() -> None:
         print(f"\n{label}, {options.encoder}: {sizes}")
         print(f"{'':22}R@1   R@5   R@10  R@50  MRR   nDCG  stmt  stale p50ms p95ms")
         for name, make in RECALLERS.items():
-            recaller = make(encoder)
-            recaller.index(part.turns)
-            f = measure(recaller, part)
-            row = [*f.recall.values(), f.mrr, f.ndcg, f.statements, f.stale, f.p50, f.p95]
-            print(f"{name:20}" + "".join(f"{value:6.1f}" for value in row))
+            _show(name, make(encoder), part)
+        if options.bank:
+            with EmbeddedServer.start() as server, Connection(server.url) as connection:
+                _show("store.search", StoreSearch(encoder, connection), part)
+                for form in FORMS:
+                    _show(f"bank, {form.__name__}", Bank(encoder, connection, form), part)
+
+
+def _show(name: str, recaller: Recaller, part: Dialogues) -> None:
+    recaller.index(part.turns)
+    f = measure(recaller, part)
+    row = [*f.recall.values(), f.mrr, f.ndcg, f.statements, f.stale, f.p50, f.p95]
+    print(f"{name:20}" + "".join(f"{value:6.1f}" for value in row))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,9 @@ def plain(turn: Turn) -> str:
     return f"{turn.speaker}: {turn.text}"
 
 
+FORMS: tuple[Form, ...] = (complete, with_state, messages, dated, plain)
+
+
 class _Served:
     """A store of its own for each recaller, on one server."""
 
