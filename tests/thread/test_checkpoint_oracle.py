@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -28,19 +28,29 @@ THREADS = ["t1", "t{1}:*", "t 2\n🧵", ""]
 SPACES = ["", "call:1", "sub|1"]
 CHANNELS = ["messages", "n", "flag", "log:é"]
 TASKS = ["task-1", "task-2"]
+CALLS = ["delete", "copy", "prune", "runs"]
 WRITTEN = ["n", "messages", "__error__", "__interrupt__", "__resume__"]
 # Long enough that a list becomes a log, and that some logs fill more than one chunk.
 ITEMS = st.integers(0, 5).map(lambda n: f"item {n} " * (1 + 150 * n))
 WORKERS = st.integers(0, 3)
-BUSY = st.sampled_from(THREADS[:2])
-NEAR = st.sampled_from(["", "", "call:1"])
-RARELY = st.integers(0, 5).map(lambda n: n == 5)
+# Most happens in one place, and near its newest checkpoint: histories must meet there to show anything.
+BUSY = st.sampled_from([*THREADS[:1] * 3, THREADS[1]])
+NEAR = st.sampled_from(["", "", "", "call:1"])
+ANY = st.one_of(st.integers(-3, -1), st.integers(0, 30))
 VALUES = st.one_of(st.integers(-9, 9), st.none(), st.text(max_size=5), st.lists(ITEMS, max_size=6))
 # What a super-step does: channels with a new value, items added to the messages, channels that lose their value.
 CHANGES = st.tuples(
-    st.dictionaries(st.sampled_from(CHANNELS), VALUES, max_size=2),
+    st.dictionaries(st.sampled_from([*CHANNELS, *CHANNELS[1:] * 2]), VALUES, max_size=2),
     st.lists(ITEMS, max_size=3),
-    st.sets(st.sampled_from(CHANNELS), max_size=1),
+    st.one_of(st.just(set()), st.just(set()), st.sets(st.sampled_from(CHANNELS), max_size=1)),
+)
+# One call of put_writes: the worker, how many checkpoints before the next one, writes, task, path.
+SAVED = st.tuples(
+    WORKERS,
+    st.sampled_from([0, 1, 1, 2, 4]),
+    st.lists(st.tuples(st.sampled_from(WRITTEN), VALUES), min_size=1, max_size=3),
+    st.sampled_from(TASKS),
+    st.sampled_from(["", "~__pregel_pull, a", "b"]),
 )
 
 
@@ -149,21 +159,24 @@ class Histories(RuleBasedStateMachine):
             here = [place for place in self.placed if place[:2] == (thread_id, ns)]
             self._put(worker, (thread_id, ns), max(here, default=None), changes)
 
-    @rule(worker=WORKERS, pick=st.integers(0, 30), changes=CHANGES)
+    @rule(worker=WORKERS, pick=ANY, turns=st.lists(CHANGES, min_size=1, max_size=3))
     @precondition(lambda self: self.placed)
-    def fork(self, worker: int, pick: int, changes: Any) -> None:
-        """A newest checkpoint on any parent."""
+    def fork(self, worker: int, pick: int, turns: list[Any]) -> None:
+        """A newest checkpoint on any parent, and some that follow it."""
         parent = self.placed[pick % len(self.placed)]
-        self._put(worker, parent[:2], parent, changes)
+        for changes in turns:
+            self._put(worker, parent[:2], parent, changes)
+            parent = self.placed[-1]
+            self.newest_is_the_same()
 
-    @rule(worker=WORKERS, pick=st.integers(0, 30), changes=CHANGES)
+    @rule(worker=WORKERS, pick=ANY, changes=CHANGES)
     @precondition(lambda self: self.placed)
     def put_behind(self, worker: int, pick: int, changes: Any) -> None:
         """A checkpoint that is not the newest when it comes."""
         parent = self.placed[pick % len(self.placed)]
         self._put(worker, parent[:2], parent, changes, checkpoint_id=f"{self.clock:012}-late")
 
-    @rule(worker=WORKERS, pick=st.integers(0, 30), changes=CHANGES)
+    @rule(worker=WORKERS, pick=ANY, changes=CHANGES)
     @precondition(lambda self: self.placed)
     def replace(self, worker: int, pick: int, changes: Any) -> None:
         """The same id once more, with other values."""
@@ -201,30 +214,23 @@ class Histories(RuleBasedStateMachine):
         self.placed = [*(known for known in self.placed if known != place), place]
         self.state[place] = values, versions
 
-    @rule(
-        worker=WORKERS,
-        thread_id=st.sampled_from(THREADS),
-        ns=st.sampled_from(SPACES),
-        ahead=st.integers(0, 4),
-        writes=st.lists(st.tuples(st.sampled_from(WRITTEN), VALUES), min_size=1, max_size=3),
-        task=st.sampled_from(TASKS),
-        path=st.sampled_from(["", "~__pregel_pull, a", "b"]),
-    )
-    def put_writes(self, worker, thread_id, ns, ahead, writes, task, path) -> None:  # type: ignore[no-untyped-def]
-        """For a checkpoint that is there, or for the one that the next put will bring."""
+    @rule(thread_id=BUSY | st.sampled_from(THREADS), ns=NEAR, saved=st.lists(SAVED, min_size=1, max_size=5))
+    def put_writes(self, thread_id: str, ns: str, saved: list[Any]) -> None:
+        """For checkpoints that are there, or for the one that the next put will bring."""
         here = [place[2] for place in self.placed if place[:2] == (thread_id, ns)]
-        checkpoint_id = here[-ahead] if 0 < ahead <= len(here) else f"{(self.clock + 1) * 1000:012}"
-        config = self.config(thread_id, ns, checkpoint_id)
-        self.oracle.put_writes(config, writes, task, path)
-        self.call(worker, "put_writes", config, writes, task, path)
+        for worker, ahead, writes, task, path in saved:
+            checkpoint_id = here[-ahead] if 0 < ahead <= len(here) else f"{(self.clock + 1) * 1000:012}"
+            config = self.config(thread_id, ns, checkpoint_id)
+            self.oracle.put_writes(config, writes, task, path)
+            self.call(worker, "put_writes", config, writes, task, path)
 
-    @rule(worker=WORKERS, pick=st.integers(0, 30))
+    @rule(worker=WORKERS, pick=ANY)
     @precondition(lambda self: self.placed)
     def get_by_id(self, worker: int, pick: int) -> None:
         config = self.config(*self.placed[pick % len(self.placed)])
         assert plain(self.call(worker, "get_tuple", config)) == plain(self.oracle.get_tuple(config))
 
-    @rule(worker=WORKERS, pick=st.integers(0, 30), channels=st.sets(st.sampled_from(CHANNELS), min_size=1))
+    @rule(worker=WORKERS, pick=ANY, channels=st.sets(st.sampled_from(CHANNELS), min_size=1))
     @precondition(lambda self: self.placed)
     def delta_history(self, worker: int, pick: int, channels: set[str]) -> None:
         """As LangGraph's own walk finds it, which would never end on a checkpoint that was put on itself."""
@@ -262,17 +268,26 @@ class Histories(RuleBasedStateMachine):
         everything = [plain(one) for one in expected]
         assert all(plain(one) in everything for one in found)
 
-    @rule(worker=WORKERS, thread_id=st.sampled_from(THREADS), now=RARELY)
-    def delete_thread(self, worker: int, thread_id: str, now: bool) -> None:
-        if not now:
-            return
-        self.oracle.delete_thread(thread_id)
-        self.call(worker, "delete_thread", thread_id)
-        self._forget(thread_id)
+    @rule(worker=WORKERS, what=st.sampled_from(CALLS), first=BUSY, second=st.sampled_from(THREADS))
+    @precondition(lambda self: self.clock > 4)
+    def whole_thread(self, worker: int, what: str, first: str, second: str) -> None:
+        """One rule for all of these, or histories would hold little else."""
+        match what:
+            case "delete":
+                self.oracle.delete_thread(second)
+                self.call(worker, "delete_thread", second)
+                self._forget(second)
+            case "copy":
+                self._copy(worker, first, second)
+            case "prune":
+                for ns, found in list(self.oracle.storage.get(first, {}).items()):
+                    if found:
+                        self._keep(first, ns, {max(found)})
+                self.call(worker, "prune", [first], strategy="keep_latest")
+            case "runs":
+                self._delete_for_run(worker, f"run-{self.clock % 4}")
 
-    @rule(worker=WORKERS, first=st.sampled_from(THREADS), second=st.sampled_from(THREADS))
-    def copy_thread(self, worker: int, first: str, second: str) -> None:
-        """The second thread becomes the first."""
+    def _copy(self, worker: int, first: str, second: str) -> None:
         if self.oracle.knows(first) and first != second:
             self._forget(second)
             for place in [place for place in self.placed if place[0] == first]:
@@ -281,26 +296,14 @@ class Histories(RuleBasedStateMachine):
         self.oracle.copy_thread(first, second)
         self.call(worker, "copy_thread", first, second)
 
-    @rule(worker=WORKERS, thread_id=st.sampled_from(THREADS), now=RARELY)
-    def prune(self, worker: int, thread_id: str, now: bool) -> None:
-        if not now:
-            return
-        for ns, found in list(self.oracle.storage.get(thread_id, {}).items()):
-            if found:
-                self._keep(thread_id, ns, {max(found)})
-        self.call(worker, "prune", [thread_id], strategy="keep_latest")
-
-    @rule(worker=WORKERS, number=st.integers(0, 3), now=RARELY)
-    def delete_for_runs(self, worker: int, number: int, now: bool) -> None:
-        if not now:
-            return
+    def _delete_for_run(self, worker: int, run_id: str) -> None:
         for thread_id, spaces in list(self.oracle.storage.items()):
             for ns, found in list(spaces.items()):
                 runs = {key: self.oracle.serde.loads_typed(row[1])["run_id"] for key, row in found.items()}
-                kept = {key for key, run_id in runs.items() if run_id != f"run-{number}"}
+                kept = {key for key in runs if runs[key] != run_id}
                 if len(kept) < len(found):
                     self._keep(thread_id, ns, kept)
-        self.call(worker, "delete_for_runs", [f"run-{number}"])
+        self.call(worker, "delete_for_runs", [run_id])
 
     @rule(worker=st.integers(0, 1))
     def flush_beliefs(self, worker: int) -> None:
@@ -334,6 +337,7 @@ def test_histories(server: str, request: pytest.FixtureRequest) -> None:
                 max_examples=100 if server == "plain_url" else 15,
                 stateful_step_count=40,
                 deadline=None,
+                phases=[Phase.reuse, Phase.generate],  # to shorten a history takes longer than a test may
                 suppress_health_check=list(HealthCheck),
             ),
         )
