@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.embeddings import Embeddings
@@ -28,6 +27,7 @@ from langchain_agentmem.thread.sessions import Sessions
 from langchain_agentmem.thread.threads import ThreadInfo
 from langchain_agentmem.thread.working import WorkingMemory
 from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Connection, Source, url_from_env
 from langchain_agentmem.wire.doctor import diagnose
 from langchain_agentmem.wire.keys import Keys
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from langchain_agentmem.wire.embedded import EmbeddedServer
 
 
-class AgentMemory:
+class AgentMemory(Closing):
     """An agent's memory on one Redis or Valkey. Sync and async; nothing is opened until the first use.
 
     It composes: each part shares its connection, and can as well be made and used alone.
@@ -276,22 +276,6 @@ class AgentMemory:
             await self.connection.aclose()
         if self.server is not None:
             await asyncio.to_thread(self.server.stop)  # it waits for the server's end
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         return f"AgentMemory({self.server or self.connection}, keys {self.keys.base}:*)"

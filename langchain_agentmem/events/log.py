@@ -18,6 +18,7 @@ from langchain_agentmem.events.signals import Signals
 from langchain_agentmem.events.streams import checked_cursor, ends, events_of, follow, milliseconds, pages, position
 from langchain_agentmem.events.writer import Writer
 from langchain_agentmem.wire.bridge import either, run, walk
+from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys
 
@@ -26,7 +27,7 @@ MemoryAction: TypeAlias = Literal["remembered", "recalled", "corrected", "forgot
 _MAX_CHANNELS = 50  # named in a checkpoint event
 
 
-class EventLog:
+class EventLog(Closing):
     """What agents did, kept in streams.
 
     Every event of a thread is in that thread's stream and in one shard of the tenant's feed, the same for all events of

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from langchain_core.embeddings import Embeddings
@@ -31,6 +30,7 @@ from langchain_agentmem.longterm.searching import Filled, Hit, Listing, Neighbou
 from langchain_agentmem.longterm.vectors import Encoder, VectorIndexConfig
 from langchain_agentmem.longterm.writing import Put, Vectors
 from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape, read_namespace, write_namespace
 from langchain_agentmem.wire.scripts import Script
@@ -46,7 +46,7 @@ Named = TypeVar("Named", GetOp, PutOp)
 _PIPELINE = 500  # commands in a round trip: what a server does well within a socket's timeout
 
 
-class AgentMemoryStore(BaseStore):
+class AgentMemoryStore(Closing, BaseStore):
     """A LangGraph store on Redis or Valkey: `graph.compile(store=AgentMemoryStore(url))`.
 
     One class for sync and async; needs no `setup()` and no running loop to be made. Every operation is one round trip,
@@ -306,22 +306,6 @@ class AgentMemoryStore(BaseStore):
         """Close the connections, if they are the store's own."""
         if self._owned:
             await self.connection.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 class Done(Future[None]):

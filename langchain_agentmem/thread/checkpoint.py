@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import Any, Self
 
 from langchain_core.runnables import RunnableConfig
@@ -28,6 +27,7 @@ from langchain_agentmem.thread.reading import Head, config_of, load_delta_histor
 from langchain_agentmem.thread.threads import Threads
 from langchain_agentmem.thread.writing import CheckpointEvents, Draft, Place, pack_rows
 from langchain_agentmem.wire.bridge import Nothing, run, walk
+from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape
 from langchain_agentmem.wire.scripts import Script
@@ -40,7 +40,7 @@ _TOUCH = Script("thread_touch")
 _TTL_OVERRIDE = "thread_ttl"
 
 
-class AgentMemorySaver(BaseCheckpointSaver[Any]):
+class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
     """A LangGraph checkpointer that keeps each thread in a few Redis hashes.
 
     One class for sync and async; needs no modules, no `setup()` and no running loop to be made. `put`, `put_writes`
@@ -368,22 +368,6 @@ class AgentMemorySaver(BaseCheckpointSaver[Any]):
         """Close the connections, if this saver opened them."""
         if self._owned:
             await self._redis.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def _milliseconds(ttl: Any) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from types import TracebackType
 from typing import Any, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -18,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError
 from langchain_agentmem.wire.bridge import either
+from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.lane import Lane, Plan, Wire
 from langchain_agentmem.wire.scripts import ScriptCall
 from langchain_agentmem.wire.subscription import Subscription
@@ -50,7 +50,7 @@ _SYNC_TO_ASYNC: dict[Any, Any] = {
 _TWINS = _SYNC_TO_ASYNC | {twin: kind for kind, twin in _SYNC_TO_ASYNC.items()}
 
 
-class Connection:
+class Connection(Closing):
     """A connection to one Redis or Valkey, sync and async from the same object.
 
     Nothing is opened until the first command. Safe to share between threads, event loops (each gets a client of its
@@ -191,22 +191,6 @@ class Connection:
         lane = self._lanes.get(asyncio.get_running_loop())
         if lane is not None:
             await lane.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         return f"Connection({self._shown})"

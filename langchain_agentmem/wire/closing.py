@@ -1,0 +1,36 @@
+"""What makes an object that can be closed usable in `with` and `async with`."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+
+class Closing:
+    """Closes at the end of a `with` or `async with`. The colours close apart, since connections are kept by colour."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        """Close what the sync colour opened."""
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """Close what either colour opened."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
