@@ -8,6 +8,7 @@ from langchain_agentmem.errors import (
     EmbeddedServerError,
     IndexMismatchError,
     InvalidInputError,
+    MissingScopeError,
     UnsupportedServerError,
     VersionConflictError,
 )
@@ -19,6 +20,7 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.facts import Facts
 from langchain_agentmem.longterm.record import Memory, Scope
+from langchain_agentmem.longterm.scopes import ScopeTemplate
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.thread.cache import AgentMemoryCache
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
@@ -47,8 +49,10 @@ __all__ = [
     "InvalidInputError",
     "Memory",
     "MemoryBank",
+    "MissingScopeError",
     "OfflineEmbeddings",
     "Scope",
+    "ScopeTemplate",
     "Session",
     "Signals",
     "ThreadInfo",

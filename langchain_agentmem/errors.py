@@ -7,6 +7,7 @@ AgentMemoryError
 │   ├── IndexMismatchError               a search index exists with other dimensions or metric
 │   └── UnsupportedServerError           the server lacks what the call needs
 ├── InvalidInputError (ValueError)       an argument of this call cannot be used
+│   └── MissingScopeError                a run does not say whose memories it is about
 ├── VersionConflictError                 a writer worked from a version that is no longer current
 └── CorruptDataError                     stored bytes are not what this package writes
 ```
@@ -40,6 +41,10 @@ class UnsupportedServerError(ConfigurationError):
 
 class InvalidInputError(AgentMemoryError, ValueError):
     """An argument of this call cannot be used."""
+
+
+class MissingScopeError(InvalidInputError):
+    """A run does not say whose memories it is about."""
 
 
 class VersionConflictError(AgentMemoryError):

@@ -18,6 +18,11 @@ from langchain_agentmem.wire.keys import unescape
 _LABEL_ESCAPES = str.maketrans({"%": "%25", ".": "%2E", "\0": "%00"})
 
 
+def escape_label(text: str) -> str:
+    """Any text as one label of a namespace, which no other text has: no label may hold a period or NUL."""
+    return text.translate(_LABEL_ESCAPES)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Whose memories: set by the application, never by a model.
@@ -45,8 +50,8 @@ class Scope:
 
     @property
     def path(self) -> Namespace:
-        """The namespace of the store that holds the scope. A user's periods are escaped: no label may hold one."""
-        return self.namespace if self.user is None else (*self.namespace, self.user.translate(_LABEL_ESCAPES))
+        """The namespace of the store that holds the scope, the user's id as its last label."""
+        return self.namespace if self.user is None else (*self.namespace, escape_label(self.user))
 
 
 @dataclass(frozen=True, slots=True)

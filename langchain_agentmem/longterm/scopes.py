@@ -1,0 +1,172 @@
+"""Whose memories a run is about: the application says it with the run, a model never can.
+
+A template such as `("memories", "{user_id}")` names the fields. Their values come from the run's context
+(`graph.invoke(..., context=...)`) or from `config["configurable"]`, and from nowhere else: not from messages, not from
+the state, not from a tool's arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from string import Formatter
+from typing import Any, Protocol, TypeAlias
+from uuid import UUID
+
+from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+
+from langchain_agentmem.errors import InvalidInputError, MissingScopeError
+from langchain_agentmem.longterm.record import Scope, escape_label
+
+_RUNTIME = "__pregel_runtime"  # where LangGraph keeps the Runtime; `get_runtime` only reads the running code's config
+
+
+class ScopeTemplate:
+    """A scope with blanks, filled in for each run.
+
+    Where one label mixes text and a value, as in `"team-{team}"`, it takes one value only: two of them could be cut
+    apart in two ways. What a value holds is data: braces in it mean nothing, and it never makes a second label.
+
+    Args:
+        *labels: The scope's namespace, label by label, with `{field}` for what the run says. A last label that is
+            one field becomes the scope's user. `{{` and `}}` stand for braces.
+        tenant: See `Scope`.
+
+    Attributes:
+        fields: The fields to fill in, in order.
+
+    Raises:
+        InvalidInputError: A label is no text, or has something else in braces than one field's name.
+    """
+
+    def __init__(self, *labels: str, tenant: str | None = None) -> None:
+        self._labels = [_Label(label) for label in labels or ("memories", "{user_id}")]
+        self._tenant = tenant
+        self._given = labels
+        self.fields = tuple(dict.fromkeys(label.field for label in self._labels if label.field))
+        self._fill(dict.fromkeys(self.fields, "x"))  # what no value can mend is said at once
+
+    def resolve(self, config: RunnableConfig | None = None, context: Any = None) -> Scope:
+        """The scope of a run.
+
+        Args:
+            config: The run's config. Default: that of the running code.
+            context: The run's context: a dict, dataclass, pydantic model or other object. Default: that of the graph
+                which the config belongs to. What it does not have is looked up in `config["configurable"]`.
+
+        Raises:
+            MissingScopeError: A field has no value, or an empty one.
+            InvalidInputError: A value is no id: neither text nor a whole number nor a UUID.
+        """
+        config = config or var_child_runnable_config.get() or {}
+        configurable = config.get("configurable") or {}
+        if context is None:
+            context = getattr(configurable.get(_RUNTIME), "context", None)
+        return self._fill({name: _id(name, _find(name, context, configurable)) for name in self.fields})
+
+    def _fill(self, values: Mapping[str, str]) -> Scope:
+        *namespace, last = self._labels
+        if namespace and last.bare:
+            return Scope(values[last.field], tuple(label.fill(values) for label in namespace), self._tenant)
+        return Scope(None, tuple(label.fill(values) for label in self._labels), self._tenant)
+
+    def __repr__(self) -> str:
+        return f"ScopeTemplate{self._given}"
+
+
+class ScopeSource(Protocol):
+    """What says whose memories a run is about: a template, or a scope that is the same for all."""
+
+    fields: tuple[str, ...]
+
+    def resolve(self, config: RunnableConfig | None = None, context: Any = None) -> Scope:
+        """The scope of a run."""
+
+
+class _Fixed:
+    """A scope that is the same for all runs."""
+
+    fields: tuple[str, ...] = ()
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def resolve(self, config: RunnableConfig | None = None, context: Any = None) -> Scope:
+        return self._scope
+
+    def __repr__(self) -> str:
+        return repr(self._scope)
+
+
+ScopeLike: TypeAlias = Scope | ScopeTemplate | Sequence[str]
+
+
+def template_of(given: ScopeLike | ScopeSource) -> ScopeSource:
+    """What resolves a scope for each run, from any form in which it may be given.
+
+    Args:
+        given: A `Scope` for all runs, a `ScopeTemplate`, or a template's labels: `("users", "{user_id}")`.
+
+    Raises:
+        InvalidInputError: It is none of these.
+    """
+    if isinstance(given, Scope):
+        return _Fixed(given)
+    if isinstance(given, ScopeTemplate | _Fixed):
+        return given
+    if isinstance(given, Sequence) and not isinstance(given, str) and given:
+        return ScopeTemplate(*given)
+    raise InvalidInputError(
+        f'scope: a Scope, a ScopeTemplate or labels such as ("users", "{{user_id}}"), not {given!r}'
+    )
+
+
+class _Label:
+    """One label of a template: text around at most one field."""
+
+    def __init__(self, label: str) -> None:
+        if not isinstance(label, str):
+            raise InvalidInputError(f"labels: texts, not {label!r}")
+        self.before, self.field, self.after = "", "", ""
+        for text, name, spec, conversion in _parts(label):
+            if self.field:
+                self.after += text
+            else:
+                self.before += text
+            if name is None:
+                continue
+            if self.field or spec or conversion or not name.isidentifier() or name.startswith("_"):
+                raise InvalidInputError(
+                    f'labels: one field a label, in braces and by its name, not {label!r}: "{{id}}"'
+                )
+            self.field = name
+
+    @property
+    def bare(self) -> bool:
+        return bool(self.field) and not self.before and not self.after
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        return self.before + escape_label(values[self.field]) + self.after if self.field else self.before
+
+
+def _parts(label: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    try:
+        return list(Formatter().parse(label))
+    except ValueError as error:
+        raise InvalidInputError(f"labels: {label!r} cannot be read ({error}); write {{{{ for a brace") from error
+
+
+def _find(name: str, context: Any, configurable: Mapping[str, Any]) -> Any:
+    value = context.get(name) if isinstance(context, Mapping) else getattr(context, name, None)
+    return configurable.get(name) if value is None else value
+
+
+def _id(name: str, value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | UUID | None):
+        raise InvalidInputError(f"{name}: an id is a text, a whole number or a UUID, not a {type(value).__name__}")
+    text = "" if value is None else str(value)
+    if not text.strip():
+        raise MissingScopeError(
+            f"{name}: the run does not say whose memories these are; pass context={{{name!r}: ...}}"
+            f" or config={{'configurable': {{{name!r}: ...}}}}"
+        )
+    return text
