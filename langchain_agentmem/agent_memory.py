@@ -12,6 +12,7 @@ from langchain_core.embeddings import Embeddings
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.store.base import ensure_embeddings
 
+from langchain_agentmem.agent.rag import semantic_cache, vectorstore
 from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.events.signals import Signals
@@ -34,6 +35,8 @@ from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.report import Report
 
 if TYPE_CHECKING:
+    from langchain_redis import RedisSemanticCache, RedisVectorStore
+
     from langchain_agentmem.wire.embedded import EmbeddedServer
 
 
@@ -188,15 +191,23 @@ class AgentMemory(Closing):
     # --- long-term: what was learned
 
     @cached_property
+    def embeddings(self) -> Embeddings:
+        """What embeds the memories.
+
+        Raises:
+            ConfigurationError: None were given, and the extra `embedded` is not installed.
+        """
+        return ensure_embeddings(self._embeddings) if self._embeddings else OfflineEmbeddings()
+
+    @cached_property
     def store(self) -> AgentMemoryStore:
         """For `compile(store=...)` and `create_agent(store=...)`.
 
         Raises:
-            ConfigurationError: There are no embeddings: none were given, and the extra `embedded` is not installed.
+            ConfigurationError: There are no embeddings.
         """
-        embed = ensure_embeddings(self._embeddings) if self._embeddings else OfflineEmbeddings()
-        dims = self._dims or len(embed.embed_query("dimensions"))
-        return AgentMemoryStore(self.connection, **self._names, index={"dims": dims, "embed": embed})
+        dims = self._dims or len(self.embeddings.embed_query("dimensions"))
+        return AgentMemoryStore(self.connection, **self._names, index={"dims": dims, "embed": self.embeddings})
 
     @cached_property
     def bank(self) -> MemoryBank:
@@ -207,6 +218,16 @@ class AgentMemory(Closing):
     def facts(self) -> Facts:
         """Exact, versioned facts: `bank.facts`."""
         return self.bank.facts
+
+    # --- documents, by langchain-redis
+
+    def semantic_cache(self, **options: Any) -> RedisSemanticCache:
+        """langchain-redis' cache of model answers by meaning, see `agent.rag`; extra `redis-rag`."""
+        return semantic_cache(self.connection, self.keys, self.embeddings, **options)
+
+    def vectorstore(self, name: str, **options: Any) -> RedisVectorStore:
+        """langchain-redis' vector store, one for each name, see `agent.rag`; extra `redis-rag`."""
+        return vectorstore(self.connection, self.keys, self.embeddings, name, **options)
 
     # --- threads and server
 

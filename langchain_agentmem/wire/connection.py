@@ -178,6 +178,11 @@ class Connection(Closing):
         await subscription.open(channel)
         return subscription
 
+    @property
+    def client(self) -> SyncClient:
+        """The sync redis-py client, for libraries that take one. It is closed with this object, unless it is yours."""
+        return self._sync or self._open_sync()
+
     def close(self) -> None:
         """Close the sync connections that this object opened. A later call opens them anew."""
         client, self._sync = self._sync, self._given_sync

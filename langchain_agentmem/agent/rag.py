@@ -1,0 +1,67 @@
+"""LangChain's own semantic cache and vector store for Redis, on the connection and embeddings of a memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.caches import BaseCache
+from langchain_core.embeddings import Embeddings
+
+from langchain_agentmem.errors import ConfigurationError
+from langchain_agentmem.wire.connection import Connection
+from langchain_agentmem.wire.keys import Keys, escape
+
+if TYPE_CHECKING:
+    from langchain_redis import RedisSemanticCache, RedisVectorStore
+
+
+def semantic_cache(connection: Connection, keys: Keys, embeddings: Embeddings, **options: Any) -> RedisSemanticCache:
+    """A cache of model answers by the meaning of the prompt, for `langchain.globals.set_llm_cache`.
+
+    It is the tenant's, not a user's: what a model answered one user may be answered to another.
+
+    Args:
+        connection: To a server with Redis Search.
+        keys: The tenant's keys; the cache's begin with the same two segments.
+        embeddings: What embeds the prompts.
+        **options: Of langchain-redis' class: `distance_threshold`, `ttl`.
+
+    Raises:
+        ConfigurationError: langchain-redis is not installed.
+    """
+    # langchain-redis' own async methods embed on the event loop and know no unix sockets; LangChain's take a thread.
+    in_a_thread = {name: getattr(BaseCache, name) for name in ("alookup", "aupdate", "aclear")}
+    kind = type("RedisSemanticCache", (_langchain_redis().RedisSemanticCache,), in_a_thread)
+    name = f"{keys.base}:answers"
+    cache: RedisSemanticCache = kind(embeddings, name=name, prefix=name, redis_client=connection.client, **options)
+    return cache
+
+
+def vectorstore(
+    connection: Connection, keys: Keys, embeddings: Embeddings, name: str, **options: Any
+) -> RedisVectorStore:
+    """A vector store for documents, beside the memories.
+
+    Args:
+        connection: To a server with Redis Search.
+        keys: The tenant's keys; the store's begin with the same two segments.
+        embeddings: What embeds the documents.
+        name: Of the collection; each has an index of its own.
+        **options: Of langchain-redis' `RedisConfig`: `metadata_schema`, `indexing_algorithm`, `distance_metric`.
+
+    Raises:
+        ConfigurationError: langchain-redis is not installed.
+    """
+    package = _langchain_redis()
+    index = f"{keys.base}:documents:{escape(name)}"
+    config = package.RedisConfig(index_name=index, key_prefix=index, redis_client=connection.client, **options)
+    store: RedisVectorStore = package.RedisVectorStore(embeddings, config=config)
+    return store
+
+
+def _langchain_redis() -> Any:
+    try:
+        import langchain_redis
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f'{error.name} is missing: pip install "langchain-agentmem[redis-rag]"') from error
+    return langchain_redis
