@@ -6,7 +6,7 @@ PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11 python
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet -c constraints.txt
-EXTRAS := embedded,numpy,langchain,openai,cli,web
+EXTRAS := embedded,numpy,langchain,openai,cli,web,redis-rag
 BENCHMARKS ?= checkpointers stores recall history events
 MAKEFLAGS += --no-print-directory
 
