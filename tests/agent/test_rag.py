@@ -22,7 +22,7 @@ def keys(memory: AgentMemory) -> list[str]:
 
 async def test_a_semantic_cache_answers_what_means_the_same(search: Connection) -> None:
     memory = AgentMemory(search, tenant="acme")
-    cache = memory.semantic_cache(distance_threshold=0.5)  # word vectors put a question without its mark at .3
+    cache = memory.semantic_cache(distance_threshold=0.5)  # word vectors lie far apart
     assert cache.lookup(ASKED, "model") is None
     cache.update(ASKED, "model", ANSWER)
     assert cache.lookup("what is the capital of france", "model") == ANSWER
