@@ -5,6 +5,6 @@ from __future__ import annotations
 from rich.console import Console
 
 
-def make_console(*, quiet: bool = False) -> Console:
+def make_console(*, quiet: bool = False, stderr: bool = False) -> Console:
     """A console that shows what it is given as it is: a "[bold]" in a thread's id is no markup."""
-    return Console(quiet=quiet, markup=False, highlight=False, emoji=False)
+    return Console(quiet=quiet, stderr=stderr, markup=False, highlight=False, emoji=False)

@@ -1,0 +1,128 @@
+"""`agentmem facts`: what is true of a scope, by name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any, NoReturn
+
+import click
+
+from langchain_agentmem import AgentMemory, Scope
+from langchain_agentmem.longterm.facts import Fact
+from langchain_agentmem.serve.commands.options import as_json, examples, in_scope, with_memory, yes
+from langchain_agentmem.serve.commands.output import ago, confirm, fail, print_json, print_table
+
+_EXPECTED = click.option(
+    "--expected-version", type=click.IntRange(0), help="Only if it has this version now; 0: only if there is none."
+)
+
+
+@click.group()
+@examples("agentmem facts set diet vegetarian --user ada", "agentmem facts list --user ada")
+def facts() -> None:
+    """What is true now, by name: list, get, set, history, delete."""
+
+
+@facts.command("list")
+@as_json
+@in_scope
+@with_memory
+def list_(memory: AgentMemory, as_json: bool, scope: Scope) -> None:
+    """List the facts of a scope."""
+    found = list(memory.facts.all(scope).values())
+    if as_json:
+        print_json([asdict(fact) for fact in found])
+    else:
+        print_table(["name", "value", "version", "since"], map(_row, found), none="No facts.")
+
+
+@facts.command()
+@click.argument("name")
+@as_json
+@in_scope
+@with_memory
+def get(memory: AgentMemory, name: str, as_json: bool, scope: Scope) -> None:
+    """Print the value of the fact NAME."""
+    fact = memory.facts.get(scope, name)
+    if fact is None:
+        _missing(name)
+    if as_json:
+        print_json(asdict(fact))
+    else:
+        click.echo(_shown(fact.value))
+
+
+@facts.command("set")
+@examples("agentmem facts set seats 2 --user ada", 'agentmem facts set languages \'["en", "it"]\' --user ada')
+@click.argument("name")
+@click.argument("value")
+@_EXPECTED
+@as_json
+@in_scope
+@with_memory
+def set_(memory: AgentMemory, name: str, value: str, expected_version: int | None, as_json: bool, scope: Scope) -> None:
+    """Set the fact NAME to VALUE: JSON where it is that, else text. What it was stays in its history."""
+    version = memory.facts.set(scope, name, _read(value), expected_version=expected_version)
+    if as_json:
+        print_json({"name": name, "version": version})
+    else:
+        click.echo(f"{name} is at version {version}.")
+
+
+@facts.command()
+@click.argument("name")
+@as_json
+@in_scope
+@with_memory
+def history(memory: AgentMemory, name: str, as_json: bool, scope: Scope) -> None:
+    """Show what the fact NAME is and was, newest first."""
+    found = memory.facts.history(scope, name)
+    if not found:
+        _missing(name)
+    if as_json:
+        print_json([asdict(fact) for fact in found])
+    else:
+        rows = [(fact.version, _shown(fact.value), fact.since, fact.until or "now") for fact in found]
+        print_table(["version", "value", "since", "until"], rows, none="")
+
+
+@facts.command()
+@click.argument("name")
+@_EXPECTED
+@yes
+@as_json
+@in_scope
+@with_memory
+def delete(
+    memory: AgentMemory, name: str, expected_version: int | None, yes: bool, as_json: bool, scope: Scope
+) -> None:
+    """Delete the fact NAME. Its former values stay in its history until they expire."""
+    fact = memory.facts.get(scope, name)
+    if fact is None:
+        _missing(name)
+    confirm(f"Delete {name} = {_shown(fact.value)}?", yes=yes)
+    deleted = memory.facts.delete(scope, name, expected_version=expected_version)
+    if as_json:
+        print_json({"name": name, "deleted": deleted})
+    else:
+        click.echo(f"Deleted {name}.")
+
+
+def _missing(name: str) -> NoReturn:
+    fail(f"there is no fact {name!r} in this scope; agentmem facts list shows what there is (--user, --namespace)")
+
+
+def _read(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _row(fact: Fact) -> tuple[Any, ...]:
+    return fact.name, _shown(fact.value), fact.version, ago(fact.since)

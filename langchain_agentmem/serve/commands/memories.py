@@ -1,0 +1,229 @@
+"""`agentmem memories`: what was learned, looked at, changed, taken out and in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NoReturn, TextIO
+
+import click
+
+from langchain_agentmem import AgentMemory, Memory, MemoryBank, Scope
+from langchain_agentmem.longterm.transfer import from_lines, to_line
+from langchain_agentmem.serve.commands.options import (
+    as_json,
+    examples,
+    in_scope,
+    limit,
+    when,
+    with_embeddings,
+    with_memory,
+    yes,
+)
+from langchain_agentmem.serve.commands.output import Meter, ago, confirm, fail, print_json, print_pairs, print_table
+
+_KIND = click.option("--kind", help="Only of this kind: semantic, episodic, procedural, summary, or your own.")
+_OUTCOMES = ("added", "reinforced", "superseded")
+
+
+@click.group()
+@examples(
+    'agentmem memories search "what does she eat?" --user ada',
+    "agentmem memories list --user ada --kind semantic",
+    "agentmem memories export --user ada > ada.jsonl",
+)
+def memories() -> None:
+    """What was learned: search, list, show, forget, export, import."""
+
+
+@memories.command()
+@click.argument("query")
+@click.option("--kind", "kinds", multiple=True, help="Only of this kind; repeatable.")
+@click.option("--topic", "topics", multiple=True, help="Only with this topic; repeatable.")
+@click.option("--since", type=when, help="Only what happened then or later: ISO time, or how long ago (2h, 3d).")
+@click.option("--until", type=when, help="... or earlier.")
+@click.option("--as-of", type=when, help="What was held to be true at that time.")
+@click.option("--history", "include_history", is_flag=True, help="Also what is superseded.")
+@click.option("--explain", is_flag=True, help="Show what each score is the sum of.")
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="The most to show.")
+@as_json
+@in_scope
+@with_embeddings
+@with_memory
+def search(memory: AgentMemory, query: str, as_json: bool, scope: Scope, explain: bool, **wish: Any) -> None:
+    """Find what answers QUERY, best first, by meaning and by words.
+
+    Looking is not recalling: it leaves no event, and does not count as use.
+    """
+    found = MemoryBank(memory.store).recall(query, scope, explain=explain, **wish)
+    if as_json:
+        print_json([_plain(each.memory) | {"score": each.score, "terms": each.terms} for each in found])
+        return
+    terms = sorted({name for each in found for name in each.terms or ()}) if explain else []
+    rows = [
+        (f"{each.score:.3f}", *(f"{(each.terms or {}).get(name, 0):.2f}" for name in terms), *_row(each.memory))
+        for each in found
+    ]
+    print_table(["score", *terms, "id", "kind", "says", "when"], rows, none="Nothing answers that.")
+
+
+@memories.command("list")
+@_KIND
+@click.option("--order-by", type=click.Choice(["updated", "accessed", "confidence"]), default="updated")
+@click.option("--offset", type=click.IntRange(0), default=0, help="How many to skip.")
+@limit
+@as_json
+@in_scope
+@with_memory
+def list_(memory: AgentMemory, kind: str | None, as_json: bool, scope: Scope, **page: Any) -> None:
+    """List memories, last changed first."""
+    found = memory.bank.list(scope, filter=_filter(kind), **page)
+    if as_json:
+        print_json([_plain(each) for each in found])
+    else:
+        print_table(["id", "kind", "says", "when"], map(_row, found), none="No memories.")
+
+
+@memories.command()
+@click.argument("id")
+@as_json
+@in_scope
+@with_memory
+def show(memory: AgentMemory, id: str, as_json: bool, scope: Scope) -> None:
+    """Show all that is known of the memory ID."""
+    found = _plain(_existing(memory, id, scope))
+    if as_json:
+        print_json(found)
+    else:
+        print_pairs((name, value if isinstance(value, str) else json.dumps(value)) for name, value in found.items())
+
+
+@memories.command()
+@click.argument("id")
+@as_json
+@in_scope
+@with_memory
+def history(memory: AgentMemory, id: str, as_json: bool, scope: Scope) -> None:
+    """Show what the memory ID says and said, newest first."""
+    versions = memory.bank.history(id, scope)
+    if not versions:
+        _missing(id)
+    if as_json:
+        print_json([_plain(each) for each in versions])
+    else:
+        rows = [(each.version, each.text, ago(each.updated)) for each in versions]
+        print_table(["version", "says", "when"], rows, none="")
+
+
+@memories.command()
+@examples(
+    "agentmem memories forget 01JA... --user ada",
+    "agentmem memories forget --kind episodic --before 30d --user ada --dry-run",
+)
+@click.argument("ids", nargs=-1)
+@_KIND
+@click.option("--before", type=when, help="Those last remembered before that time: ISO, or how long ago (90d).")
+@click.option("--all", "everything", is_flag=True, help="All of the scope. Pinned memories are spared.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be forgotten.")
+@yes
+@as_json
+@in_scope
+@with_memory
+def forget(
+    memory: AgentMemory,
+    ids: Sequence[str],
+    kind: str | None,
+    before: datetime | None,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    scope: Scope,
+) -> None:
+    """Forget the memories IDS, or those that options choose, with all their versions. This cannot be undone."""
+    if bool(ids) == bool(kind or before or everything):
+        raise click.UsageError("Name memories by their ids, or choose them with --kind, --before or --all")
+    choice: dict[str, Any] = {"ids": ids} if ids else {"filter": _filter(kind) or {}, "before": before}
+    chosen = memory.bank.forget(scope, dry_run=True, **choice)
+    if missing := [each for each in ids if each not in chosen]:
+        _missing(missing[0])
+    if chosen and not dry_run:
+        confirm(f"Forget {_count(chosen)} of {_whose(scope)}, for ever?", yes=yes)
+        memory.bank.forget(scope, ids) if ids else memory.bank.forget(scope, **choice)
+    if as_json:
+        print_json({"forgotten": chosen, "dry_run": dry_run})
+    else:
+        click.echo(f"{'Would forget' if dry_run else 'Forgot'} {_count(chosen)}.")
+
+
+@memories.command()
+@examples("agentmem memories export ada.jsonl --user ada")
+@click.argument("file", type=click.File("w", "utf-8", atomic=True), default="-")
+@as_json
+@in_scope
+@with_memory
+def export(memory: AgentMemory, file: TextIO, as_json: bool, scope: Scope) -> None:
+    """Write the memories of a scope to FILE (else to the terminal), as lines of JSON.
+
+    Progress and the count go to stderr, so that the lines can be piped. Superseded versions stay behind.
+    """
+    count = 0
+    with Meter("exporting") as meter:
+        for count, line in enumerate(memory.bank.export(scope, on_progress=meter), 1):  # noqa: B007 - counts the lines
+            file.write(f"{line}\n")
+    told = json.dumps({"exported": count}) if as_json else f"Exported {count} memories."
+    click.echo(told, err=True)
+
+
+@memories.command("import")
+@click.argument("file", type=click.File("r", "utf-8"), default="-")
+@click.option("--dry-run", is_flag=True, help="Only read the file and say what it holds.")
+@as_json
+@in_scope
+@with_embeddings
+@with_memory
+def import_(memory: AgentMemory, file: TextIO, dry_run: bool, as_json: bool, scope: Scope) -> None:
+    """Remember what `export` wrote to FILE (else stdin). What is known is confirmed, never stored twice."""
+    lines = [line for line in file if line.strip()]
+    if dry_run:
+        told: dict[str, Any] = {"read": len(list(from_lines(lines))), "dry_run": True}
+    else:
+        with Meter("importing") as meter:
+            done = memory.bank.import_(lines, scope, on_progress=meter)
+        told = {"read": len(lines)} | {how: sum(each.outcome == how for each in done) for how in _OUTCOMES}
+    if as_json:
+        print_json(told)
+    else:
+        click.echo(f"{', '.join(f'{name}: {count}' for name, count in told.items())}.")
+
+
+def _existing(memory: AgentMemory, id: str, scope: Scope) -> Memory:
+    found = memory.bank.get(id, scope)
+    return found if found is not None else _missing(id)
+
+
+def _missing(id: str) -> NoReturn:
+    fail(f"there is no memory {id!r} in this scope; agentmem memories list shows what there is (--user, --namespace)")
+
+
+def _filter(kind: str | None) -> dict[str, str] | None:
+    return {"kind": kind} if kind else None
+
+
+def _plain(memory: Memory) -> dict[str, Any]:
+    """A memory as its exported line has it."""
+    plain: dict[str, Any] = json.loads(to_line(memory))
+    return plain
+
+
+def _row(memory: Memory) -> tuple[Any, ...]:
+    return memory.id, memory.kind, memory.text, ago(memory.event_time or memory.updated)
+
+
+def _count(ids: Sequence[str]) -> str:
+    return f"{len(ids)} {'memory' if len(ids) == 1 else 'memories'}"
+
+
+def _whose(scope: Scope) -> str:
+    return f"{scope.user or 'everybody'} in {'.'.join(scope.namespace)}"

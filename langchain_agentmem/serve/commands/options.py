@@ -1,0 +1,112 @@
+"""The options that many commands share: which server, whose memories, when, and JSON."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from langchain_agentmem import AgentMemory, Scope
+from langchain_agentmem.errors import ConfigurationError
+
+Command = Callable[..., None]
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+limit = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The most to list.")
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGE = re.compile(r"(\d+)\s*([smhdw])")
+
+
+def examples(*lines: str) -> Callable[[Command], Command]:
+    """Show how a command is used at the end of its help."""
+
+    def with_examples(command: Command) -> Command:
+        shown = "\n".join(f"  {line}" for line in lines)
+        command.__doc__ = f"{inspect.cleandoc(command.__doc__ or '')}\n\n\b\nFor example:\n{shown}"  # \b: not wrapped
+        return command
+
+    return with_examples
+
+
+def on_a_server(command: Command) -> Command:
+    """The options that say which memory a command is about."""
+    for option in (
+        click.option("--tenant", default="default", show_default=True, help="Whose keys: the second segment."),
+        click.option("--prefix", default="agentmem", show_default=True, help="First segment of every key."),
+        click.option("--path", type=click.Path(path_type=Path), help="Data directory of an embedded server."),
+        click.option("--url", envvar="REDIS_URL", help="Redis URL; without it, the environment variable REDIS_URL."),
+    ):
+        command = option(command)
+    return command
+
+
+def open_memory(url: str | None, path: Path | None, prefix: str, tenant: str, **settings: Any) -> AgentMemory:
+    """The memory that the options name.
+
+    Raises:
+        ConfigurationError: They name none.
+    """
+    if path is not None:
+        if not path.is_dir():
+            raise ConfigurationError(f"--path: there is no directory {path}; name one that an embedded server has used")
+        return AgentMemory.embedded(path, prefix=prefix, tenant=tenant, **settings)
+    if not url:
+        raise ConfigurationError("No server named: set REDIS_URL, or pass --url redis://localhost:6379 or --path DIR")
+    return AgentMemory(url, prefix=prefix, tenant=tenant, **settings)
+
+
+def with_memory(command: Command) -> Command:
+    """Let a command say which memory it is about, and give it that memory, open, as first argument."""
+
+    @functools.wraps(command)
+    def opened(url: str | None, path: Path | None, prefix: str, tenant: str, **given: Any) -> None:
+        settings = {"embeddings": given.pop("embeddings")} if "embeddings" in given else {}
+        with open_memory(url, path, prefix, tenant, **settings) as memory:
+            command(memory, **given)
+
+    return on_a_server(opened)
+
+
+def with_embeddings(command: Command) -> Command:
+    """The option that says what embeds memories."""
+    return click.option(
+        "--embeddings",
+        metavar="PROVIDER:MODEL",
+        envvar="AGENTMEM_EMBEDDINGS",
+        help="What the memories were embedded with, such as openai:text-embedding-3-small; else the offline embedder.",
+    )(command)
+
+
+def in_scope(command: Command) -> Command:
+    """Let a command say whose memories it is about, and give it that as the argument `scope`."""
+
+    @functools.wraps(command)
+    def scoped(*args: Any, user: str | None, namespace: str, **given: Any) -> None:
+        command(*args, scope=Scope(user=user, namespace=tuple(namespace.split("."))), **given)
+
+    scoped = click.option(
+        "--namespace",
+        default="memories",
+        show_default=True,
+        metavar="LABEL[.LABEL]",
+        help="What kind of collection: a namespace of the store.",
+    )(scoped)
+    return click.option("--user", help="Whose memories; without it, those that are not one user's.")(scoped)
+
+
+def when(text: str) -> datetime:
+    """A time: ISO 8601 (without a zone: UTC), or how long ago, such as 10m, 2h, 3d."""
+    if age := _AGE.fullmatch(text):
+        return datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no time; write 2026-05-01T12:00, or how long ago: 10m, 2h, 3d") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

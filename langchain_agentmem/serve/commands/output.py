@@ -1,0 +1,105 @@
+"""What the commands print, and how they ask."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn, Self
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from langchain_agentmem.serve.console import make_console
+
+
+def print_json(value: Any) -> None:
+    """A value as JSON, made to be read."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def print_line(value: Any) -> None:
+    """A value as one line of JSON, out at once."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+    sys.stdout.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, none: str) -> None:
+    """Rows under a head, or the text `none` where there are none. None is shown as nothing."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    make_console().print(table if table.row_count else none)
+
+
+def print_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
+    """Names and what they are, one a line; what is None is left out."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        if value is not None:
+            grid.add_row(name, str(value))
+    make_console().print(grid)
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago something was."""
+    if moment is None:
+        return ""
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on stderr, unless the user has said yes already. Ends the process where the answer is no, or none comes."""
+    if yes:
+        return
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:  # nobody to ask
+        fail("nothing was changed: nobody answered; add --yes")
+    if not agreed:
+        fail("nothing was changed")
+
+
+def fail(message: str) -> NoReturn:
+    """End the process with one line on stderr and exit code 1."""
+    sys.stderr.write(f"agentmem: {message}\n")
+    raise SystemExit(1)
+
+
+class Meter:
+    """A bar on stderr while something is done, where that is a terminal.
+
+    Args:
+        what: What is done.
+    """
+
+    def __init__(self, what: str) -> None:
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        self._bar = Progress(*columns, console=make_console(stderr=True), transient=True)
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """So much is done, of so much."""
+        self._bar.update(self._task, completed=done, total=total)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

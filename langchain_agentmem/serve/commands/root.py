@@ -1,0 +1,44 @@
+"""`agentmem` itself: the group that all commands belong to."""
+
+from __future__ import annotations
+
+import click
+
+from langchain_agentmem import __version__
+from langchain_agentmem.serve.commands.demo import demo
+from langchain_agentmem.serve.commands.doctor import doctor
+from langchain_agentmem.serve.commands.events import events
+from langchain_agentmem.serve.commands.facts import facts
+from langchain_agentmem.serve.commands.memories import memories
+from langchain_agentmem.serve.commands.threads import threads
+
+
+class InOrder(click.Group):
+    """A group that lists its commands in the order in which they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=InOrder,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="agentmem")
+@click.pass_context
+def agentmem(context: click.Context) -> None:
+    """Agent memory for LangChain and LangGraph on Redis or Valkey.
+
+    Start with `agentmem demo`, or talk to an agent that remembers: `agentmem chat`. Both need no key and no server.
+
+    The other commands look at the server that REDIS_URL or --url names, or at the data directory of an embedded one
+    (--path). Every command prints JSON with --json, and teaches its use with -h.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for command in (demo, doctor, threads, memories, facts, events):
+    agentmem.add_command(command)
