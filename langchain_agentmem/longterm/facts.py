@@ -10,6 +10,7 @@ from typing import Any
 from langchain_agentmem.errors import InvalidInputError, VersionConflictError
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.longterm.operations import guard
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.bridge import run
@@ -56,7 +57,15 @@ class Facts:
         self._store = store
         self._history = round(history_ttl * 1000)
 
-    async def aset(self, scope: Scope, name: str, value: Any, *, expected_version: int | None = None) -> int:
+    async def aset(
+        self,
+        scope: Scope,
+        name: str,
+        value: Any,
+        *,
+        expected_version: int | None = None,
+        operation: str | None = None,
+    ) -> int:
         """Set a fact. One round trip.
 
         Args:
@@ -64,6 +73,7 @@ class Facts:
             name: Its name.
             value: Its value; anything JSON can hold.
             expected_version: The version it must have now, 0 for none yet.
+            operation: A name for this change: the same again, within a day, changes nothing and returns the same.
 
         Returns:
             Its version: a new one, unless it had this value already.
@@ -76,15 +86,17 @@ class Facts:
             text = json.dumps(value)
         except (TypeError, ValueError) as error:
             raise InvalidInputError(f"value: JSON cannot hold it ({error})") from error
-        return await self._write(scope, name, text, expected_version)
+        return await self._write(scope, name, text, expected_version, operation)
 
-    async def adelete(self, scope: Scope, name: str, *, expected_version: int | None = None) -> bool:
-        """Delete a fact; its former values stay in `history` until they expire.
+    async def adelete(
+        self, scope: Scope, name: str, *, expected_version: int | None = None, operation: str | None = None
+    ) -> bool:
+        """Delete a fact; its former values stay in `history` until they expire. `operation` is as for `aset`.
 
         Raises:
             VersionConflictError: It has another version than the expected one.
         """
-        return await self._write(scope, name, "", expected_version) > 0
+        return await self._write(scope, name, "", expected_version, operation) > 0
 
     async def aget(self, scope: Scope, name: str) -> Fact | None:
         """A fact as it is now, or None."""
@@ -106,13 +118,13 @@ class Facts:
         found = [_read_past(name, text) for text in past if text]
         return found if now is None else [_read(name, now), *found]
 
-    def set(self, scope: Scope, name: str, value: Any, *, expected_version: int | None = None) -> int:
+    def set(self, scope: Scope, name: str, value: Any, **more: Any) -> int:
         """Sync form of `aset`."""
-        return run(self.aset(scope, name, value, expected_version=expected_version))
+        return run(self.aset(scope, name, value, **more))
 
-    def delete(self, scope: Scope, name: str, *, expected_version: int | None = None) -> bool:
+    def delete(self, scope: Scope, name: str, **more: Any) -> bool:
         """Sync form of `adelete`."""
-        return run(self.adelete(scope, name, expected_version=expected_version))
+        return run(self.adelete(scope, name, **more))
 
     def get(self, scope: Scope, name: str) -> Fact | None:
         """Sync form of `aget`."""
@@ -133,12 +145,13 @@ class Facts:
     def _key(self, scope: Scope) -> str:
         return self._store.keys.facts(scope.path)
 
-    async def _write(self, scope: Scope, name: str, text: str, expected: int | None) -> int:
+    async def _write(self, scope: Scope, name: str, text: str, expected: int | None, operation: str | None) -> int:
         if not name:
             raise InvalidInputError("name: a fact needs one")
         wanted = "" if expected is None else expected
-        call = self._store.item_command(_SET, scope.path, "", escape(name), text, wanted, self._history)
-        version = int((await self._store.connection.send(call))[0])
+        done = guard(self._store.keys, scope.path, operation)
+        call = self._store.item_command(_SET, scope.path, "", escape(name), text, wanted, self._history, *done)
+        version = int((await self._store.connection.send(call))[0][0])
         if version < 0:
             raise VersionConflictError(
                 f"expected_version: {name!r} is at version {-1 - version}, not {expected}; read it and decide anew"

@@ -164,8 +164,8 @@ class Recaller:
     ) -> tuple[dict[str, _Found], Corpus]:
         """The same on a server without the search module: everything in the scope is in the pool."""
         past = wish.as_of is not None or wish.include_history
-        scope = await self._store.namespaces_below(wish.path)
-        rows = await self._store.exact.everything(scope, (*_FIELDS, items.VECTOR), past=past)
+        scope = {wish.path, *await self._store.namespaces_below(wish.path)}  # its own, even if all it holds is past
+        rows = await self._store.exact.everything(sorted(scope), (*_FIELDS, items.VECTOR), past=past)
         rows = [row for row in rows if wish.holds(row, now)]
         pool: dict[str, _Found] = {}
         self._collect(pool, rows, wish, vector)

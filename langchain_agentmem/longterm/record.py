@@ -203,6 +203,11 @@ def dump(memory: Memory) -> dict[str, Any]:
     return value
 
 
+def dump_source(source: Source | None) -> str:
+    """A source as one line of JSON; "" for none."""
+    return json.dumps(source.dump(), sort_keys=True) if source else ""
+
+
 def load(value: Mapping[str, Any], *, id: str = "", namespace: Namespace = ()) -> Memory:
     """A value of the store as a memory; one that no bank wrote too, as far as it says something."""
     text = value.get("text")

@@ -21,7 +21,8 @@ from langchain_agentmem.longterm.embeddings import calibrated_threshold, related
 from langchain_agentmem.longterm.exact import similarities
 from langchain_agentmem.longterm.identity import differs, normalise
 from langchain_agentmem.longterm.items import Namespace
-from langchain_agentmem.longterm.record import Memory, dump, load
+from langchain_agentmem.longterm.operations import UNGUARDED, answer_of, guard, named
+from langchain_agentmem.longterm.record import Memory, dump, dump_source, load
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.text import embedded_text, lexical_text
 from langchain_agentmem.wire import search
@@ -34,7 +35,7 @@ _PUT = Script("memory_put")
 _CHUNK = 200  # memories in a round trip
 _NEIGHBOURS = 8
 
-Outcome: TypeAlias = Literal["added", "reinforced", "superseded"]
+Outcome: TypeAlias = Literal["added", "reinforced", "superseded", "retired"]
 Progress: TypeAlias = Callable[[int, int], object]
 
 
@@ -44,7 +45,8 @@ class Remembered:
 
     Attributes:
         id: The memory that holds it now.
-        outcome: `added` as a new one; `reinforced`, because one said the same; `superseded`: it took another's place.
+        outcome: `added` as a new one; `reinforced`, because one said the same; `superseded`: it took another's place;
+            `retired`: it is no longer so.
         reason: Why, in words.
         version: The version of the memory.
         related: Ids of memories that resemble it.
@@ -71,6 +73,7 @@ class _Call:
     differing: dict[str, str] = field(default_factory=dict)
     related: list[str] = field(default_factory=list)
     near: float | None = None
+    done: tuple[str, int] = UNGUARDED
 
     def replaces(self) -> str:
         """What it takes the place of, as the script reads it."""
@@ -117,7 +120,13 @@ class Intake:
         self._confirm = confirm
 
     async def take(
-        self, memories: Sequence[Memory], path: Namespace, progress: Progress | None, *, used: bool = False
+        self,
+        memories: Sequence[Memory],
+        path: Namespace,
+        progress: Progress | None,
+        *,
+        used: bool = False,
+        operation: str | None = None,
     ) -> list[Remembered]:
         """Take memories in, in order; each sees those before it. With `used`, a new one brings its past use along."""
         taken: list[Remembered] = []
@@ -128,18 +137,28 @@ class Intake:
                 _Call(memory, memory.id or uuid4().hex, vector, used=_use(memory) if used else {})
                 for memory, vector in zip(chunk, vectors, strict=True)
             ]
+            for place, call in enumerate(calls if operation is not None else [], start):
+                call.done = guard(self._store.keys, path, f"{operation}:{place}")
             taken += await self._settle(calls, path)
             if progress:
                 progress(len(taken), len(memories))
         return taken
 
-    async def replace(self, memory: Memory, path: Namespace, version: int) -> Remembered | None:
+    async def replace(self, memory: Memory, path: Namespace, version: int, operation: str | None) -> Remembered | None:
         """Let a memory take the place of the one that it names, if that is still the version; None if it is not."""
         vector = (await self.embed([embedded_text(memory.text, memory.speaker)]))[0]
         call = _Call(memory, uuid4().hex, vector, version=version)
+        if operation is not None:
+            call.done = guard(self._store.keys, path, operation)
         command = self.command(call, path, on_server=False)
         reply = (await self._store.connection.send(command, *self._store.registration(path)))[0]
         return None if reply[0] == b"changed" else _result(call, reply)
+
+    async def done(self, path: Namespace, operation: str) -> Remembered | None:
+        """What an operation on one memory returned, if it was made within a day."""
+        kept = (await self._store.connection.send(("GET", named(self._store.keys, path, operation))))[0]
+        answer = answer_of(kept)
+        return None if answer is None else Remembered(unescape(answer[1]), answer[0], "done before", answer[2])
 
     async def embed(self, texts: Sequence[str]) -> list[bytes | None]:
         """The vectors of texts; None for each where the store has no embedder."""
@@ -206,9 +225,9 @@ class Intake:
             call.id,
             *(call.token, words["i"], "" if ttl_ms is None else ttl_ms, self._history, call.replaces()),
             *(words.get("s", ""), words.get("m", ""), call.same, " ".join(call.differing), self._confirm),
-            json.dumps(memory.source.dump(), sort_keys=True) if memory.source else "",
+            dump_source(memory.source),
             *(self._store.index.name if look else "", self._neighbours(memory, path), call.vector or b""),
-            *(1 - self._duplicate, 1 - self._related),
+            *(1 - self._duplicate, 1 - self._related, *call.done),
             *(part for pair in words.items() for part in pair),
         )
 

@@ -17,7 +17,7 @@
 | `P:T:sessions` | ZSET | the tenant's sessions, by expiry |
 | `P:T:sessions:U` | ZSET | the sessions of user U, by expiry |
 | `P:T:history:{I}` | LIST | the messages of a chat history |
-| `...:done:O` | STRING | what operation O on that session or history answered, so that a replay does nothing |
+| `...:done:O` | STRING | what operation O on that session, history or memory (`known`) answered: a replay does nothing |
 | `P:T:cache:{L:L}` | ZSET | the cached keys of a namespace of nodes, by expiry |
 | `P:T:cache:{L:L}:K` | STRING | what a node wrote for the input that has key K |
 | `P:T:caches` | ZSET | every namespace with cached keys, by expiry |

@@ -2,6 +2,16 @@
 -- What the scripts over memories share: versions of a memory, and the facts that memories stand for.
 -- KEYS, ARGV[1] and ARGV[2] as in item.lua
 
+-- An operation is made once: its answer is kept under the key `done` for some seconds ('' = it has no key), and whoever
+-- asks for it again gets that. A change that says, by a second result, that it was not made keeps nothing.
+local function once(done, seconds, change)
+  local before = done ~= '' and redis.call('GET', done)
+  if before then return cjson.decode(before) end
+  local answer, refused = change()
+  if done ~= '' and not refused then redis.call('SET', done, cjson.encode(answer), 'EX', seconds) end
+  return answer
+end
+
 -- A memory's version. Versions count from 1; where it is 1 nothing is written down.
 local function version_of(name) return tonumber(redis.call('HGET', stem .. name, 'b') or 1) end
 
@@ -59,4 +69,20 @@ local function drop_fact(name, ttl)
     redis.call('HDEL', facts, name)
   end
   return old
+end
+
+-- Note on a memory that it was remembered again: its hits, confidence and sources grow, its time to live starts anew.
+local function confirm(name, share, source)
+  local old = redis.call('HMGET', stem .. name, 'k', 'j', 'l', 'e', 'h')
+  local confidence, sources = tonumber(old[1] or 0.5), old[2] or ''
+  if source ~= '' and not string.find(sources, source, 1, true) and #sources < 4096 then
+    sources = sources == '' and source or sources .. '\n' .. source
+  end
+  local changes = {'h', (old[5] or 1) + 1, 'k', confidence + (1 - confidence) * share, 'u', whole(now)}
+  if sources ~= '' then
+    changes[#changes + 1] = 'j'
+    changes[#changes + 1] = sources
+  end
+  redis.call('HSET', stem .. name, unpack(changes))
+  if old[3] then expire(name, old[3], old[4]) end
 end

@@ -9,7 +9,8 @@
 -- ARGV[12] share by which confidence grows towards 1 when it is confirmed  [13] where this came from, JSON, '' = nowhere
 -- ARGV[14] search index, '' = the client has looked for neighbours itself  [15] query for neighbours  [16] vector
 -- ARGV[17] farthest distance of a duplicate  [18] farthest distance of a related memory
--- ARGV[19..] the hash: field, value...
+-- ARGV[19] key that keeps the answer to this operation, '' = it has no name  [20] for how many seconds
+-- ARGV[21..] the hash: field, value...
 -- Returns {'added' | 'reinforced' | 'superseded', member, version, related members in spaces}, or, with nothing written,
 -- {'judge', ...}: neighbours so near that the client must say whether they say the same, as member, value, distance...
 -- {'missing', member}: there is no such memory to replace. {'changed', member}: it has another version.
@@ -34,23 +35,10 @@ end
 local function learn(name) redis.call('HSET', known, identity, name) end
 
 local function reinforce(name)
-  local key = stem .. name
   local again = replayed(name)
   if again then return again end
-  local old = redis.call('HMGET', key, 'k', 'j', 'l', 'e', 'h')
-  local confidence = tonumber(old[1] or 0.5)
-  local sources = old[2] or ''
-  if source ~= '' and not string.find(sources, source, 1, true) and #sources < 4096 then
-    sources = sources == '' and source or sources .. '\n' .. source
-  end
-  local changes = {'h', (old[5] or 1) + 1, 'k', confidence + (1 - confidence) * ARGV[12], 'u', whole(now),
-    'o', token .. ' reinforced'}
-  if sources ~= '' then
-    changes[#changes + 1] = 'j'
-    changes[#changes + 1] = sources
-  end
-  redis.call('HSET', key, unpack(changes))
-  if old[3] then expire(name, old[3], old[4]) end
+  confirm(name, ARGV[12], source)
+  redis.call('HSET', stem .. name, 'o', token .. ' reinforced')
   return done('reinforced', name)
 end
 
@@ -63,7 +51,7 @@ local function write(name, outcome, kept, version, related)
   if related ~= '' then own.g = related end
   if source ~= '' then own.j = source end
   local words = {}
-  for i = 19, #ARGV, 2 do own[ARGV[i]] = ARGV[i + 1] end
+  for i = 21, #ARGV, 2 do own[ARGV[i]] = ARGV[i + 1] end
   for field, value in pairs(own) do
     words[#words + 1] = field
     words[#words + 1] = value
@@ -107,26 +95,30 @@ local function neighbours()
   return near, table.concat(related, ' ')
 end
 
-local again = replayed(member)
-if again then return again end
-if replaces ~= '' then
-  local name, version = string.match(replaces, '^(%S+) ?(%d*)$')
-  local again = replayed(name)
+local function take()
+  local again = replayed(member)
   if again then return again end
-  if not there(name) then return {'missing', name} end
-  if version ~= '' and version_of(name) ~= tonumber(version) then return {'changed', name} end
-  return supersede(name)
+  if replaces ~= '' then
+    local name, version = string.match(replaces, '^(%S+) ?(%d*)$')
+    local again = replayed(name)
+    if again then return again end
+    if not there(name) then return {'missing', name}, true end
+    if version ~= '' and version_of(name) ~= tonumber(version) then return {'changed', name}, true end
+    return supersede(name)
+  end
+  local twin = redis.call('HGET', known, identity)
+  if twin and redis.call('HGET', stem .. twin, 'i') == identity then return reinforce(twin) end
+  if there(member) then return supersede(member) end -- it was given an id that is taken: what it is now
+  local current = fact ~= '' and read_fact(fact)
+  if current and current.from ~= '-' and there(current.from) then return supersede(current.from) end
+  if same ~= '' and there(same) then return reinforce(same) end
+  local related = ''
+  if index ~= '' then
+    local near
+    near, related = neighbours()
+    if #near > 1 then return near, true end
+  end
+  return write(member, 'added', {}, 1, related)
 end
-local twin = redis.call('HGET', known, identity)
-if twin and redis.call('HGET', stem .. twin, 'i') == identity then return reinforce(twin) end
-if there(member) then return supersede(member) end -- it was given an id that is taken: what it is now
-local current = fact ~= '' and read_fact(fact)
-if current and current.from ~= '-' and there(current.from) then return supersede(current.from) end
-if same ~= '' and there(same) then return reinforce(same) end
-local related = ''
-if index ~= '' then
-  local near
-  near, related = neighbours()
-  if #near > 1 then return near end
-end
-return write(member, 'added', {}, 1, related)
+
+return once(ARGV[19], ARGV[20], take)

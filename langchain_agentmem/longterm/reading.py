@@ -1,0 +1,199 @@
+"""MemoryReader: memories recalled, looked up, listed and exported. The half of a memory bank that changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm import record
+from langchain_agentmem.longterm.access import AccessLog
+from langchain_agentmem.longterm.browsing import Browser, Order
+from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.longterm.journal import Journal, MemoryEvents
+from langchain_agentmem.longterm.recalling import Recalled, Recaller, Wish, within_budget
+from langchain_agentmem.longterm.record import Memory, Scope
+from langchain_agentmem.longterm.remembering import Progress
+from langchain_agentmem.longterm.scoring import RecallWeights
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.longterm.tracing import documents, traced
+from langchain_agentmem.longterm.transfer import to_line
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.keys import escape
+
+
+class MemoryReader:
+    """Reads the long-term memories of a store.
+
+    Args:
+        store: The store that holds the memories; its embedder serves recalling.
+        weights: What each term of a recall's ranking counts; tuned defaults.
+        access_interval: Seconds within which recalling a memory again does not count.
+        events: An event log that is told what was recalled, in the background.
+    """
+
+    def __init__(
+        self,
+        store: AgentMemoryStore,
+        *,
+        weights: RecallWeights | None = None,
+        access_interval: float = 60.0,
+        events: MemoryEvents | None = None,
+    ) -> None:
+        self.store = store
+        self._journal = Journal(events)
+        self._recaller = Recaller(store, weights)
+        self._browser = Browser(store)
+        self._accesses = AccessLog(store, access_interval)
+
+    @traced("retriever", "query", "limit", "kinds", "topics", outputs=documents)
+    async def arecall(
+        self,
+        query: str,
+        scope: Scope,
+        *,
+        limit: int = 10,
+        kinds: Sequence[str] = (),
+        topics: Sequence[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        as_of: datetime | None = None,
+        include_history: bool = False,
+        token_budget: int | None = None,
+        count_tokens: Callable[[str], int] | None = None,
+        explain: bool = False,
+        pool: int = 100,
+    ) -> list[Recalled]:
+        """Recall what answers a query: one embedding, one round trip, no model.
+
+        Args:
+            query: A question, keywords or a statement. Its words are data: nothing in it is read as query syntax.
+            scope: Whose memories; those of the scopes below it too.
+            limit: How many at most. Nothing is returned rather than noise.
+            kinds: Only memories of these kinds.
+            topics: Only memories with one of these topics.
+            since: Only what happened, or was remembered, at that time or later.
+            until: ... or earlier.
+            as_of: What was known and held to be true at that time.
+            include_history: Also what is superseded or no longer true.
+            token_budget: How many tokens the texts may have together; the best that fit.
+            count_tokens: Counts the tokens of a text; by default one for four characters.
+            explain: Show what each score is the sum of.
+            pool: How many candidates each way of looking contributes.
+
+        Returns:
+            The memories, best first.
+
+        Raises:
+            UnsupportedServerError: The server has no search module and the scope is over `exact_search_limit`.
+        """
+        path = self._path(scope)
+        wish = Wish(query, path, limit, kinds, topics, since, until, as_of, include_history, pool)
+        found = await self._recaller.find(wish, self._accesses.take())
+        recalled = []
+        for scored, row in found:
+            namespace, key, _ = self.store.keys.read_item(row.key)
+            memory = record.read(row.fields, id=key, namespace=namespace)
+            terms = scored.terms if explain else None
+            recalled.append(Recalled(memory, scored.score, scored.candidate.similarity, terms))
+        kept = within_budget(recalled, token_budget, count_tokens)
+        self._accesses.note(each.memory for each in kept)
+        self._journal.recalled(query, {each.memory.id: each.score for each in kept})
+        return kept
+
+    async def aget(self, id: str, scope: Scope, *, version: int | None = None) -> Memory | None:
+        """A memory by its id, as it is or as it was in a version; None when there is none."""
+        key = self.store.keys.item(self._path(scope), id)
+        at = key if version is None else f"{key}:v{version}"
+        values = (await self.store.connection.send(*self._accesses.take(), ("HMGET", at, *record.READ)))[-1]
+        return read_memory(values, id, scope)
+
+    async def ahistory(self, id: str, scope: Scope) -> list[Memory]:
+        """A memory as it is and as it was, newest first, as far as its past has not expired."""
+        path, key = self._path(scope), self.store.keys.item(self._path(scope), id)
+        last, now = await self.store.connection.send(
+            ("HGET", self.store.keys.known(path), f"#{escape(id)}"), ("HMGET", key, *record.READ)
+        )
+        versions = range(int(last or 0), 0, -1)
+        past = await self.store.connection.send(*(("HMGET", f"{key}:v{each}", *record.READ) for each in versions))
+        return [memory for values in (now, *past) if (memory := read_memory(values, id, scope))]
+
+    async def alist(
+        self,
+        scope: Scope,
+        *,
+        order_by: Order = "updated",
+        filter: Mapping[str, Any] | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[Memory]:
+        """A page of the memories of a scope and those below it.
+
+        Args:
+            scope: Whose memories.
+            order_by: `updated`, `accessed` or `confidence`, highest first.
+            filter: A filter of the store, such as `{"kind": "semantic"}`.
+            limit: How many.
+            offset: How many to skip.
+        """
+        return await self._browser.page(self._path(scope), order_by, filter, limit, offset)
+
+    async def acount(self, scope: Scope, *, filter: Mapping[str, Any] | None = None) -> int:
+        """How many memories a scope and those below it hold."""
+        return await self._browser.count(self._path(scope), filter)
+
+    async def aexport(self, scope: Scope, *, on_progress: Progress | None = None) -> Iterator[str]:
+        """The memories of a scope and those below it as lines of JSON, oldest last; superseded versions stay behind."""
+        found = await self._browser.all(self._path(scope), filter=None)
+        return _counted(map(to_line, found), len(found), on_progress)
+
+    async def aflush(self) -> None:
+        """Write what was noted about accesses since the last call. Every recall writes that of the one before."""
+        await self.store.connection.send(*self._accesses.take())
+
+    def recall(self, query: str, scope: Scope, **wish: Any) -> list[Recalled]:
+        """Sync form of `arecall`."""
+        return run(self.arecall(query, scope, **wish))
+
+    def get(self, id: str, scope: Scope, *, version: int | None = None) -> Memory | None:
+        """Sync form of `aget`."""
+        return run(self.aget(id, scope, version=version))
+
+    def history(self, id: str, scope: Scope) -> list[Memory]:
+        """Sync form of `ahistory`."""
+        return run(self.ahistory(id, scope))
+
+    def list(self, scope: Scope, **page: Any) -> list[Memory]:
+        """Sync form of `alist`."""
+        return run(self.alist(scope, **page))
+
+    def count(self, scope: Scope, *, filter: Mapping[str, Any] | None = None) -> int:
+        """Sync form of `acount`."""
+        return run(self.acount(scope, filter=filter))
+
+    def export(self, scope: Scope, *, on_progress: Progress | None = None) -> Iterator[str]:
+        """Sync form of `aexport`."""
+        return run(self.aexport(scope, on_progress=on_progress))
+
+    def flush(self) -> None:
+        """Sync form of `aflush`."""
+        return run(self.aflush())
+
+    def _path(self, scope: Scope) -> Namespace:
+        if scope.tenant is not None and escape(scope.tenant) != self.store.keys.base.rpartition(":")[2]:
+            raise InvalidInputError(f"scope: its tenant {scope.tenant!r} is not the one that this bank was made for")
+        return scope.path
+
+
+def _counted(lines: Iterable[str], total: int, on_progress: Progress | None) -> Iterator[str]:
+    for done, line in enumerate(lines, 1):
+        yield line
+        if on_progress:
+            on_progress(done, total)
+
+
+def read_memory(values: Sequence[bytes | None], id: str, scope: Scope) -> Memory | None:
+    """A memory from the values of `record.READ`; None where there is none."""
+    fields = {name: value for name, value in zip(record.READ, values, strict=True) if value is not None}
+    return record.read(fields, id=id, namespace=scope.path) if "v" in fields else None

@@ -1,0 +1,11 @@
+-- uses: memory
+-- Confirm a memory: it was said, or shown to be so, again.
+-- KEYS, ARGV[1] and ARGV[2] as in item.lua
+-- ARGV[3] share by which confidence grows towards 1  [4] where this came from, JSON, '' = nowhere
+-- ARGV[5] key that keeps the answer to this operation  [6] for how many seconds
+-- Returns {'reinforced', member, version}, or {'missing', member, 0}.
+return once(ARGV[5], ARGV[6], function()
+  if redis.call('EXISTS', item) == 0 then return {'missing', member, 0}, true end
+  confirm(member, ARGV[3], ARGV[4])
+  return {'reinforced', member, version_of(member)}
+end)
