@@ -8,6 +8,7 @@ AgentMemoryError
 │   └── UnsupportedServerError           the server lacks what the call needs
 ├── InvalidInputError (ValueError)       an argument of this call cannot be used
 │   └── MissingScopeError                a run does not say whose memories it is about
+├── BudgetExceededError                  a limit on model calls or tokens is reached for today
 ├── VersionConflictError                 a writer worked from a version that is no longer current
 └── CorruptDataError                     stored bytes are not what this package writes
 ```
@@ -17,6 +18,8 @@ process and the server (down, refused, timed out) is not wrapped: redis-py's own
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class AgentMemoryError(Exception):
@@ -45,6 +48,22 @@ class InvalidInputError(AgentMemoryError, ValueError):
 
 class MissingScopeError(InvalidInputError):
     """A run does not say whose memories it is about."""
+
+
+class BudgetExceededError(AgentMemoryError):
+    """A limit on model calls or tokens is reached for today.
+
+    Args:
+        message: Which one.
+        until: When it begins anew.
+    """
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
+
+    def __reduce__(self) -> tuple[type[BudgetExceededError], tuple[str, datetime]]:
+        return type(self), (str(self), self.until)
 
 
 class VersionConflictError(AgentMemoryError):

@@ -27,6 +27,15 @@
 | `P:T:known:{L:L}` | HASH | the memories of a namespace by what they say, so that none is stored twice |
 | `P:T:facts:{L:L}` | HASH | the exact facts of a namespace |
 | `P:T:facts:{L:L}:A:3` | STRING | what fact A was, in version 3 |
+| `P:T:outbox:{P:T}:turns:I` | STREAM | thread I's turns that wait to be promoted, and a few before them |
+| `P:T:outbox:{P:T}:state:I` | HASH | how far thread I is promoted, and who is at it |
+| `P:T:outbox:{P:T}:seen:I` | ZSET | which of its messages were taken, as digests |
+| `P:T:outbox:{P:T}:scope:L:L` | SET | the threads that turns of scope L:L came from |
+| `P:T:outbox:{P:T}:due` | ZSET | threads that wait, by the time at which they are due |
+| `P:T:outbox:{P:T}:jobs` | STREAM | threads that are due, for the group of workers |
+| `P:T:outbox:{P:T}:dead` | STREAM | turns that were given up |
+| `P:T:outbox:{P:T}:stats` | HASH | counters |
+| `P:T:outbox:{P:T}:spent:D:L:L` | HASH | what promotions took on day D for scope L:L; `%%` is all scopes |
 
 P is the prefix and T the tenant, so that one ACL pattern `P:T:*` fences a tenant. What must change together shares
 the hash tag `{I}`, and with it a cluster slot. Every id is escaped by allow-list and round-trips for any text, so no
@@ -170,6 +179,34 @@ class Keys:
     def facts(self, namespace: tuple[str, ...]) -> str:
         """The HASH of a namespace's exact facts; the keys of what they were start with this."""
         return f"{self.base}:facts:{_tag(namespace)}"
+
+    def outbox(self) -> str:
+        """What the keys of the outbox begin with; they lie in one slot, and its scripts make most of them."""
+        return f"{self.base}:outbox:{{{self.base}}}"
+
+    def outbox_due(self) -> str:
+        """The ZSET of the threads that wait to be promoted, by the time at which they are due."""
+        return f"{self.outbox()}:due"
+
+    def outbox_jobs(self) -> str:
+        """The STREAM of the threads that are due, for the group of workers."""
+        return f"{self.outbox()}:jobs"
+
+    def outbox_dead(self) -> str:
+        """The STREAM of the turns that were given up."""
+        return f"{self.outbox()}:dead"
+
+    def outbox_stats(self) -> str:
+        """The HASH of the outbox' counters."""
+        return f"{self.outbox()}:stats"
+
+    def outbox_scope(self, namespace: tuple[str, ...]) -> str:
+        """The SET of the threads from which turns of a scope came."""
+        return f"{self.outbox()}:scope:{write_namespace(namespace)}"
+
+    def spent(self, day: str, namespace: tuple[str, ...] = ()) -> str:
+        """The HASH of what promotions took on a day, for one scope or, with no labels, for all."""
+        return f"{self.outbox()}:spent:{escape(day)}:{write_namespace(namespace)}"
 
     def index(self) -> str:
         """The name of the search index over the items."""
