@@ -28,8 +28,9 @@ TIER_OF_KIND = {
     "namespaces": "long-term",
     "known": "long-term",
     "facts": "long-term",
+    "outbox": "promotion",
 }
-_TIERS = ("thread", "events", "long-term", "other")
+_TIERS = ("thread", "events", "long-term", "promotion", "other")
 _PAGE = 1000  # keys of the server that one SCAN passes over
 
 _QUESTIONS: dict[str, tuple[str, ...]] = {

@@ -57,7 +57,7 @@ class Tier:
     """The keys of one tier.
 
     Attributes:
-        name: "thread", "events", "long-term" or "other".
+        name: "thread", "events", "long-term", "promotion" or "other".
         keys: How many there are.
         without_ttl: How many of them never expire.
         bytes: What they take in RAM.

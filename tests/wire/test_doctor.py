@@ -152,6 +152,7 @@ def fill(connection: Connection) -> None:
         ("XADD", KEYS.events("t"), "1-1", "a", "x" * 50_000),
         ("XADD", KEYS.feed(0), "1-1", "a", "1"),
         ("HSET", KEYS.item(("a",), "b"), "a", "x" * 10_000),
+        ("XADD", f"{KEYS.base}:outbox:{{{KEYS.base}}}:jobs", "1-1", "a", "x" * 2_000),
         ("SET", f"{KEYS.base}:unheard-of:x", 1),
         ("SET", f"{Keys(tenant='acme2').base}:thread:x", 1),
         ("SET", "agentmem:acme", 1),
@@ -166,10 +167,11 @@ def test_keys_by_tier(drive: Drive, plain: Connection) -> None:
         "thread": (3, 2),
         "events": (2, 2),
         "long-term": (1, 1),
+        "promotion": (1, 1),
         "other": (1, 1),
     }
-    sizes = [tiers[name].bytes for name in ("thread", "events", "long-term", "other")]
-    for size, least in zip(sizes, (100_000, 50_000, 10_000, 1), strict=True):
+    sizes = [tiers[name].bytes for name in ("thread", "events", "long-term", "promotion", "other")]
+    for size, least in zip(sizes, (100_000, 50_000, 10_000, 2_000, 1), strict=True):
         assert size is not None
         assert least < size < 2 * least + 1000
     assert report.share == 1
