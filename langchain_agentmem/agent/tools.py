@@ -1,0 +1,110 @@
+"""memory_tools(): the memory as LangChain tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
+from pydantic import PrivateAttr
+
+from langchain_agentmem.agent.arguments import Answer, Arguments, Call, Memory
+from langchain_agentmem.agent.toolset import TOOLSET
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm.scopes import ScopeLike, ScopeSource, ScopeTemplate, template_of
+from langchain_agentmem.wire.bridge import run
+
+ToolName: TypeAlias = Literal[
+    "search_memory",
+    "remember",
+    "correct_memory",
+    "forget_memory",
+    "get_facts",
+    "set_fact",
+    "update_scratchpad",
+    "recall_events",
+    "get_current_datetime",
+]
+
+
+_BY_USER = ScopeTemplate()
+
+
+def memory_tools(
+    memory: Memory, *, scope: ScopeLike = _BY_USER, names: Iterable[ToolName] | None = None
+) -> list[BaseTool]:
+    """The memory as tools for a model: `create_agent(model, tools=memory_tools(memory))`.
+
+    | tool | what it does | artifact |
+    |---|---|---|
+    | `search_memory` | recalls what answers a question | list of `Recalled` |
+    | `remember` | remembers a statement | `Remembered` |
+    | `correct_memory` | gives a memory another text; its past is kept | `Remembered` |
+    | `forget_memory` | deletes one memory by its id; **cannot be undone** | list of ids |
+    | `get_facts` | reads exact facts | dict of `Fact` by name |
+    | `set_fact` | sets a fact, or deletes it; its past is kept | the `Fact` set or deleted |
+    | `update_scratchpad` | adds to the thread's scratchpad, or **replaces** it | the scratchpad |
+    | `recall_events` | lists the thread's last events | list of `Event` |
+    | `get_current_datetime` | tells the time | `datetime` |
+
+    Whose memories a call reaches is set here and by the run, never by the model: no tool has an argument for a user, a
+    namespace or a thread, and an id reaches only memories of the run's own scope. What a model does wrong (an unknown
+    id, a text that is too long) comes back to it as a message with `status="error"` that says how to go on; what the
+    application does wrong (no user in the run, a server that is down) is raised.
+
+    For a model that should ask first, add `HumanInTheLoopMiddleware(interrupt_on={"forget_memory": True})`; for one
+    that should only read, name the tools it gets.
+
+    Args:
+        memory: An `AgentMemory`, or anything with its `bank`, `events` and `session`.
+        scope: Whose memories: a `Scope` for all runs, or a template that each run's context or config fills in.
+        names: Only these tools. Default: all.
+
+    Returns:
+        The tools, sync and async. Content is short text with ids to cite; a checkpoint keeps artifacts as plain dicts.
+
+    Raises:
+        InvalidInputError: `scope` is none, or a name is unknown.
+    """
+    source = template_of(scope)
+    chosen = [TOOLSET[name] if name in TOOLSET else _unknown(name) for name in (TOOLSET if names is None else names)]
+    return [MemoryTool(arguments, memory, source) for arguments in chosen]
+
+
+class MemoryTool(BaseTool):
+    """One tool of a memory. Made by `memory_tools`.
+
+    Args:
+        arguments: Its arguments, and what it does with them.
+        memory: What it works on.
+        source: Says whose memories a run is about.
+    """
+
+    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+
+    _memory: Memory = PrivateAttr()
+    _source: ScopeSource = PrivateAttr()
+    _arguments: type[Arguments] = PrivateAttr()
+
+    def __init__(self, arguments: type[Arguments], memory: Memory, source: ScopeSource) -> None:
+        super().__init__(
+            name=arguments.tool,
+            description=arguments.description(),
+            args_schema=arguments,
+            handle_tool_error=True,
+            handle_validation_error=arguments.explain,
+        )
+        self._arguments, self._memory, self._source = arguments, memory, source
+
+    async def _arun(self, *given: str, config: RunnableConfig, **arguments: Any) -> Answer:
+        # A tool called with one text gets it as its first argument, unchecked; all others come checked.
+        named = dict(zip(self._arguments.model_fields, given, strict=False)) | arguments
+        return await self._arguments(**named).answer(Call(self._memory, config, self._source))
+
+    def _run(self, *given: str, config: RunnableConfig, **arguments: Any) -> Answer:
+        return run(self._arun(*given, config=config, **arguments))
+
+
+def _unknown(name: object) -> type[Arguments]:
+    raise InvalidInputError(f"names: there is no tool {name!r}; there are {', '.join(TOOLSET)}")
