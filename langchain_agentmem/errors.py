@@ -9,6 +9,7 @@ AgentMemoryError
 ├── InvalidInputError (ValueError)       an argument of this call cannot be used
 │   └── MissingScopeError                a run does not say whose memories it is about
 ├── BudgetExceededError                  a limit on model calls or tokens is reached for today
+├── ExtractionError                      a model found no memories that can be used: it refused, or its answer is broken
 ├── VersionConflictError                 a writer worked from a version that is no longer current
 └── CorruptDataError                     stored bytes are not what this package writes
 ```
@@ -64,6 +65,10 @@ class BudgetExceededError(AgentMemoryError):
 
     def __reduce__(self) -> tuple[type[BudgetExceededError], tuple[str, datetime]]:
         return type(self), (str(self), self.until)
+
+
+class ExtractionError(AgentMemoryError):
+    """A model gave no answer that memories can be read from: it refused, was cut short, or wrote something else."""
 
 
 class VersionConflictError(AgentMemoryError):
