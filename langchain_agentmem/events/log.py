@@ -25,6 +25,7 @@ from langchain_agentmem.wire.keys import Keys
 MemoryAction: TypeAlias = Literal["remembered", "recalled", "corrected", "forgotten", "promoted"]
 
 _MAX_CHANNELS = 50  # named in a checkpoint event
+_SHOWN = ("memory.recalled", "context.injected")  # kinds of events that name what a model sees
 
 
 class EventLog(Closing):
@@ -337,14 +338,15 @@ class EventLog(Closing):
                 sub-graph's checkpoint and by those of the graphs around it.
 
         Returns:
-            Every memory recalled there that the log still has, in order.
+            Every memory recalled or shown there that the log still has, in order; once for each execution of a node.
         """
         await self.aflush()  # what this process has just recalled
-        found: list[UsedMemory] = []
+        found: dict[tuple[str | None, str], UsedMemory] = {}
         async for event in self.areplay(thread_id):
-            if event.kind == "memory.recalled" and checkpoint_id in event.data.get("checkpoints", ()):
-                found += [UsedMemory(memory, score, event.node, event.time) for memory, score in event.data["memories"]]
-        return found
+            if event.kind in _SHOWN and checkpoint_id in event.data.get("checkpoints", ()):
+                for name, score in event.data["memories"]:
+                    found.setdefault((event.task_id, name), UsedMemory(name, score, event.node, event.time))
+        return list(found.values())
 
     def memories_used(self, thread_id: str, checkpoint_id: str) -> list[UsedMemory]:
         """`amemories_used` without a loop."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from langchain_agentmem.errors import InvalidInputError
@@ -12,7 +13,7 @@ from langchain_agentmem.longterm.access import AccessLog
 from langchain_agentmem.longterm.browsing import Browser, Order
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.journal import Journal, MemoryEvents
-from langchain_agentmem.longterm.recalling import Recalled, Recaller, Wish, within_budget
+from langchain_agentmem.longterm.recalling import Ranked, Recalled, Recaller, Wish, within_budget
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.remembering import Progress
 from langchain_agentmem.longterm.scoring import RecallWeights
@@ -21,6 +22,8 @@ from langchain_agentmem.longterm.tracing import documents, traced
 from langchain_agentmem.longterm.transfer import to_line
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.keys import escape
+
+_REFUSALS = 3  # times the limit that a caller who refuses memories is shown
 
 
 class MemoryReader:
@@ -62,6 +65,7 @@ class MemoryReader:
         include_history: bool = False,
         token_budget: int | None = None,
         count_tokens: Callable[[str], int] | None = None,
+        accept: Callable[[Memory], bool] | None = None,
         explain: bool = False,
         pool: int = 100,
     ) -> list[Recalled]:
@@ -79,6 +83,8 @@ class MemoryReader:
             include_history: Also what is superseded or no longer true.
             token_budget: How many tokens the texts may have together; the best that fit.
             count_tokens: Counts the tokens of a text; by default one for four characters.
+            accept: Asked for each memory, best first, whether it is wanted; what it refuses was not recalled. It sees
+                up to three times `limit`.
             explain: Show what each score is the sum of.
             pool: How many candidates each way of looking contributes.
 
@@ -89,15 +95,12 @@ class MemoryReader:
             UnsupportedServerError: The server has no search module and the scope is over `exact_search_limit`.
         """
         path = self._path(scope)
-        wish = Wish(query, path, limit, kinds, topics, since, until, as_of, include_history, pool)
+        looked_at = limit if accept is None else _REFUSALS * limit
+        wish = Wish(query, path, looked_at, kinds, topics, since, until, as_of, include_history, pool)
         found = await self._recaller.find(wish, self._accesses.take())
-        recalled = []
-        for scored, row in found:
-            namespace, key, _ = self.store.keys.read_item(row.key)
-            memory = record.read(row.fields, id=key, namespace=namespace)
-            terms = scored.terms if explain else None
-            recalled.append(Recalled(memory, scored.score, scored.candidate.similarity, terms))
-        kept = within_budget(recalled, token_budget, count_tokens)
+        recalled = (self._recalled(each, explain) for each in found)
+        wanted = islice((each for each in recalled if accept is None or accept(each.memory)), limit)
+        kept = within_budget(wanted, token_budget, count_tokens)
         self._accesses.note(each.memory for each in kept)
         self._journal.recalled(query, {each.memory.id: each.score for each in kept})
         return kept
@@ -179,6 +182,11 @@ class MemoryReader:
     def flush(self) -> None:
         """Sync form of `aflush`."""
         return run(self.aflush())
+
+    def _recalled(self, found: Ranked, explain: bool) -> Recalled:
+        namespace, key, _ = self.store.keys.read_item(found.row.key)
+        memory, scored = record.read(found.row.fields, id=key, namespace=namespace), found.scored
+        return Recalled(memory, scored.score, scored.candidate.similarity, scored.terms if explain else None)
 
     def _path(self, scope: Scope) -> Namespace:
         if scope.tenant is not None and escape(scope.tenant) != self.store.keys.base.rpartition(":")[2]:

@@ -73,6 +73,10 @@ class ScopeTemplate:
         return f"ScopeTemplate{self._given}"
 
 
+DEFAULT_SCOPE = ScopeTemplate()
+"""A user's memories: `("memories", "{user_id}")`."""
+
+
 class ScopeSource(Protocol):
     """What says whose memories a run is about: a template, or a scope that is the same for all."""
 

@@ -7,7 +7,7 @@ recalled, as documents, and never a vector. What LangSmith is set to hide or to 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
 
@@ -55,7 +55,7 @@ def traced(
             inputs = {each: given.arguments[each] for each in shown if given.arguments[each]}
             metadata: dict[str, Any] = {"namespace": list(given.arguments["scope"].path)}
             if run_type == "retriever":
-                metadata |= _retriever(bank.store)
+                metadata |= described(bank.store)
             # The sync form in both colours: it only queues, as LangChain's own tracer does, and this coroutine stays in
             # one context, so that what it calls finds its parent.
             with trace(name, run_type, inputs=inputs, metadata=metadata) as run:
@@ -102,8 +102,8 @@ def ids(deleted: list[str]) -> Outputs:
     return {"ids": deleted}
 
 
-def _retriever(store: AgentMemoryStore) -> Mapping[str, str]:
-    """LangChain's `LangSmithRetrieverParams`."""
+def described(store: AgentMemoryStore) -> dict[str, str]:
+    """How a retriever over a store is described to LangSmith: LangChain's `LangSmithRetrieverParams`."""
     described = {"ls_retriever_name": "memory_bank", "ls_vector_store_provider": "redis"}
     if store.embeddings is not None:
         described["ls_embedding_provider"] = type(store.embeddings).__name__

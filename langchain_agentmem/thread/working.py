@@ -15,7 +15,7 @@ from langchain_agentmem.thread.data import Path, ancestors, dump_leaf, field_of,
 from langchain_agentmem.thread.messages import at_least_one, dump_messages, milliseconds, new_operation, read_messages
 from langchain_agentmem.thread.session import Session
 from langchain_agentmem.wire.bridge import run
-from langchain_agentmem.wire.connection import Connection
+from langchain_agentmem.wire.connection import Command, Connection
 from langchain_agentmem.wire.keys import Keys, escape
 from langchain_agentmem.wire.scripts import Script, ScriptCall
 
@@ -84,11 +84,20 @@ class WorkingMemory:
 
     async def aload(self) -> Session:
         """Read the whole session. One HGETALL."""
-        return Session(self.thread_id, (await self._redis.send(("HGETALL", self._key)))[0], self._codec)
+        return self.read((await self._redis.send(self.command))[0])
 
     def load(self) -> Session:
         """Sync form of `aload`."""
         return run(self.aload())
+
+    @property
+    def command(self) -> Command:
+        """What reads the session, for a pipeline of others; `read` takes the reply."""
+        return ("HGETALL", self._key)
+
+    def read(self, reply: Mapping[bytes, bytes]) -> Session:
+        """The session in a reply to `command`."""
+        return Session(self.thread_id, reply, self._codec)
 
     # --- text
 
