@@ -73,10 +73,6 @@ class ScopeTemplate:
         return f"ScopeTemplate{self._given}"
 
 
-DEFAULT_SCOPE = ScopeTemplate()
-"""A user's memories: `("memories", "{user_id}")`."""
-
-
 class ScopeSource(Protocol):
     """What says whose memories a run is about: a template, or a scope that is the same for all."""
 
@@ -174,3 +170,7 @@ def _id(name: str, value: Any) -> str:
             f" or config={{'configurable': {{{name!r}: ...}}}}"
         )
     return text
+
+
+DEFAULT_SCOPE = ScopeTemplate()
+"""A user's memories: `("memories", "{user_id}")`."""
