@@ -1,0 +1,307 @@
+"""`Outbox`: the turns that wait to become memories, kept by the server until they have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, cast
+
+from langchain_core.messages import MessageLikeRepresentation
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.events.redact import Redactor, redact_secrets
+from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.promotion import stats
+from langchain_agentmem.promotion.batch import Turn, said_at
+from langchain_agentmem.promotion.jobs import Jobs, Recipe, Settings
+from langchain_agentmem.promotion.letters import DeadLetter, DeadLetters
+from langchain_agentmem.promotion.stats import OutboxStats
+from langchain_agentmem.promotion.taking import Offer, current_turn, everything
+from langchain_agentmem.thread.codec import Codec
+from langchain_agentmem.wire.bridge import run, sleep
+from langchain_agentmem.wire.closing import Closing
+from langchain_agentmem.wire.connection import Connection, Source
+from langchain_agentmem.wire.keys import Keys, escape, write_namespace
+from langchain_agentmem.wire.scripts import Script
+
+_ADD = Script("outbox_add")
+_FORGET = Script("outbox_forget")
+_IDS_KEPT = 2_000  # of a thread, by which a message is known as taken
+_LOOK_AGAIN = 0.05  # seconds between two looks whether a worker has let a forgotten thread go
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What left the outbox.
+
+    Attributes:
+        threads: Threads of which something was known.
+        turns: Turns that waited.
+        dead_letters: Letters that were given up before.
+    """
+
+    threads: int
+    turns: int
+    dead_letters: int
+
+
+class Outbox(Closing):
+    """The turns that wait to become memories: taken in one round trip, promoted by workers, never lost on the way.
+
+    A turn leaves it when its memories are stored, and not before: a worker that dies, a model that fails, a restart of
+    any part changes nothing about that. What cannot be promoted in the end is kept as a dead letter.
+
+    Turns of one thread are promoted in order and by one worker at a time; threads are promoted in parallel. What is
+    recalled memory (`RECALLED`) is never taken, and neither are system prompts and results of tools.
+
+    All of a tenant's turns lie in one slot of a cluster: a batch costs a model call, so that slot is never the limit.
+
+    Args:
+        redis: A URL, a redis-py client of either colour, or a `Connection`.
+        prefix: First segment of every key.
+        tenant: Second segment.
+        quiet: Seconds without a new turn after which a thread is due.
+        max_turns: Turns that wait after which it is due at once.
+        max_wait: Seconds after which it is due though turns keep coming.
+        lease: Seconds without a sign of life after which a worker's thread is given to another.
+        max_attempts: How often a batch is tried before it is given up. One of several turns is then tried turn by turn,
+            so that only what really cannot be promoted becomes a dead letter.
+        backoff: Seconds until the second attempt, at most; four times as much with each further one.
+        max_backoff: Seconds between two attempts at most.
+        batch_turns: Turns that are promoted together at most.
+        batch_bytes: Bytes of these at most, as stored; one turn may have more.
+        context: Turns before a batch, promoted already, that are shown with it.
+        retention: Seconds for which a thread of which nothing waits is remembered: the turns kept as context, and which
+            messages were taken.
+        serde: Serializer of the messages; LangGraph's `JsonPlusSerializer` by default.
+        redact: Removes secrets from error messages before these are stored.
+        **options: For redis-py, with a URL.
+
+    Attributes:
+        jobs: The workers' side.
+
+    Raises:
+        InvalidInputError: A number is too small.
+    """
+
+    def __init__(
+        self,
+        redis: Source,
+        *,
+        prefix: str = "agentmem",
+        tenant: str = "default",
+        quiet: float = 30.0,
+        max_turns: int = 10,
+        max_wait: float = 300.0,
+        lease: float = 30.0,
+        max_attempts: int = 5,
+        backoff: float = 5.0,
+        max_backoff: float = 3_600.0,
+        batch_turns: int = 50,
+        batch_bytes: int = 65_536,
+        context: int = 4,
+        retention: float = 90 * 86_400.0,
+        serde: SerializerProtocol | None = None,
+        redact: Callable[[str], str] = redact_secrets,
+        **options: Any,
+    ) -> None:
+        self._owned = not isinstance(redis, Connection)
+        self._redis = Connection.of(redis, **options)
+        self._keys = keys = Keys(prefix, tenant)
+        self._codec = Codec(serde or JsonPlusSerializer())
+        settings = Settings(
+            quiet=quiet,
+            max_turns=max_turns,
+            max_wait=max_wait,
+            lease=lease,
+            max_attempts=max_attempts,
+            backoff=backoff,
+            max_backoff=max_backoff,
+            batch_turns=batch_turns,
+            batch_bytes=batch_bytes,
+            context=context,
+            retention=retention,
+        )
+        self._stem, self._common = keys.outbox(), settings.for_scripts()
+        self.jobs = Jobs(self._redis, keys, settings, self._codec, Redactor(redact))
+        self._letters = DeadLetters(self._redis, keys, self._common, self._codec)
+
+    # --- taking turns
+
+    async def aadd(
+        self,
+        thread_id: str,
+        messages: Sequence[MessageLikeRepresentation],
+        scope: Scope,
+        strategies: str | Sequence[str],
+        *,
+        checkpoint_id: str | None = None,
+        time: datetime | None = None,
+    ) -> int:
+        """Take the turns of a thread that are not taken yet.
+
+        One round trip, however long the thread is: only its current turn travels, the messages from the last one by a
+        human on. Where the server does not know the message before them, some are missing in between, and then, in a
+        second round trip, all messages are offered. Offering a message again changes nothing: it is known by its id.
+        One without an id gets one made from what it says and what stands before it.
+
+        Args:
+            thread_id: The thread.
+            messages: All of its messages, or its latest ones, oldest first, in any form that LangChain takes.
+            scope: Whose memories they become.
+            strategies: Names of the strategies that find them.
+            checkpoint_id: The checkpoint at that time.
+            time: When they were said; by default what each says itself (`said_at`), else now.
+
+        Returns:
+            How many turns were new.
+
+        Raises:
+            InvalidInputError: The thread has no id, `messages` are none, or `time` has no zone.
+        """
+        _check(thread_id, scope, time)
+        recipe = Recipe(scope, [strategies] if isinstance(strategies, str) else strategies).dumps()
+
+        async def take(offer: Offer) -> int:
+            if not offer.messages:
+                return 0
+            said: list[bytes] = []
+            for message in offer.messages:
+                turn = Turn(message, time or said_at(message) or now, checkpoint_id)  # type: ignore[arg-type]
+                said += (_token(turn.id), turn.dumps(self._codec))
+            before = _token(offer.before) if offer.before else ""
+            args = [self._common, escape(thread_id), recipe, _IDS_KEPT, before, *said]
+            return int((await self._redis.send(_ADD([self._stem], args)))[0])
+
+        now = datetime.now(UTC)
+        taken = await take(current_turn(messages, thread_id))
+        return taken if taken >= 0 else await take(everything(messages, thread_id))
+
+    def add(
+        self,
+        thread_id: str,
+        messages: Sequence[MessageLikeRepresentation],
+        scope: Scope,
+        strategies: str | Sequence[str],
+        *,
+        checkpoint_id: str | None = None,
+        time: datetime | None = None,
+    ) -> int:
+        """Sync form of `aadd`."""
+        return run(self.aadd(thread_id, messages, scope, strategies, checkpoint_id=checkpoint_id, time=time))
+
+    # --- dead letters
+
+    async def adead(self, n: int = 50, thread_id: str | None = None) -> list[DeadLetter]:
+        """The last `n` dead letters, oldest first: turns that could not be promoted, each with its last error.
+
+        Args:
+            n: How many at most.
+            thread_id: Only of this thread.
+        """
+        return await self._letters.anewest(n, None if thread_id is None else escape(thread_id))
+
+    def dead(self, n: int = 50, thread_id: str | None = None) -> list[DeadLetter]:
+        """Sync form of `adead`."""
+        return run(self.adead(n, thread_id))
+
+    async def areplay(self, ids: Sequence[str] | None = None) -> int:
+        """Give dead letters another chance: their turns wait again, behind those of their thread that wait already.
+
+        Args:
+            ids: Which; None: all.
+
+        Returns:
+            The number of their turns.
+        """
+        return await self._letters.areplay(ids)
+
+    def replay(self, ids: Sequence[str] | None = None) -> int:
+        """Sync form of `areplay`."""
+        return run(self.areplay(ids))
+
+    async def adiscard(self, ids: Sequence[str]) -> int:
+        """Delete dead letters. This cannot be undone.
+
+        Returns:
+            How many there were.
+        """
+        return await self._letters.adiscard(ids)
+
+    def discard(self, ids: Sequence[str]) -> int:
+        """Sync form of `adiscard`."""
+        return run(self.adiscard(ids))
+
+    # --- keeping house
+
+    async def astats(self) -> OutboxStats:
+        """What waits, and what has become of all that was ever taken. One round trip."""
+        return stats.read(await self._redis.send(*stats.ask(self._keys, self._common)))
+
+    def stats(self) -> OutboxStats:
+        """Sync form of `astats`."""
+        return run(self.astats())
+
+    async def aforget(self, thread_ids: Sequence[str] = (), *, scope: Scope | None = None) -> Forgotten:
+        """Forget turns: those that wait, those kept as context, and dead letters.
+
+        What a worker is promoting at this moment is taken from it, and this waits until it has let go, so that no
+        memory is made of it afterwards. Call it before the memories themselves are deleted.
+
+        Args:
+            thread_ids: Everything of these threads.
+            scope: And what was to become memories of this scope, in whatever thread.
+
+        Returns:
+            How much there was.
+        """
+        threads, path = {escape(thread_id) for thread_id in thread_ids}, None
+        calls = [_FORGET([self._stem], [self._common, thread, ""]) for thread in threads]
+        if scope is not None:
+            path = write_namespace(scope.path)
+            members = (await self._redis.send(("SMEMBERS", self._keys.outbox_scope(scope.path))))[0]
+            calls += [_FORGET([self._stem], [self._common, thread, path]) for thread in members]
+        forgotten = await self._redis.send(*calls)
+        await self._released([job.decode() for _, job in forgotten if job])
+        letters = await self._letters.aforget(threads, path)
+        return Forgotten(len(forgotten), sum(turns for turns, _ in forgotten), letters)
+
+    def forget(self, thread_ids: Sequence[str] = (), *, scope: Scope | None = None) -> Forgotten:
+        """Sync form of `aforget`."""
+        return run(self.aforget(thread_ids, scope=scope))
+
+    def close(self) -> None:
+        """Close the sync connections, if this outbox opened them."""
+        if self._owned:
+            self._redis.close()
+
+    async def aclose(self) -> None:
+        """Close the connections, if this outbox opened them."""
+        if self._owned:
+            await self._redis.aclose()
+
+    async def _released(self, jobs: Sequence[str]) -> None:
+        """Wait until no worker is at these jobs; one that died is waited for as long as its lease."""
+        patience = self.jobs.settings.lease
+        for job in jobs:
+            while patience > 0 and (await self._redis.send(self.jobs.whether_running(job)))[0]:
+                await sleep(_LOOK_AGAIN)
+                patience -= _LOOK_AGAIN
+
+
+def _check(thread_id: str, scope: Scope, time: datetime | None) -> None:
+    if not (thread_id and isinstance(cast("Any", thread_id), str)):
+        raise InvalidInputError(f"thread_id is {thread_id!r}; it must be text that is not empty")
+    if not isinstance(scope, Scope):
+        raise InvalidInputError(f"scope: pass a Scope, not {type(scope).__name__}; a template is resolved before")
+    if time is not None and time.tzinfo is None:
+        raise InvalidInputError("time: a time without a zone is ambiguous; use datetime.now(UTC) or .astimezone()")
+
+
+def _token(message_id: str) -> bytes:
+    """A message's id as the outbox remembers it: short, because it remembers many."""
+    return blake2b(message_id.encode("utf-8", "surrogatepass"), digest_size=9).digest()
