@@ -1,0 +1,197 @@
+"""Asking a model for an object: structured output where it has it, plain JSON where not, one repair, a loud end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.constants import TAG_NOSTREAM
+from pydantic import BaseModel
+
+from langchain_agentmem.errors import ConfigurationError, ExtractionError
+from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.promotion import prompts
+from langchain_agentmem.promotion.batch import Usage
+from langchain_agentmem.promotion.budget import Budget
+from langchain_agentmem.promotion.schemas import json_schema
+from langchain_agentmem.promotion.tolerant import Unreadable, parse, validate
+from langchain_agentmem.wire.bridge import either
+
+Model = TypeVar("Model", bound=BaseModel)
+Check = Callable[[Any], str | None]
+ChatModel = Runnable[Any, Any]
+"""A `BaseChatModel`, or one with retries, fallbacks or bound arguments around it."""
+
+_ANSWER = 600  # tokens that an answer is expected to have, when a call is set aside
+_SHOWN = 4_000  # characters of a bad answer that are shown to the model again
+_NO_STREAM = RunnableConfig(tags=[TAG_NOSTREAM, "agentmem"], run_name="extract_memories")
+"""A promotion inside a graph must not show its tokens to whoever reads the graph's stream."""
+_CUT = frozenset(("length", "max_tokens", "max_output_tokens", "incomplete", "model_length"))
+_WITHHELD = frozenset(("content_filter", "refusal", "safety", "prohibited_content", "recitation", "blocklist", "spii"))
+_REASONS = ("finish_reason", "stop_reason", "done_reason")
+# Raised by openai's client before LangChain sees an answer. By name: no provider's package is needed here.
+_RAISED = {"LengthFinishReasonError": "cut short", "ContentFilterFinishReasonError": "withheld by a content filter"}
+
+
+class Answer(NamedTuple, Generic[Model]):
+    """What a model answered, and what that took."""
+
+    value: Model
+    usage: Usage
+
+
+class Asker:
+    """Asks a model.
+
+    Args:
+        model: A LangChain chat model, or a string for `init_chat_model` such as `openai:gpt-4o-mini`.
+        budget: Each call is set aside from it before it is made, and counted after it.
+        method: For the model's `with_structured_output`, such as `function_calling`; by default the model's own.
+
+    Raises:
+        ConfigurationError: The string cannot be made a model.
+    """
+
+    def __init__(self, model: ChatModel | str, *, budget: Budget | None = None, method: str | None = None) -> None:
+        self.model = chat_model(model)
+        self._budget = budget
+        self._options: dict[str, Any] = {"method": method} if method else {}
+
+    async def aask(
+        self, prompt: Sequence[BaseMessage], schema: type[Model], scope: Scope, check: Check | None = None
+    ) -> Answer[Model]:
+        """Ask for an object.
+
+        Args:
+            prompt: The messages.
+            schema: What the answer is to be.
+            scope: For whom; the budget's limits are by scope.
+            check: Says what is wrong with an answer that can be read, or None. It is asked about the first answer
+                only: the second is the caller's to make the best of.
+
+        Raises:
+            ExtractionError: The model refused, its answer was cut short, or two answers in a row could not be read.
+            BudgetExceededError: There is nothing left of the budget.
+        """
+        form = json_schema(schema)
+        shape = json.dumps(form, ensure_ascii=False)
+        runnable, asked = self._prepared(form), list(prompt)
+        if runnable is self.model:
+            asked.append(HumanMessage(prompts.JSON_ONLY.format(schema=shape)))
+        first, usage = await self._call(runnable, asked, scope)
+        try:
+            value = _read(first, schema)
+            complaint = check(value) if check else None
+            if complaint is None:
+                return Answer(value, usage)
+        except Unreadable as error:
+            complaint = str(error)
+        shown = _text(_message(first))[:_SHOWN]
+        repair = HumanMessage(prompts.REPAIR.format(complaint=complaint, answer=shown, schema=shape))
+        second, more = await self._call(runnable, [*prompt, repair], scope)
+        try:
+            return Answer(_read(second, schema), usage + more)
+        except Unreadable as error:
+            raise ExtractionError(
+                f"the model's answer could not be read, twice in a row: {error} Use a model that can write JSON"
+            ) from error
+
+    def _prepared(self, form: dict[str, Any]) -> Runnable[Any, Any]:
+        """The model with structured output, or the model as it is where it has none.
+
+        It is given the JSON schema, not the class: then an answer of another form comes back to be read and repaired,
+        where the class would raise inside the provider's client and leave nothing to repair.
+        """
+        structured = getattr(self.model, "with_structured_output", None)
+        try:
+            return structured(form, include_raw=True, **self._options) if structured else self.model
+        except NotImplementedError:
+            return self.model
+
+    async def _call(self, runnable: Runnable[Any, Any], messages: list[BaseMessage], scope: Scope) -> tuple[Any, Usage]:
+        tokens = count_tokens_approximately(messages) + _ANSWER
+        reserved = await self._budget.areserve(scope, tokens) if self._budget else None
+        usage, failed = Usage(calls=1), True
+        try:
+            answer = await _invoke(runnable, messages)
+            usage = usage_of(_message(answer))
+            _insist(_message(answer))
+            failed = False
+        finally:
+            if self._budget and reserved:
+                await self._budget.asettle(reserved, usage, failed=failed)
+        return answer, usage
+
+
+async def _invoke(runnable: Runnable[Any, Any], messages: list[BaseMessage]) -> Any:
+    try:
+        return await either(runnable.invoke, runnable.ainvoke, messages, _NO_STREAM)
+    except Exception as error:
+        if what := _RAISED.get(type(error).__name__):
+            raise ExtractionError(f"the model's answer was {what}; nothing of it was used") from error
+        raise
+
+
+def _insist(message: BaseMessage) -> None:
+    """A refusal, or half an answer, is an error: taken for an answer, it would say that there is nothing to remember."""
+    if message.additional_kwargs.get("refusal"):
+        raise ExtractionError("the model refused to answer; its turns can be promoted by another model")
+    for reason in (str(message.response_metadata.get(name, "")).lower() for name in _REASONS):
+        if reason in _CUT:
+            raise ExtractionError(
+                "the model's answer was cut short: raise its max_tokens, or promote fewer turns at once"
+            )
+        if reason in _WITHHELD:
+            raise ExtractionError(f"the model's answer was withheld ({reason}); nothing of it was used")
+
+
+def _read(answer: Any, schema: type[Model]) -> Model:
+    """What it answered: as its parser read it, or else as its text can be read."""
+    if isinstance(answer, dict) and isinstance(answer.get("parsed"), dict | list):
+        return validate(answer["parsed"], schema)
+    return parse(_text(_message(answer)), schema)
+
+
+def _message(answer: Any) -> BaseMessage:
+    message = answer["raw"] if isinstance(answer, dict) else answer
+    return message if isinstance(message, BaseMessage) else AIMessage(str(message))
+
+
+def _text(message: BaseMessage) -> str:
+    calls = getattr(message, "tool_calls", None) or []
+    return message.text or "\n".join(str(call["args"]) for call in calls)
+
+
+def usage_of(message: BaseMessage) -> Usage:
+    """What a call took, as the model's answer says."""
+    told = getattr(message, "usage_metadata", None) or {}
+    return Usage(1, int(told.get("input_tokens") or 0), int(told.get("output_tokens") or 0))
+
+
+def chat_model(model: ChatModel | str) -> ChatModel:
+    """A chat model, or the one that a string for `init_chat_model` names.
+
+    Raises:
+        ConfigurationError: It is neither, or the package that it needs is not installed.
+    """
+    if isinstance(model, Runnable):
+        return model
+    if not isinstance(model, str) or not model:
+        raise ConfigurationError(
+            f"model: a LangChain chat model or a string such as 'openai:gpt-4o-mini', not {model!r}"
+        )
+    try:
+        from langchain.chat_models import init_chat_model
+
+        made = init_chat_model(model)
+    except ImportError as error:
+        raise ConfigurationError(
+            f'model: {model!r} needs a package that is missing ({error}); pip install "langchain-agentmem[langchain]"'
+        ) from error
+    except ValueError as error:
+        raise ConfigurationError(f"model: {model!r} cannot be made a model: {error}") from error
+    return made

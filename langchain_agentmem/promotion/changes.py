@@ -1,0 +1,129 @@
+"""What a promotion changes, found before anything is changed, so that it can be kept, replayed and shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from langchain_agentmem.errors import CorruptDataError
+from langchain_agentmem.longterm import record
+from langchain_agentmem.longterm.record import Memory, Scope, Source
+from langchain_agentmem.promotion.batch import Usage
+
+Action: TypeAlias = Literal["add", "reinforce", "update", "contradict", "retire"]
+
+_BESIDE = ("id", "confidence", "pinned", "supersedes")  # what a memory says beside its value in the store
+_TIMES = ("valid_from", "valid_to")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change to long-term memory.
+
+    Attributes:
+        action: `add` a memory; `reinforce` one that was said again; `update` one with a new version that says it
+            better; `contradict` one: another is true from then on; `retire` one that is no longer so.
+        strategy: The strategy that found it, such as `discrete@1`.
+        source: Where in the conversation it is said.
+        at: When it was said.
+        memory: What is to be remembered; None for `reinforce` and `retire`.
+        target: Id of the memory that is changed; None for `add`.
+    """
+
+    action: Action
+    strategy: str
+    source: Source
+    at: datetime
+    memory: Memory | None = None
+    target: str | None = None
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values."""
+        value: dict[str, Any] = {"action": self.action, "strategy": self.strategy, "target": self.target}
+        value |= {"source": self.source.dump(), "at": self.at.isoformat()}
+        if self.memory is not None:
+            beside = {name: getattr(self.memory, name) for name in _BESIDE}
+            times = {name: moment.isoformat() for name in _TIMES if (moment := getattr(self.memory, name))}
+            value["memory"] = {"value": record.dump(self.memory), "beside": beside, "times": times}
+        return value
+
+    @classmethod
+    def load(cls, value: Mapping[str, Any]) -> Change:
+        """Undo `dump`."""
+        memory = None
+        if held := value.get("memory"):
+            times = {name: datetime.fromisoformat(moment) for name, moment in held["times"].items()}
+            said = record.load(held["value"])
+            memory = Memory(**{name: getattr(said, name) for name in _SAID} | held["beside"] | times)
+        source, at = Source.load(value["source"]), datetime.fromisoformat(value["at"])
+        return cls(value["action"], value["strategy"], source, at, memory, value["target"])
+
+
+_SAID = (
+    *("text", "kind", "speaker", "topics", "entities", "importance", "event_time", "state", "value"),
+    *("source", "data", "metadata"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The changes that a batch makes.
+
+    Attributes:
+        key: The promotion's identity, see `Batch.key`: each change is made once under it, however often it is tried.
+        scope: Whose memories change.
+        changes: What is changed, in order.
+        refused: How many entries of the model's answer were refused, by reason.
+        usage: What the model took.
+    """
+
+    key: str
+    scope: Scope
+    changes: Sequence[Change] = ()
+    refused: Mapping[str, int] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+
+    def dumps(self) -> bytes:
+        """The plan as bytes, for the outbox."""
+        value = asdict(self) | {"changes": [change.dump() for change in self.changes]}
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+    @classmethod
+    def loads(cls, data: bytes) -> Plan:
+        """Undo `dumps`.
+
+        Raises:
+            CorruptDataError: It is no plan.
+        """
+        try:
+            value = json.loads(data.decode("utf-8", "surrogatepass"))
+            scope = Scope(**value["scope"] | {"namespace": tuple(value["scope"]["namespace"])})
+            changes = tuple(map(Change.load, value["changes"]))
+            return cls(value["key"], scope, changes, value["refused"], Usage(**value["usage"]))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CorruptDataError(
+                "what is kept as the plan of a promotion is none: another program wrote it"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """A change that was made.
+
+    Attributes:
+        id: The memory.
+        action: What was to be done with it.
+        outcome: What became of it: `added`, `reinforced`, `superseded`, `retired`, or `gone` where there was no such
+            memory any more.
+        text: What it says; empty where nothing was said anew.
+        strategy: The strategy that found it.
+    """
+
+    id: str
+    action: Action
+    outcome: str
+    text: str = ""
+    strategy: str = ""

@@ -1,0 +1,150 @@
+"""What a model's answer looks like: lenient about form, since small models are careless, and strict about meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from langchain_core.utils.json_schema import dereference_refs
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from langchain_agentmem.promotion.changes import Action
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_ACTIONS = frozenset(get_args(Action))
+_WORDS = {"low": 0.2, "medium": 0.5, "high": 0.9}
+
+
+def _list(value: Any) -> Any:
+    """One value instead of a list, or nothing, or a text with commas."""
+    if value is None or value == "":
+        return []
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value if isinstance(value, list) else [value]
+
+
+def _share(value: Any) -> Any:
+    """A share between 0 and 1, also where a model says `high`, or 80 for 80 %."""
+    if isinstance(value, str):
+        value = _WORDS.get(value.strip().lower(), value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return min(1.0, max(0.0, number / 100 if number > 1 else number))
+
+
+def _action(value: Any) -> Any:
+    folded = str(value or "add").strip().lower()
+    return folded if folded in _ACTIONS else "add"
+
+
+def _number(value: Any) -> Any:
+    """The number of a memory, also as `"3"` or `[3]`; what is none stays, to be complained about."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return None if value in ("", 0, "0", "none", "null") else value
+
+
+def _text(value: Any) -> Any:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+Texts = Annotated[list[str], BeforeValidator(_list)]
+Numbers = Annotated[list[int], BeforeValidator(_list)]
+Share = Annotated[float | None, BeforeValidator(_share)]
+Text = Annotated[str | None, BeforeValidator(_text)]
+
+
+class Entry(BaseModel):
+    """What every entry of an answer says, besides what its strategy asks for."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    action: Annotated[Action, BeforeValidator(_action)] = Field("add", description="What becomes of the memory.")
+    known: Annotated[int | None, BeforeValidator(_number)] = Field(
+        None, description="Number of the known memory that is changed; null for add."
+    )
+    turns: Numbers = Field(default_factory=list, description="Numbers of the turns that say it.")
+    text: Text = Field(None, description="What to remember, to be understood alone.")
+    confidence: Share = Field(None, description="0 to 1: how sure it is that the user meant this.")
+    importance: Share = Field(None, description="0 to 1: how much it matters in other conversations.")
+    instruction: bool = Field(False, description="True where it tells the assistant what to do.")
+
+
+class Learned(Entry):
+    """A fact or an episode."""
+
+    kind: Annotated[
+        Literal["semantic", "episodic"],
+        BeforeValidator(lambda value: "episodic" if str(value).lower() == "episodic" else "semantic"),
+    ] = Field("semantic", description="semantic: what is so; episodic: what happens at a time.")
+    event_date: Text = Field(None, description="When it happens, as ISO 8601; null if that is not known.")
+    topics: Texts = Field(default_factory=list, description="At most three topics.")
+    entities: Texts = Field(default_factory=list, description="People, places and things that are named.")
+
+
+class Preference(Entry):
+    """The value of a slot."""
+
+    slot: str = Field(description="Which slot, in snake_case.")
+    value: Text = Field(None, description="Its value, short; null to retire it.")
+    subject: Text = Field(None, description="Whose, if not the user's: a name.")
+
+
+class Summary(BaseModel):
+    """The summary of a thread."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    text: str = Field(description="The whole summary.")
+
+
+class Episode(Entry):
+    """Something that was tried, and what came of it."""
+
+    situation: Text = Field(None, description="What was to be done, and under which circumstances.")
+    attempt: Text = Field(None, description="What was tried.")
+    outcome: Text = Field(None, description="What came of it.")
+    lesson: Text = Field(None, description="What to do, or not to do, next time.")
+    succeeded: bool | None = Field(None, description="Whether it worked.")
+
+
+def entry_of(content: type[BaseModel]) -> type[Entry]:
+    """An entry that carries an object of your own schema as its `content`."""
+    made: type[Entry] = create_model(
+        f"{content.__name__}Entry", __base__=Entry, content=(content, Field(description="What was found."))
+    )
+    return made
+
+
+def joint(sections: Sequence[tuple[str, type[BaseModel], bool]]) -> type[BaseModel]:
+    """One schema for several strategies, so that one model call serves them all.
+
+    Args:
+        sections: Name, schema, and whether there may be several, of each.
+    """
+    fields: dict[str, Any] = {}
+    for name, schema, several in sections:
+        if several:
+            fields[name] = (Annotated[list[schema], BeforeValidator(_list)], Field(default_factory=list))  # type: ignore[valid-type]
+        else:
+            fields[name] = (Annotated[schema | None, BeforeValidator(_single)], Field(None))
+    return create_model("MemoryChanges", __doc__="How the memory changes.", **fields)
+
+
+def _single(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"text": value} if value.strip() else None
+    if isinstance(value, list):
+        return value[0] if value else None
+    return value or None
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of an answer, without references: some providers and most small models cannot follow them."""
+    schema: dict[str, Any] = dereference_refs(model.model_json_schema())
+    schema.pop("$defs", None)
+    return schema | {"required": list(schema["properties"])}
