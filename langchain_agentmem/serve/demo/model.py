@@ -1,7 +1,8 @@
 """Who answers in the demo: OpenAI's model where there is a key, else a small scripted one that needs no network.
 
-The scripted model is honest: all that it knows comes from the messages that it is given, so what it remembers is what
-the checkpointer brought back.
+The scripted model is honest: all that it knows comes from the messages that it is given. So what it remembers of a
+thread is what the checkpointer brought back, and what it remembers beyond is what long-term memory put into the block
+of recalled data.
 """
 
 from __future__ import annotations
@@ -20,17 +21,33 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from langchain_agentmem.agent.rendering import CLOSING, OPENING
 from langchain_agentmem.errors import ConfigurationError
 
 OPENAI_MODEL = "gpt-4o-mini"
 _FACTS = {
     "name": re.compile(r"\b(?:I'm|I am|[Mm]y name is) ([A-Z]\w+)"),
     "diet": re.compile(r"\b(vegan|vegetarian|pescatarian)\b", re.I),
+    "allergy": re.compile(r"\ballergic to (\w+)", re.I),
     "city": re.compile(r"\b(?:to|in) (Lisbon|Kyoto|Oslo|Paris|Rome)\b"),
     "month": re.compile(rf"\bin ({'|'.join(calendar.month_name[1:])})\b"),
 }
-_PHRASES = {"name": "you are {}", "diet": "you are {}", "city": "you are going to {}", "month": "it is in {}"}
-_ASKED = {"who": ("name", "diet"), "where": ("city", "month")}  # any other question asks for everything
+_PHRASES = {
+    "name": "you are {}",
+    "diet": "you are {}",
+    "allergy": "you are allergic to {}",
+    "city": "you are going to {}",
+    "month": "it is in {}",
+}
+_ASKED = {"who": ("name", "diet"), "where": ("city", "month")}
+_TOPICS = {  # what else a question may be about; any other one asks for everything
+    "allergy": re.compile(r"\b(allerg|danger|avoid|safe)", re.I),
+    "diet": re.compile(r"\b(diet|eat|food|cook|meal)", re.I),
+}
+_EVERYTHING = re.compile(r"\b(know|remember)\b", re.I)
+_BLOCK = re.compile(rf"{OPENING}(.*?){CLOSING}", re.S)
+_MEMORY = re.compile(r"^- (\[[^\]\n]+\]) (.+?)(?: \(\d{4}-\d\d-\d\d\))?$", re.M)
+_FACT = re.compile(rf"^- ({'|'.join(_FACTS)})(?:\.\w+)?: (.+) \(since [\d-]+\)$", re.M)
 _DINNER = re.compile(r"\b(dinner|eat|restaurant)\b", re.I)
 
 
@@ -76,18 +93,28 @@ class ScriptedModel(BaseChatModel):
 
 
 def _answer(messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]]) -> AIMessage:
-    known = _facts(messages)
+    block = "".join(block for message in messages for block in _BLOCK.findall(message.text))
+    known = dict(_FACT.findall(block)) | noted(messages)
     last = messages[-1]
     if isinstance(last, ToolMessage):
         return AIMessage(f"How about this, {known.get('name', 'friend')}? {last.text}")
     if _DINNER.search(last.text) and tools:
         return _call(tools[0]["function"], known, f"call_{len(messages)}")
     if last.text.rstrip().endswith("?"):
-        asked = _ASKED.get(last.text.split()[0].lower(), known)
-        told = [_PHRASES[fact].format(known[fact]) for fact in asked if fact in known]
-        return AIMessage(f"{_sentence(told)}." if told else "You have not told me yet.")
-    fresh = [f"{fact} {value}" for fact, value in _facts([last]).items()]
+        return AIMessage(_reply(last.text, known, _MEMORY.findall(block)))
+    fresh = [f"{fact} {value}" for fact, value in noted([last]).items()]
     return AIMessage(f"Noted: {', '.join(fresh)}." if fresh else "I see.")
+
+
+def _reply(question: str, known: dict[str, str], recalled: Sequence[tuple[str, str]]) -> str:
+    """What is known of what is asked: by name where the question names it, else the memory that was recalled first."""
+    first = question.split(maxsplit=1)[0].lower()
+    asked = [*_ASKED.get(first, ()), *(fact for fact, topic in _TOPICS.items() if topic.search(question))]
+    if recalled and not _EVERYTHING.search(question) and known.keys().isdisjoint(asked):
+        cited, text = recalled[0]
+        return f"You told me: “{text}” {cited}"
+    told = [_PHRASES[fact].format(known[fact]) for fact in asked or known if fact in known]
+    return f"{_sentence(told)}." if told else "You have not told me yet."
 
 
 def _call(function: dict[str, Any], known: dict[str, str], call_id: str) -> AIMessage:
@@ -100,8 +127,8 @@ def _call(function: dict[str, Any], known: dict[str, str], call_id: str) -> AIMe
     return AIMessage("", tool_calls=[{"name": function["name"], "args": given, "id": call_id}])
 
 
-def _facts(messages: Sequence[BaseMessage]) -> dict[str, str]:
-    """What the user said; the latest word counts."""
+def noted(messages: Sequence[BaseMessage]) -> dict[str, str]:
+    """What the user said in these messages, by what it is about; the latest word counts."""
     said = [message.text for message in messages if message.type == "human"]
     found = {fact: [word for text in said for word in pattern.findall(text)] for fact, pattern in _FACTS.items()}
     return {fact: words[-1] for fact, words in found.items() if words}

@@ -1,0 +1,189 @@
+"""What the demo page shows and changes: a memory, an agent that uses it, and the sliders' settings."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from functools import cached_property
+from typing import Any, Self
+
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableConfig
+
+from langchain_agentmem.agent.context import ContextAssembler
+from langchain_agentmem.agent.rendering import SHORT
+from langchain_agentmem.agent_memory import AgentMemory
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.serve.demo.model import ScriptedModel, choose_model
+from langchain_agentmem.serve.web import keyspace, plain
+from langchain_agentmem.serve.web.agent import build_agent
+from langchain_agentmem.serve.web.feed import Feed
+from langchain_agentmem.serve.web.promotion import Promotion
+from langchain_agentmem.serve.web.settings import Settings
+
+_SHOWN = 100  # memories of a user
+_NEVER = 1e9  # seconds
+
+
+class Playground:
+    """A memory with an agent.
+
+    Use it in `async with`: it reads the event log and promotes memories in the background.
+
+    Args:
+        memory: The memory; its tenant is emptied by `reset`. Stays open.
+
+    Attributes:
+        feed: What happens, for the pages.
+    """
+
+    def __init__(self, memory: AgentMemory) -> None:
+        self._memory = memory
+        self._model, self._model_name = choose_model()
+        self._settings = Settings()
+        self._turns = asyncio.Lock()  # one after the other: the page shows the turn that it sent
+        self.feed = Feed(memory.events)
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(self.feed.follow())]
+        return self
+
+    async def __aexit__(self, *trouble: object) -> None:
+        self.feed.close()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self._memory.connection.aclose()
+
+    @cached_property
+    def _bank(self) -> MemoryBank:
+        """A bank as the sliders say."""
+        chosen = self._settings
+        return MemoryBank(
+            self._memory.store,
+            weights=chosen.weights(),
+            duplicate_threshold=chosen.duplicate,
+            events=self._memory.events,
+        )
+
+    @cached_property
+    def _looking(self) -> MemoryBank:
+        """The same, to look without a trace: neither in the event log nor in how often a memory was recalled."""
+        return MemoryBank(self._memory.store, weights=self._settings.weights(), access_interval=_NEVER)
+
+    @cached_property
+    def _assembler(self) -> ContextAssembler:
+        memory, chosen = self._memory, self._settings
+        return ContextAssembler(
+            self._bank, memory.sessions, memory.events, budget=int(chosen.token_budget), limit=int(chosen.limit)
+        )
+
+    @cached_property
+    def _promotion(self) -> Promotion:
+        return Promotion(self._memory, self._bank, self._settings.quiet)
+
+    @cached_property
+    def _agent(self) -> Any:
+        return build_agent(self._model, self._memory, self._assembler, self._promotion.node)
+
+    # --- what the page asks for
+
+    async def hello(self) -> dict[str, Any]:
+        """Who is here: told once."""
+        server = self._memory.server
+        return {
+            "offline": isinstance(self._model, ScriptedModel),
+            "model": self._model_name,
+            "server": str(server.info) if server else "your own server",
+            "kept": str(server.path) if server and server.path else None,
+            "settings": self._settings.plain(),
+        }
+
+    async def view(self, user: str, thread: str) -> dict[str, Any]:
+        """All panels, for a user and a thread."""
+        scope, memory = Scope(user), self._memory
+        state = await self._agent.aget_state(_config(user, thread))
+        facts = await self._bank.facts.aall(scope)
+        return {
+            "messages": [plain.plain_message(each) for each in state.values.get("messages", ())],
+            "threads": [each.thread_id for each in await memory.athreads(user=user)],
+            "working": plain.plain_session(await memory.session(thread, user).aload()),
+            "memories": [plain.plain_memory(each) for each in await self._bank.alist(scope, limit=_SHOWN)],
+            "facts": [
+                [plain.plain_fact(each) for each in await self._bank.facts.ahistory(scope, name)] for name in facts
+            ],
+            "promotion": await self._promotion.status(),
+            "keys": await keyspace.key_table(memory.connection, memory.keys),
+        }
+
+    async def history(self, user: str, id: str) -> list[dict[str, Any]]:
+        """A memory as it is and was."""
+        return [plain.plain_memory(each) for each in await self._bank.ahistory(id, Scope(user))]
+
+    async def key(self, name: str) -> dict[str, Any]:
+        """What a key holds."""
+        return await keyspace.read_key(self._memory.connection, self._memory.keys, name)
+
+    # --- what the page changes
+
+    async def turn(self, user: str, thread: str, text: str) -> dict[str, Any]:
+        """Say something to the agent. Tells what was recalled for it, and what of that the model was shown."""
+        async with self._turns:
+            recalled = await self._explain(self._looking, user, text)
+            start = time.perf_counter()
+            state = await self._agent.ainvoke({"messages": [HumanMessage(text)]}, _config(user, thread))
+            took = time.perf_counter() - start
+        block = state["recalled"]
+        for each in recalled["found"]:
+            each["shown"] = f"[{each['id'][:SHORT]}" in block
+        return {"reply": state["messages"][-1].text, "ms": took * 1000, "recalled": recalled | {"block": block}}
+
+    async def recall(self, user: str, text: str) -> dict[str, Any]:
+        """Recall for a question, with every score explained."""
+        return await self._explain(self._bank, user, text)
+
+    async def _explain(self, bank: MemoryBank, user: str, text: str) -> dict[str, Any]:
+        start = time.perf_counter()
+        found = await bank.arecall(text, Scope(user), limit=int(self._settings.limit), explain=True)
+        took = time.perf_counter() - start
+        return {"query": text, "ms": took * 1000, "found": [plain.plain_recalled(each) for each in found]}
+
+    async def remember(self, user: str, text: str) -> dict[str, Any]:
+        """Remember a text as it is."""
+        done = await self._bank.aremember(text, Scope(user))
+        return plain.plain_outcome(text, done[0])
+
+    async def correct(self, user: str, id: str, text: str) -> dict[str, Any]:
+        """Give a memory another text."""
+        return plain.plain_outcome(text, await self._bank.acorrect(id, text, Scope(user)))
+
+    async def forget(self, user: str, id: str) -> dict[str, Any]:
+        """Delete a memory."""
+        return {"forgotten": await self._bank.aforget(Scope(user), [id])}
+
+    async def change(self, settings: dict[str, float]) -> list[dict[str, Any]]:
+        """Move sliders."""
+        self._settings = self._settings.changed(settings)
+        for made in ("_bank", "_looking", "_assembler", "_promotion", "_agent"):
+            self.__dict__.pop(made, None)
+        return self._settings.plain()
+
+    async def promote(self) -> dict[str, Any]:
+        """Promote now what waits for quiet."""
+        return {}
+
+    async def reset(self) -> dict[str, Any]:
+        """Forget everybody and everything."""
+        async with self._turns:
+            await self._memory.events.aflush()
+            await keyspace.empty(self._memory.connection, self._memory.keys)
+        self.feed.forget()
+        return {}
+
+
+def _config(user: str, thread: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": thread, "user_id": user}}

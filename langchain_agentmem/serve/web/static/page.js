@@ -1,0 +1,146 @@
+// The page: what is sent, what is asked for again when something happened, and who shows it.
+
+import { change, hello, listen, read } from "./api.js";
+import { Place, showMessages, showStory } from "./chat.js";
+import { byId, count, el, restart } from "./dom.js";
+import { showFacts, showKey, showKeys, showMemories, showPromotion, showWorking, tick } from "./panels.js";
+import { showRecall, showSliders } from "./recall.js";
+
+const EVENTS_SHOWN = 150;
+const nothing = { query: "", ms: 0, found: [] };
+let recall = nothing;
+let seen = new Set();
+let refreshing = null;
+
+const place = new Place(() => {
+  show(nothing);
+  return refresh();
+});
+
+function show(found) {
+  recall = found;
+  showRecall(found);
+}
+
+/** Does something, and tells what went wrong where something did. */
+async function attempt(act) {
+  try {
+    const said = await act();
+    byId("trouble").hidden = true;
+    return said;
+  } catch (error) {
+    byId("trouble").textContent = error.message;
+    byId("trouble").hidden = false;
+    return null;
+  }
+}
+
+async function refresh() {
+  const { user, thread } = place;
+  const seenNow = await attempt(() => read("view", { user, thread }));
+  if (!seenNow || user !== place.user || thread !== place.thread) return;
+  place.learn(seenNow.threads);
+  if (thread !== place.thread) return refresh();
+  showMessages(seenNow.messages);
+  showWorking(seenNow.working);
+  showMemories(seenNow.memories, user, act);
+  showFacts(seenNow.facts);
+  showPromotion(seenNow.promotion);
+  byId("live").textContent = `live, ${count(seen.size, "event")}`;
+  showKeys(seenNow.keys, (name) => attempt(() => showKey(name)));
+}
+
+/** Refreshes once for all that happens within a moment. */
+function soon() {
+  refreshing ??= setTimeout(() => {
+    refreshing = null;
+    refresh();
+  }, 120);
+}
+
+async function act(doing) {
+  const said = await attempt(doing);
+  await refresh();
+  return said;
+}
+
+async function say(text) {
+  const { user, thread } = place;
+  byId("send").disabled = true;
+  const said = await act(() => change("turn", { user, thread, text }));
+  byId("send").disabled = false;
+  if (said && user === place.user) show(said.recalled);
+  return said;
+}
+
+async function ask(text) {
+  const found = await attempt(() => change("recall", { user: place.user, text }));
+  if (found) show(found);
+}
+
+function happened(event) {
+  if (seen.has(event.id)) return;
+  seen.add(event.id);
+  const log = byId("events");
+  const time = new Date(event.time).toLocaleTimeString([], { hour12: false });
+  const older = [...log.children].find((each) => each.firstChild.dateTime <= event.time) ?? null;
+  log.insertBefore(el("li", { class: `event lit ${event.kind.split(".")[0]}` },
+    el("time", { datetime: event.time }, time),
+    el("span", { class: "kind" }, event.kind),
+    el("span", { class: "what" }, [event.where, event.says].filter(Boolean).join(" · ")),
+    el("span", { class: "number" }, event.ms === null ? "" : `${event.ms} ms`)), older);
+  while (log.childElementCount > EVENTS_SHOWN) log.lastChild.remove();
+  soon();
+}
+
+function forgotten() {
+  seen = new Set();
+  restart(byId("events"), byId("promoted"), byId("waiting"));
+  for (const step of document.querySelectorAll(".step.done")) step.classList.remove("done");
+  byId("outcome").textContent = "";
+  return place.forget();
+}
+
+byId("composer").onsubmit = async (event) => {
+  event.preventDefault();
+  const text = byId("text").value.trim();
+  if (text && await say(text)) byId("text").value = "";
+  byId("text").focus();
+};
+byId("text").onkeydown = (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    byId("composer").requestSubmit();
+  }
+};
+byId("recall").onsubmit = (event) => {
+  event.preventDefault();
+  ask(byId("query").value);
+};
+byId("remember").onsubmit = async (event) => {
+  event.preventDefault();
+  const done = await act(() => change("remember", { user: place.user, text: byId("fresh").value }));
+  if (!done) return;
+  byId("fresh").value = "";
+  byId("outcome").replaceChildren(el("span", { class: `tag ${done.outcome}` }, done.outcome), ` ${done.reason}`);
+};
+byId("reset").onclick = () => attempt(() => change("reset"));
+byId("key-close").onclick = () => byId("key").close();
+
+const here = await attempt(hello);
+if (here) {
+  byId("server").textContent = here.server;
+  byId("model").textContent = here.model;
+  byId("offline").hidden = !here.offline;
+  showSliders(here.settings, async (settings) => {
+    if (await attempt(() => change("change", { settings })) && recall.query) await ask(recall.query);
+  });
+  showStory(place, say);
+  show(nothing);
+  await refresh();
+  listen({ happened, changed: soon, forgotten }, (connected) => {
+    byId("live").textContent = connected ? `live, ${count(seen.size, "event")}` : "reconnecting";
+    byId("live").classList.toggle("on", connected);
+  });
+  setInterval(tick, 500);
+}
