@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import AsyncGenerator
 from typing import Any, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -168,6 +169,27 @@ class Connection(Closing):
             raise reply
         return reply
 
+    async def scan(self, pattern: str, count: int = 1000) -> AsyncGenerator[list[bytes]]:
+        """Walk over the keys that match a pattern; on a cluster, over those of each master in turn.
+
+        A key that is there all the while is seen at least once; a page may be empty, and a key may be seen twice.
+
+        Args:
+            pattern: What the server's SCAN calls MATCH.
+            count: How many of the server's keys one round trip passes over.
+        """
+        for node in await either(self._masters, self._amasters):
+            cursor: Any = 0
+            while True:
+                command = ("SCAN", cursor, "MATCH", pattern, "COUNT", count)
+                cursor, page = await either(self._ask, self._aask, command, node)
+                if isinstance(cursor, dict):  # redis-py tells the cursors of a cluster by node
+                    [cursor] = cursor.values()
+                yield page
+                cursor = int(cursor)
+                if not cursor:
+                    break
+
     async def subscribe(self, channel: str) -> Subscription:
         """Listen to one Pub/Sub channel on a connection of its own: on a cluster, to a sharded channel.
 
@@ -209,6 +231,27 @@ class Connection(Closing):
 
     async def _aside(self, commands: Wire, atomic: bool) -> list[Any]:
         return await (await self._lane()).execute(commands, atomic)
+
+    def _masters(self) -> list[dict[str, Any]]:
+        """For each server that holds keys, how redis-py is told to ask it."""
+        if not self.clustered:
+            return [{}]
+        client: Any = self.client
+        return [{"target_nodes": node} for node in client.get_primaries()]
+
+    async def _amasters(self) -> list[dict[str, Any]]:
+        if not self.clustered:
+            return [{}]
+        client = (await self._lane()).client
+        await client.initialize()
+        return [{"target_nodes": node} for node in client.get_primaries()]
+
+    def _ask(self, command: tuple[Any, ...], node: dict[str, Any]) -> Any:
+        client: Any = self.client
+        return client.execute_command(*command, **self._plan.raw, **node)
+
+    async def _aask(self, command: tuple[Any, ...], node: dict[str, Any]) -> Any:
+        return await (await self._lane()).client.execute_command(*command, **self._plan.raw, **node)
 
     def _listen(self) -> Subscription:
         return Subscription(self._sync or self._open_sync(), self.clustered)

@@ -17,11 +17,12 @@
 | `P:T:sessions` | ZSET | the tenant's sessions, by expiry |
 | `P:T:sessions:U` | ZSET | the sessions of user U, by expiry |
 | `P:T:history:{I}` | LIST | the messages of a chat history |
-| `...:done:O` | STRING | what operation O on that session, history or memory (`known`) answered: a replay does nothing |
+| `...:done:O` | STRING | what operation O there (session, history, `known`) answered, so that a replay does nothing |
 | `P:T:cache:{L:L}` | ZSET | the cached keys of a namespace of nodes, by expiry |
 | `P:T:cache:{L:L}:K` | STRING | what a node wrote for the input that has key K |
 | `P:T:caches` | ZSET | every namespace with cached keys, by expiry |
 | `P:T:item:{L:L}:K` | HASH | item K of namespace L:L; beside it what it was (`:v3`), further vectors (`:x1`) |
+| `P:T:gone:{L:L}:K` | HASH | what was forgotten as item K, while that can be undone; beside it as above, and `:f2` |
 | `P:T:items:{L:L}` | ZSET | the items of a namespace, by expiry |
 | `P:T:namespaces` | ZSET | every namespace that has items, by expiry |
 | `P:T:known:{L:L}` | HASH | the memories of a namespace by what they say, so that none is stored twice |
@@ -46,6 +47,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_.~@-]")
@@ -69,6 +71,20 @@ def unescape(segment: str | bytes) -> str:
     if "%" not in text:
         return text
     return "" if text == _EMPTY else unquote_to_bytes(text).decode("utf-8", "surrogatepass")
+
+
+class KeyName(NamedTuple):
+    """What the name of a key says.
+
+    Attributes:
+        kind: The word after the tenant.
+        tag: What stands in braces, as it stands there; "" without any.
+        rest: What comes after that.
+    """
+
+    kind: str
+    tag: str
+    rest: str
 
 
 class Keys:
@@ -153,6 +169,10 @@ class Keys:
         """The HASH of an item of the long-term store."""
         return f"{self.item_prefix}{_tag(namespace)}:{escape(key)}"
 
+    def gone(self, namespace: tuple[str, ...], key: str) -> str:
+        """The HASH of an item that was forgotten; the index does not reach it."""
+        return f"{self.base}:gone:{_tag(namespace)}:{escape(key)}"
+
     def items_below(self, namespace: tuple[str, ...]) -> tuple[str, ...]:
         """What the keys of items in a namespace, or in one below it, begin with."""
         start = f"{self.item_prefix}{{{write_namespace(namespace)}"
@@ -211,6 +231,14 @@ class Keys:
     def index(self) -> str:
         """The name of the search index over the items."""
         return f"{self.base}:index"
+
+    def read(self, key: bytes) -> KeyName:
+        """What the name of one of the tenant's keys says."""
+        kind, _, rest = key.decode()[len(self.base) + 1 :].partition(":")
+        if not rest.startswith("{"):
+            return KeyName(kind, "", rest)
+        tag, _, rest = rest[1:].partition("}")
+        return KeyName(kind, tag, rest[1:])
 
 
 def item_of(key: str) -> str:

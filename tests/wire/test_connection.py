@@ -114,6 +114,23 @@ async def test_any_client_of_the_user_serves_both_colours(
         await close(clients)
 
 
+@pytest.mark.parametrize("given", CLIENTS)
+async def test_a_scan_sees_every_key_raw(given: str, plain: Connection, plain_url: str) -> None:
+    keys = {f"é{number}".encode() for number in range(50)}
+    await plain.send(*(("SET", key, 1) for key in keys), ("SET", "other", 1))
+    clients = CLIENTS[given](plain_url.removeprefix("unix://").partition("?")[0])
+
+    async def seen(connection: Connection) -> set[bytes]:
+        return {key async for page in connection.scan("é*", count=10) for key in page}
+
+    try:
+        async with Connection(**clients) as connection:
+            assert await seen(connection) == keys
+            assert await asyncio.to_thread(run, seen(connection)) == keys
+    finally:
+        await close(clients)
+
+
 def _sync(connection: Connection, *args: Any, **kw: Any) -> list[Any]:
     return run(connection.send(*args, **kw))
 

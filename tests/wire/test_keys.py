@@ -95,3 +95,18 @@ def test_what_belongs_to_one_thread_shares_its_tag(thread: str, ns: str) -> None
     tag = f"{{{escape(thread)}}}"
     assert all(tag in made for made in (keys.thread(thread), keys.head(thread, ns)))
     assert keys.head(thread, ns).startswith(keys.thread(thread) + ":")
+
+
+@given(TEXT, TEXT, TEXT)
+def test_a_key_is_read_back(tenant: str, one: str, other: str) -> None:
+    keys = Keys("p:", tenant)
+
+    def read(key: str) -> tuple[str, str, str]:
+        return tuple(keys.read(key.encode()))
+
+    assert read(keys.threads()) == ("threads", "", "")
+    assert read(keys.threads(one)) == ("threads", "", escape(one))
+    assert read(keys.thread(one)) == ("thread", escape(one), "")
+    assert read(keys.head(one, other)) == ("thread", escape(one), f"{escape(other)}:head")
+    assert read(keys.facts((one, other))) == ("facts", f"{escape(one)}:{escape(other)}", "")
+    assert read(keys.item((one, other), one)) == ("item", f"{escape(one)}:{escape(other)}", escape(one))

@@ -57,6 +57,15 @@ def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
     scripts._source.cache_clear()
 
 
+def test_a_scan_sees_the_keys_of_every_master(call: Call, nodes: Connection) -> None:
+    async def seen() -> set[bytes]:
+        return {key async for page in nodes.scan("k*", count=10) for key in page}
+
+    keys = {f"k{number}".encode() for number in range(100)}
+    call(nodes.send(*(("SET", key, 1) for key in keys), ("SET", "other", 1)))
+    assert call(seen()) == keys
+
+
 def test_a_cluster_answers_one_pipeline_over_all_its_slots(call: Call, nodes: Connection) -> None:
     assert nodes.clustered
     assert call(nodes.send(*(("SET", f"k{i}", i) for i in range(50)))) == [True] * 50
