@@ -18,7 +18,7 @@ from langchain_agentmem.promotion import prompts
 from langchain_agentmem.promotion.batch import Usage
 from langchain_agentmem.promotion.budget import Budget
 from langchain_agentmem.promotion.schemas import json_schema
-from langchain_agentmem.promotion.tolerant import Unreadable, parse, validate
+from langchain_agentmem.promotion.tolerant import UnreadableError, parse, validate
 from langchain_agentmem.wire.bridge import either
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -88,14 +88,14 @@ class Asker:
             complaint = check(value) if check else None
             if complaint is None:
                 return Answer(value, usage)
-        except Unreadable as error:
+        except UnreadableError as error:
             complaint = str(error)
         shown = _text(_message(first))[:_SHOWN]
         repair = HumanMessage(prompts.REPAIR.format(complaint=complaint, answer=shown, schema=shape))
         second, more = await self._call(runnable, [*prompt, repair], scope)
         try:
             return Answer(_read(second, schema), usage + more)
-        except Unreadable as error:
+        except UnreadableError as error:
             raise ExtractionError(
                 f"the model's answer could not be read, twice in a row: {error} Use a model that can write JSON"
             ) from error
@@ -137,14 +137,12 @@ async def _invoke(runnable: Runnable[Any, Any], messages: list[BaseMessage]) -> 
 
 
 def _insist(message: BaseMessage) -> None:
-    """A refusal, or half an answer, is an error: taken for an answer, it would say that there is nothing to remember."""
+    """A refusal or half an answer is an error: as an answer, it would say that there is nothing to remember."""
     if message.additional_kwargs.get("refusal"):
         raise ExtractionError("the model refused to answer; its turns can be promoted by another model")
     for reason in (str(message.response_metadata.get(name, "")).lower() for name in _REASONS):
         if reason in _CUT:
-            raise ExtractionError(
-                "the model's answer was cut short: raise its max_tokens, or promote fewer turns at once"
-            )
+            raise ExtractionError("the model's answer was cut short: raise its max_tokens, or promote fewer turns")
         if reason in _WITHHELD:
             raise ExtractionError(f"the model's answer was withheld ({reason}); nothing of it was used")
 
@@ -181,9 +179,7 @@ def chat_model(model: ChatModel | str) -> ChatModel:
     if isinstance(model, Runnable):
         return model
     if not isinstance(model, str) or not model:
-        raise ConfigurationError(
-            f"model: a LangChain chat model or a string such as 'openai:gpt-4o-mini', not {model!r}"
-        )
+        raise ConfigurationError(f"model: a LangChain chat model or a string such as 'openai:gpt-4o', not {model!r}")
     try:
         from langchain.chat_models import init_chat_model
 

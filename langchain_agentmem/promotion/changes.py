@@ -104,9 +104,7 @@ class Plan:
             changes = tuple(map(Change.load, value["changes"]))
             return cls(value["key"], scope, changes, value["refused"], Usage(**value["usage"]))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise CorruptDataError(
-                "what is kept as the plan of a promotion is none: another program wrote it"
-            ) from error
+            raise CorruptDataError("what is kept as a promotion's plan is none: another program wrote it") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,11 @@ class Conversation:
         """The lines in which a user says something."""
         return [line for line in self.lines if line.tells]
 
+    @property
+    def only(self) -> list[Line]:
+        """The line in which a user says something, if there is just one."""
+        return self.told if len(self.told) == 1 else []
+
     def cited(self, numbers: Iterable[int]) -> list[Line]:
         """The lines with these numbers, in order, as far as there are such."""
         wanted = set(numbers)
@@ -96,7 +101,8 @@ class Conversation:
     def nearest(self, text: str) -> list[Line]:
         """The line that shares most words with a text; none if none shares any."""
         words = set(terms(text))
-        shared = {line.number: len(words & set(terms(line.text))) for line in self.lines}
+        weight = {True: 2, False: 1}  # what both said, the user said
+        shared = {line.number: weight[line.by_user] * len(words & set(terms(line.text))) for line in self.lines}
         best = max(shared, key=lambda number: shared[number], default=0)
         return self.cited([best]) if shared.get(best) else []
 

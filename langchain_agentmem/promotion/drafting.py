@@ -98,7 +98,7 @@ class Draft:
         """The lines that an entry comes from; of what is no `Entry`, such as a summary, all."""
         if not isinstance(entry, Entry):
             return self._talk.lines
-        lines = self._talk.cited(entry.turns) or self._talk.nearest(_words_of(entry))
+        lines = self._talk.cited(entry.turns) or self._talk.nearest(_words_of(entry)) or self._talk.only
         if strategy.from_assistant:
             return lines or self._talk.lines
         if not any(line.by_user for line in lines):
@@ -121,9 +121,9 @@ class Draft:
 
     def _memory(self, strategy: Strategy, entry: Any, lines: Sequence[Line]) -> Memory | None:
         """The memory that the strategy makes of an entry, with where it comes from and without secrets."""
-        assert strategy.rule is not None  # only strategies with a schema are asked about
         at, told = self._talk.time(lines), getattr(entry, "confidence", None)
-        memory = strategy.rule(entry, Said(at, self._talk.thread_id, self._known.user))
+        said = Said(at, self._talk.thread_id, self._known.user)
+        memory = strategy.rule(entry, said) if strategy.rule else None
         if memory is None:
             return None
         if memory.value is not None and self._plain(memory.value) != memory.value:

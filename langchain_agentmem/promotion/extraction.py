@@ -15,7 +15,7 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion import prompts
 from langchain_agentmem.promotion.asking import Asker, ChatModel
-from langchain_agentmem.promotion.batch import Batch, Usage
+from langchain_agentmem.promotion.batch import Batch
 from langchain_agentmem.promotion.budget import Budget
 from langchain_agentmem.promotion.changes import Change, Plan, Promoted
 from langchain_agentmem.promotion.conversation import Conversation
@@ -130,11 +130,13 @@ class Extractor:
         known = await self._known(talk, wanted)
         changes = [change for each in wanted if each.reading for change in each.reading(talk, known)]
         asked = [each for each in wanted if each.schema]
-        if not asked:
+        if not asked or self._asker is None:
             return Plan(batch.key, batch.scope, changes)
         draft = Draft(talk, known, self._redact)
-        usage = await self._ask(asked, talk, known, draft, changes)
-        return Plan(batch.key, batch.scope, changes, dict(draft.refused), usage)
+        schema = joint([(each.name, each.schema, each.several) for each in asked if each.schema])
+        answer = await self._asker.aask(prompt_of(asked, talk, known), schema, batch.scope, draft.check)
+        changes += draft.changes(asked, answer.value)
+        return Plan(batch.key, batch.scope, changes, dict(draft.refused), answer.usage)
 
     def _wanted(self, batch: Batch) -> list[Strategy]:
         """The strategies that a batch names. It may have waited since an older version: today's is used."""
@@ -151,16 +153,6 @@ class Extractor:
         names = {each.name for each in wanted}
         known = Known() if names == {"verbatim"} else await look_up(self.bank, talk, self._redact)
         return replace(known, sequence=await count_turns(self.bank, talk)) if "verbatim" in names else known
-
-    async def _ask(
-        self, asked: Sequence[Strategy], talk: Conversation, known: Known, draft: Draft, changes: list[Change]
-    ) -> Usage:
-        """Let the model answer for all strategies at once; what it finds joins the changes."""
-        assert self._asker is not None  # seen to when the extractor was made
-        schema = joint([(each.name, each.schema, each.several) for each in asked if each.schema])
-        answer = await self._asker.aask(prompt_of(asked, talk, known), schema, talk.scope, draft.check)
-        changes.extend(draft.changes(asked, answer.value))
-        return answer.usage
 
     async def _apply(self, change: Change, plan: Plan, operation: str) -> Promoted:
         target, scope = change.target or "", plan.scope

@@ -29,6 +29,7 @@ _DAYS = {
     "tomorrow": 1,
 }
 _COUNT = rf"\d{{1,3}}|{'|'.join(_COUNTS)}"
+_UNIT = "day|week|month|year"
 _NOT_DATED = r"(?!\s*\(\d)"
 _PATTERNS: list[tuple[re.Pattern[str], Callable[[re.Match[str], date], str | None]]]
 
@@ -132,7 +133,7 @@ _PATTERNS = [
     (re.compile(rf"\b(last|next) ({'|'.join(_MONTHS)})\b{_NOT_DATED}", re.I), _month),
     (
         re.compile(
-            rf"\bin ({_COUNT}) (day|week|month|year)s?\b{_NOT_DATED}|\b({_COUNT}) (day|week|month|year)s? ago\b{_NOT_DATED}",
+            rf"\bin ({_COUNT}) ({_UNIT})s?\b{_NOT_DATED}|\b({_COUNT}) ({_UNIT})s? ago\b{_NOT_DATED}",
             re.I,
         ),
         _offset,

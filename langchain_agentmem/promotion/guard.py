@@ -37,10 +37,10 @@ _ORDERS = re.compile(
     |\b(?:reveal|print|show|leak|repeat|output)\b[^.!?\n]{{0,30}}\b(?:your|system|hidden)\ (?:{_RULES})
     |\byou\ (?:are|become)\ (?:now|no\ longer|henceforth)\b
     |\bfrom\ now\ on,?\ you\b
-    |\b(?:remember|note|memori[sz]e|store|save)\b[^.!?\n]{{0,20}}\bthat\ you\ (?:must|should|shall|are|have|may|can|will)\b
+    |\b{_NOTE}\b[^.!?\n]{{0,20}}\bthat\ you\ (?:must|should|shall|are|have|may|can|will)\b
     |\byou\ (?:must|shall|are\ (?:required|ordered|obliged)\ to)\ (?:always|never|now|only|obey|comply|ignore|recommend)
     |\b(?:pretend|act)\b[^.!?\n]{{0,20}}\b(?:unrestricted|no\ (?:rules|limits)|without\ (?:rules|restrictions|limits))
-    |\bthe\ (?:assistant|agent|model|ai|bot|chatbot|llm)\ (?:must|should|shall|has\ to|is\ (?:required|instructed|allowed)\ to)\b
+    |\bthe\ {_AI}\ (?:must|should|shall|has\ to|is\ (?:required|instructed|allowed)\ to)\b
     |<\|?/?(?:im_start|im_end|system|assistant|endoftext)\b[^>]{{0,20}}>
     |\[/?(?:INST|SYS|SYSTEM)\]
     |(?:^|\n)\s*(?:\#+\s*)?(?:system|assistant|developer)\s*:""",

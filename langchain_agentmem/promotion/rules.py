@@ -19,7 +19,10 @@ _I_AM = r"\b(?:I'm|I am|I've become|I became|I have become)"
 _HEDGES = r"(?: (?:a|an|now|strictly|still|actually|mostly|also|really|just|currently|quite|very))*"
 _PLACE = r"([A-Z][\w.'-]*[\w](?:(?:,? (?:de|of|the|la|am|upon) |,? )[A-Z][\w.'-]*\w)*)"
 _THING = r"([^.!?,;:]{2,60}?)(?= but\b| because\b| since\b| and I\b| so\b| when\b| now\b|[.!?,;:]|\s*$)"
-_DIETS = r"(vegetarian|vegan|pescatarian|pescetarian|flexitarian|omnivore|gluten[- ]free|lactose[- ]intolerant|keto|halal|kosher)"
+_DIETS = (
+    r"(vegetarian|vegan|pescatarian|pescetarian|flexitarian|omnivore|gluten[- ]free|lactose[- ]intolerant|keto|halal"
+    r"|kosher)"
+)
 _FOODS = r"(meat|fish|seafood|chicken|beef|pork|eggs|dairy|everything|gluten)"
 _JOBS = (
     r"((?:\w+ ){0,2}(?:engineer|developer|teacher|nurse|doctor|chef|cook|lawyer|designer|student|scientist|professor"
@@ -78,7 +81,7 @@ def _identity(sentence: str) -> Iterator[Found]:
     if named and named[1].lower() not in _NO_NAMES:
         yield from _filled("name", named[1], f"The user's name is {named[1]}.")
     lives = re.search(
-        rf"\b(?:I(?: \w+)? live|I live|I(?:'m| am)(?: \w+)? based|(?:I|I've|I have|we|we've)(?: \w+)? (?:moved|relocated))"
+        rf"\b(?:I(?: \w+)? live|I(?:'m| am)(?: \w+)? based|(?:I|I've|I have|we|we've)(?: \w+)? (?:moved|relocated))"
         rf"(?: \w+)? (?:in|to|near) {_PLACE}",
         sentence,
     )
@@ -102,7 +105,8 @@ def _article(noun: str) -> str:
 
 
 def _diet(sentence: str) -> Iterator[Found]:
-    if ended := re.search(rf"\bI(?:'m| am) (?:not|no longer)(?: an?)? {_DIETS}\b(?! anymore but)", sentence, re.I):
+    is_now, eats_so = rf"{_I_AM}{_HEDGES} {_DIETS}\b", r"\bI eat (vegan|vegetarian|halal|kosher|keto)\b"
+    if ended := re.search(rf"\bI(?:'m| am) (?:not|no longer)(?: an?)? {_DIETS}\b", sentence, re.I):
         yield Found(f"User is no longer {ended[1].lower()}.", "diet")
     elif kept := re.search(
         rf"{_I_AM}{_HEDGES} {_DIETS}\b|\bI eat (vegan|vegetarian|halal|kosher|keto)\b", sentence, re.I

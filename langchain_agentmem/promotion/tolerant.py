@@ -20,7 +20,7 @@ _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _DECODER = json.JSONDecoder(strict=False)  # a line break inside a text is no reason to throw it away
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """An answer cannot be used; the message tells a model why."""
 
 
@@ -32,13 +32,13 @@ def parse(text: str, schema: type[Model]) -> Model:
         schema: What it should be.
 
     Raises:
-        Unreadable: It is no such thing.
+        UnreadableError: It is no such thing.
     """
-    problem = Unreadable("it holds no JSON object.")
+    problem = UnreadableError("it holds no JSON object.")
     for value in _values(_THOUGHTS.sub("", text)):
         try:
             return validate(value, schema)
-        except Unreadable as error:
+        except UnreadableError as error:
             problem = error
     raise problem
 
@@ -47,16 +47,16 @@ def validate(value: Any, schema: type[Model]) -> Model:
     """Check an answer that has been parsed, and bring it into shape.
 
     Raises:
-        Unreadable: It is not what the schema says.
+        UnreadableError: It is not what the schema says.
     """
     shaped = _shaped(value, schema)
     if not isinstance(shaped, dict) or not shaped.keys() & schema.model_fields.keys():
-        raise Unreadable(f"it has none of the sections {', '.join(schema.model_fields)}.")
+        raise UnreadableError(f"it has none of the sections {', '.join(schema.model_fields)}.")
     try:
         return schema.model_validate(shaped)
     except ValidationError as error:
         wrong = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
-        raise Unreadable(f"{'; '.join(wrong)}.") from error
+        raise UnreadableError(f"{'; '.join(wrong)}.") from error
 
 
 def _shaped(value: Any, schema: type[BaseModel]) -> Any:
