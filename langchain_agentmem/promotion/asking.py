@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.messages.utils import count_tokens_approximately
@@ -178,7 +178,7 @@ def chat_model(model: ChatModel | str) -> ChatModel:
     """
     if isinstance(model, Runnable):
         return model
-    if not isinstance(model, str) or not model:
+    if not isinstance(cast("Any", model), str) or not model:
         raise ConfigurationError(f"model: a LangChain chat model or a string such as 'openai:gpt-4o', not {model!r}")
     try:
         from langchain.chat_models import init_chat_model

@@ -85,14 +85,14 @@ class Draft:
             return Change("add", strategy.key, self._talk.source(lines), at, claim(memory))
         action, target = self._aim(strategy, entry, lines, memory)
         if action in {"reinforce", "retire"}:
-            return Change(action, strategy.key, self._talk.source(lines), at, target=target and target.id)
+            return Change(action, strategy.key, self._talk.source(lines), at, target=target.id if target else None)
         if memory is None:
             raise Refused("empty")
         if target is not None:
             memory = _in_place_of(memory, target)
         elif getattr(entry, "action", "add") == "retire":
             memory = replace(memory, state=None, value=None)  # there is no such fact: only what was said of it is left
-        return Change(action, strategy.key, self._talk.source(lines), at, memory, target and target.id)
+        return Change(action, strategy.key, self._talk.source(lines), at, memory, target.id if target else None)
 
     def _lines(self, strategy: Strategy, entry: Any) -> list[Line]:
         """The lines that an entry comes from; of what is no `Entry`, such as a summary, all."""

@@ -23,9 +23,9 @@ _SMALL_TALK = frozenset(
     buongiorno olá obrigado obrigada hej tack 你好 谢谢 こんにちは ありがとう""".split()
 )
 
-_RULES = (
-    r"(?:instructions?|rules?|guidelines?|prompts?|polic(?:y|ies)|restrictions?|safety|training|programming|orders?)"
-)
+_RULES = r"(?:instructions?|rules?|guidelines?|prompts?|polic(?:y|ies)|restrictions?|safety|training|orders?)"
+_NOTE = r"(?:remember|note|memori[sz]e|store|save)"
+_AI = r"(?:assistant|agent|model|ai|bot|chatbot|llm)"
 _ORDERS = re.compile(
     rf"""\b(?:ignore|disregard|forget|override|overrule|bypass|break|drop|stop\ following)\b[^.!?\n]{{0,20}}
         \b(?:your|all|any|every|previous|prior|above|earlier|these|those|other|system)\b[^.!?\n]{{0,20}}\b{_RULES}\b

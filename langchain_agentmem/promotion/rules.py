@@ -108,9 +108,7 @@ def _diet(sentence: str) -> Iterator[Found]:
     is_now, eats_so = rf"{_I_AM}{_HEDGES} {_DIETS}\b", r"\bI eat (vegan|vegetarian|halal|kosher|keto)\b"
     if ended := re.search(rf"\bI(?:'m| am) (?:not|no longer)(?: an?)? {_DIETS}\b", sentence, re.I):
         yield Found(f"User is no longer {ended[1].lower()}.", "diet")
-    elif kept := re.search(
-        rf"{_I_AM}{_HEDGES} {_DIETS}\b|\bI eat (vegan|vegetarian|halal|kosher|keto)\b", sentence, re.I
-    ):
+    elif kept := re.search(f"{is_now}|{eats_so}", sentence, re.I):
         diet = (kept[1] or kept[2]).lower()
         yield from _filled("diet", diet, f"User is {diet}.")
     if eats := re.search(rf"\bI(?: do| can| actually| now| also)* eat {_FOODS}(?: and {_FOODS})?\b", sentence, re.I):
