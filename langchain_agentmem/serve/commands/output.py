@@ -94,7 +94,8 @@ class Meter:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:
+            self._bar.stop()
 
     def __call__(self, done: int, total: int) -> None:
         """So much is done, of so much."""

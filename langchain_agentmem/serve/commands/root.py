@@ -10,6 +10,7 @@ from langchain_agentmem.serve.commands.doctor import doctor
 from langchain_agentmem.serve.commands.events import events
 from langchain_agentmem.serve.commands.facts import facts
 from langchain_agentmem.serve.commands.memories import memories
+from langchain_agentmem.serve.commands.migrate import migrate
 from langchain_agentmem.serve.commands.threads import threads
 
 
@@ -40,5 +41,5 @@ def agentmem(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (demo, doctor, threads, memories, facts, events):
+for command in (demo, doctor, threads, memories, facts, events, migrate):
     agentmem.add_command(command)

@@ -1,0 +1,53 @@
+"""The JSON documents that the other packages left in Redis, found by key."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from langchain_agentmem.errors import ConfigurationError
+from langchain_agentmem.wire.connection import Connection
+
+PAGE = 100
+_SCANNED = 1000
+_WILD = re.compile(r"([*?\[\]\\])")
+
+
+async def keys_with(redis: Connection, prefix: str) -> list[bytes]:
+    """The keys of the JSON documents whose name begins with a prefix, sorted.
+
+    Raises:
+        ConfigurationError: The connection is to a cluster.
+    """
+    if redis.clustered:
+        raise ConfigurationError("source: pass the URL of a single server; SCAN does not reach all of a cluster")
+    found: set[bytes] = set()
+    pattern = _WILD.sub(r"\\\1", prefix) + "*"
+    cursor: Any = 0
+    while True:
+        scan = ("SCAN", cursor, "MATCH", pattern, "COUNT", _SCANNED, "TYPE", "ReJSON-RL")
+        cursor, page = (await redis.send(scan))[0]
+        found.update(page)
+        if not int(cursor):
+            return sorted(found)
+
+
+async def fields_of(redis: Connection, keys: Sequence[bytes], *names: str) -> AsyncIterator[tuple[bytes, list[Any]]]:
+    """Some fields of each document: None where it has no such field. Documents that have expired are left out."""
+    paths = [f"$.{name}" for name in names]
+    for start in range(0, len(keys), PAGE):
+        page = keys[start : start + PAGE]
+        replies = await redis.send(*(("JSON.GET", key, *paths) for key in page))
+        for key, reply in zip(page, replies, strict=True):
+            if reply is not None:
+                told = json.loads(reply)
+                found = told if isinstance(told, dict) else {paths[0]: told}  # a single path has no name
+                yield key, [next(iter(found[path]), None) for path in paths]
+
+
+async def read(redis: Connection, keys: Sequence[bytes]) -> list[tuple[bytes | None, float | None]]:
+    """Documents as they lie there, each with the seconds that it has to live. None where one has expired."""
+    replies = await redis.send(*(command for key in keys for command in (("JSON.GET", key), ("PTTL", key))))
+    return [(text, left / 1000 if left > 0 else None) for text, left in zip(replies[::2], replies[1::2], strict=True)]

@@ -1,0 +1,107 @@
+"""Migration: what of the other packages is on a server, moved into a memory."""
+
+from __future__ import annotations
+
+from langchain_agentmem.agent_memory import AgentMemory
+from langchain_agentmem.serve.migrate.histories import HistoryMover
+from langchain_agentmem.serve.migrate.items import ItemMover
+from langchain_agentmem.serve.migrate.outcome import Outcome, Progress
+from langchain_agentmem.serve.migrate.threads import ThreadMover
+from langchain_agentmem.thread.checkpoint import AgentMemorySaver
+from langchain_agentmem.thread.history import AgentMemoryChatHistory
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Connection, Source
+from langchain_agentmem.wire.keys import unescape
+
+
+class Migration:
+    """Moves threads, store items and chat histories of other packages into a memory. Moving again moves what is new.
+
+    Args:
+        memory: What takes them.
+        source: Where they are: a URL, a client or a `Connection` to a single server. None: the memory's own server.
+        dry_run: Read and understand everything, write nothing.
+
+    Raises:
+        ConfigurationError: When something is moved: the source is a cluster.
+    """
+
+    def __init__(self, memory: AgentMemory, source: Source | None = None, *, dry_run: bool = False) -> None:
+        self._memory, self._dry_run = memory, dry_run
+        self._source = memory.connection if source is None else Connection.of(source)
+
+    async def athreads(
+        self,
+        *,
+        prefix: str = "checkpoint",
+        write_prefix: str = "checkpoint_write",
+        on_progress: Progress | None = None,
+    ) -> Outcome:
+        """Threads of `RedisSaver`, `AsyncRedisSaver` and their shallow forms: every checkpoint and pending write.
+
+        Args:
+            prefix: The saver's `checkpoint_prefix`.
+            write_prefix: The saver's `checkpoint_write_prefix`.
+            on_progress: Called with the number of checkpoints done and that of all.
+        """
+        mover = ThreadMover(self._source, self._saver, prefix=prefix, write_prefix=write_prefix, dry_run=self._dry_run)
+        return await mover.move(on_progress)
+
+    async def astore(
+        self,
+        *,
+        prefix: str = "store",
+        vector_prefix: str = "store_vectors",
+        on_progress: Progress | None = None,
+    ) -> Outcome:
+        """Items of `RedisStore` and `AsyncRedisStore`. One that is here already stays, unless theirs is newer.
+
+        Args:
+            prefix: The store's `store_prefix`.
+            vector_prefix: The store's `vector_prefix`.
+            on_progress: Called with the number of items done and that of all.
+        """
+        store = self._memory.store
+        mover = ItemMover(self._source, store, prefix=prefix, vector_prefix=vector_prefix, dry_run=self._dry_run)
+        return await mover.move(on_progress)
+
+    async def ahistories(self, *, prefix: str = "chat:", on_progress: Progress | None = None) -> Outcome:
+        """Chat histories of langchain-redis' `RedisChatMessageHistory`. What was said here since stays.
+
+        Args:
+            prefix: The history's `key_prefix`.
+            on_progress: Called with the number of messages done and that of all.
+        """
+        return await HistoryMover(self._source, self._history, prefix=prefix, dry_run=self._dry_run).move(on_progress)
+
+    def threads(
+        self,
+        *,
+        prefix: str = "checkpoint",
+        write_prefix: str = "checkpoint_write",
+        on_progress: Progress | None = None,
+    ) -> Outcome:
+        """Sync form of `athreads`."""
+        return run(self.athreads(prefix=prefix, write_prefix=write_prefix, on_progress=on_progress))
+
+    def store(
+        self,
+        *,
+        prefix: str = "store",
+        vector_prefix: str = "store_vectors",
+        on_progress: Progress | None = None,
+    ) -> Outcome:
+        """Sync form of `astore`."""
+        return run(self.astore(prefix=prefix, vector_prefix=vector_prefix, on_progress=on_progress))
+
+    def histories(self, *, prefix: str = "chat:", on_progress: Progress | None = None) -> Outcome:
+        """Sync form of `ahistories`."""
+        return run(self.ahistories(prefix=prefix, on_progress=on_progress))
+
+    def _saver(self, ttl: float | None) -> AgentMemorySaver:
+        prefix, tenant = map(unescape, self._memory.keys.base.split(":"))
+        serde = self._memory.checkpointer.serde
+        return AgentMemorySaver(self._memory.connection, prefix=prefix, tenant=tenant, serde=serde, ttl=ttl)
+
+    def _history(self, session_id: str, ttl: float | None) -> AgentMemoryChatHistory:
+        return self._memory.history(session_id, ttl=ttl)
