@@ -131,12 +131,12 @@ class Extractor:
         changes = [change for each in wanted if each.reading for change in each.reading(talk, known)]
         asked = [each for each in wanted if each.schema]
         if not asked or self._asker is None:
-            return Plan(batch.key, batch.scope, changes)
+            return Plan(batch.key, batch.scope, tuple(changes))
         draft = Draft(talk, known, self._redact)
         schema = joint([(each.name, each.schema, each.several) for each in asked if each.schema])
         answer = await self._asker.aask(prompt_of(asked, talk, known), schema, batch.scope, draft.check)
         changes += draft.changes(asked, answer.value)
-        return Plan(batch.key, batch.scope, changes, dict(draft.refused), answer.usage)
+        return Plan(batch.key, batch.scope, tuple(changes), dict(draft.refused), answer.usage)
 
     def _wanted(self, batch: Batch) -> list[Strategy]:
         """The strategies that a batch names. It may have waited since an older version: today's is used."""
