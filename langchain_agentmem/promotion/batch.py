@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
@@ -72,19 +72,24 @@ class Batch:
         turns: What is promoted, in the order in which it was said.
         strategies: Names of the strategies, with their versions: `discrete@1`.
         context: Turns just before these, promoted already: to understand by, never to extract from.
+        replay: Id of the dead letter that the turns come from, if they do.
     """
 
     thread_id: str
     scope: Scope
     turns: Sequence[Turn]
     strategies: Sequence[str]
-    context: Sequence[Turn] = field(default=())
+    context: Sequence[Turn] = ()
+    replay: str = ""
 
     @property
     def key(self) -> str:
-        """What identifies this promotion: a digest of thread, scope, message ids and strategies."""
+        """What identifies this promotion: a digest of thread, scope, message ids and strategies.
+
+        A replay has one of its own: it finds its changes anew, and what was found before it was given up is void.
+        """
         identity = [self.thread_id, self.scope.path, [turn.id for turn in self.turns], list(self.strategies)]
-        return digest(identity)
+        return digest([*identity, self.replay] if self.replay else identity)
 
 
 @dataclass(frozen=True, slots=True)

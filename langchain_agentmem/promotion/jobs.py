@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from langchain_agentmem.errors import CorruptDataError, InvalidInputError
 from langchain_agentmem.events.redact import Redactor
-from langchain_agentmem.events.streams import per_stream
+from langchain_agentmem.events.streams import per_stream, position
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.batch import Batch, Turn
 from langchain_agentmem.thread.codec import Codec
@@ -72,16 +72,18 @@ class Recipe:
     Attributes:
         scope: Whose.
         strategies: Names of the strategies.
+        replay: Id of the dead letter that the turns come from, if they do.
     """
 
     scope: Scope
     strategies: Sequence[str]
+    replay: str = ""
 
     def dumps(self) -> str:
         """The recipe as the outbox holds it: equal ones have equal texts."""
         scope = self.scope
         value = {"path": write_namespace(scope.path), "namespace": scope.namespace, "user": scope.user}
-        return json.dumps(value | {"tenant": scope.tenant, "strategies": [*self.strategies]})
+        return json.dumps(value | {"tenant": scope.tenant, "strategies": [*self.strategies], "replay": self.replay})
 
     @classmethod
     def loads(cls, data: bytes) -> Recipe:
@@ -92,9 +94,25 @@ class Recipe:
         """
         try:
             value = json.loads(data)
-            return cls(Scope(value["user"], tuple(value["namespace"]), value["tenant"]), tuple(value["strategies"]))
+            scope = Scope(value["user"], tuple(value["namespace"]), value["tenant"])
+            return cls(scope, tuple(value["strategies"]), value["replay"])
         except (ValueError, TypeError, KeyError) as error:
             raise CorruptDataError("what waits in the outbox names no scope: another program wrote it") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """Threads that were handed to the workers.
+
+    Attributes:
+        threads: How many.
+        next_due: Seconds until another is due; None if none waits.
+        now: The server's time, in milliseconds.
+    """
+
+    threads: int
+    next_due: float | None
+    now: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +148,11 @@ class Lease:
     plan: bytes | None
     upto: str
 
+    @property
+    def newest(self) -> int:
+        """When the batch's last turn was taken, by the server's clock in milliseconds."""
+        return position(self.upto)[0]
+
 
 class Jobs:
     """The steps of a worker: schedule, claim, lease, keep the plan, finish or fail; and renew, as long as it takes.
@@ -151,20 +174,17 @@ class Jobs:
 
     async def aschedule(
         self, n: int = 100, *, which: Literal["due", "all"] = "due", threads: Sequence[str] = ()
-    ) -> tuple[int, float | None]:
+    ) -> Scheduled:
         """Hand threads to the workers.
 
         Args:
             n: How many at most.
             which: Those that are due, or all that wait.
             threads: Only these, if they wait.
-
-        Returns:
-            How many, and seconds until the next one is due; None if none waits.
         """
         call = self._call(_SCHEDULE, n, "these" if threads else which, *threads)
-        number, ms = (await self._redis.send(call))[0]
-        return number, None if ms < 0 else ms / 1000
+        number, ms, now = (await self._redis.send(call))[0]
+        return Scheduled(number, None if ms < 0 else ms / 1000, now)
 
     async def aclaim(self, worker: str, n: int, wait: float = 0.0) -> list[Job]:
         """Take up to `n` jobs: those of workers that died first, then new ones.
@@ -196,7 +216,9 @@ class Jobs:
         except CorruptDataError as error:
             await self.afail(lease, error)
             return None
-        batch = Batch(unescape(job.thread), whose.scope, turns[context:], whose.strategies, turns[:context])
+        batch = Batch(
+            unescape(job.thread), whose.scope, turns[context:], whose.strategies, turns[:context], whose.replay
+        )
         return replace(lease, batch=batch)
 
     async def arenew(self, lease: Lease, worker: str) -> bool:

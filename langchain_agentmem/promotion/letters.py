@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from langchain_agentmem.errors import InvalidInputError
@@ -81,7 +81,11 @@ class DeadLetters:
             replies = await self._redis.send(*(("XRANGE", self._stream, name, name) for name in _checked(ids)))
             chosen = [(id_.decode(), letter) for reply in replies for id_, letter in reply]
         chosen.sort(key=lambda letter: position(letter[0]))
-        calls = [_REPLAY([self._stem], [self._settings, letter[b"thread"], id_]) for id_, letter in chosen]
+        recipes = [replace(Recipe.loads(letter[b"recipe"]), replay=id_).dumps() for id_, letter in chosen]
+        calls = [
+            _REPLAY([self._stem], [self._settings, letter[b"thread"], id_, recipe])
+            for (id_, letter), recipe in zip(chosen, recipes, strict=True)
+        ]
         return sum(await self._redis.send(*calls))
 
     async def adiscard(self, ids: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 -- The turns that wait to be promoted. Prelude: defines functions, runs nothing.
 -- KEYS[1]  P:T:outbox:{P:T}; every other key is made from it and lies in the same slot:
---   :turns:I STREAM of thread I's turns: `turn`, `recipe` (whose memories, by which strategies; JSON). Up to the cursor
---     they are promoted, and some are kept as context
+--   :turns:I STREAM of thread I's turns: `turn`, `recipe` (whose memories, by which strategies; JSON). Those up to the
+--     cursor are promoted; a few of them are kept as context
 --   :state:I HASH: cursor; waiting, turns behind it; noted, ids ever taken; job, its entry in :jobs; fence, owner, until
 --     (ms): who holds the thread; attempts; held, its time is set and no debounce may change it; plan, upto: changes
 --     found and not yet made; alone, up to where turns are tried one by one; closed, the last fence and how it ended
@@ -41,9 +41,13 @@ local function waiting(thread, upto, number)
   return redis.call('XRANGE', turns_of(thread), '(' .. cursor_of(thread), upto, unpack(some))
 end
 
+local function ensure_group()
+  if redis.call('EXISTS', jobs) == 0 then redis.call('XGROUP', 'CREATE', jobs, GROUP, '0', 'MKSTREAM') end
+end
+
 -- Hand a thread to the workers.
 local function enqueue(thread)
-  if redis.call('EXISTS', jobs) == 0 then redis.call('XGROUP', 'CREATE', jobs, GROUP, '0', 'MKSTREAM') end
+  ensure_group()
   redis.call('HSET', state_of(thread), 'job', redis.call('XADD', jobs, '*', 'thread', thread))
   redis.call('ZREM', due, thread)
 end

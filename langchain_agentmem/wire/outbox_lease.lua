@@ -34,7 +34,7 @@ end
 local answer = {fence, attempt, held[4] or '', recipe, upto, 0}
 local before = context > 0 and redis.call('XREVRANGE', turns_of(thread), cursor_of(thread), '-', 'COUNT', context) or {}
 for i = #before, 1, -1 do
-  if field(before[i], 'recipe') == recipe then answer[#answer + 1] = field(before[i], 'turn') end
+  if scope_of(field(before[i], 'recipe')) == scope_of(recipe) then answer[#answer + 1] = field(before[i], 'turn') end
 end
 answer[6] = #answer - 6
 for _, entry in ipairs(batch) do answer[#answer + 1] = field(entry, 'turn') end
