@@ -6,7 +6,7 @@ every threshold over cosines stands here, by family, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,5 +114,10 @@ def _load() -> Any:
             "OfflineEmbeddings needs the wordllama package: pip install 'langchain-agentmem[embedded]', "
             "or pass embeddings= of your own"
         ) from error
-    folder: Sequence[str] = list(wordllama.__path__)
-    return wordllama.WordLlama.load(cache_dir=Path(folder[0]), disable_download=True)
+    return _model(wordllama.WordLlama, Path(next(iter(wordllama.__path__))))
+
+
+@cache
+def _model(program: Any, folder: Path) -> Any:
+    """The model of a folder, once for a process: it is only read."""
+    return program.load(cache_dir=folder, disable_download=True)
