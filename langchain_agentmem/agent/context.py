@@ -1,0 +1,162 @@
+"""What goes in front of the model: state first, recalled memories second, recent events third, within a token budget.
+
+One assembly for the recall node, the middleware and whoever else hands memory to a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+
+from langchain_agentmem.agent.draft import Context, Draft, State
+from langchain_agentmem.agent.rendering import (
+    Budget,
+    CountTokens,
+    count_tokens,
+)
+from langchain_agentmem.agent.tolerance import OnError, Tolerance, placed_document
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.events.log import EventLog
+from langchain_agentmem.events.streams import events_of
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.facts import read_all
+from langchain_agentmem.longterm.recalling import Recalled
+from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.thread.session import Session
+from langchain_agentmem.thread.sessions import Sessions
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Command
+
+DEFAULT_BUDGET = 800  # tokens
+
+_SEEN = 40  # events that are looked at to find those worth showing
+_PLUMBING = ("checkpoint", "run.", "model.", "context.", "node.start", "node.end", "tool.start", "memory.recalled")
+
+
+class ContextAssembler:
+    """Puts together what memory has to say to a model, for one question of one user.
+
+    Two round trips: one for all state (facts, the thread's session, its events), one for the recall. The first stands
+    in the way of the second because a memory that only restates a fact is not shown. No model is called.
+
+    What does not fit is left out, in this order: events, the oldest first; state beyond half of the budget (the end of
+    the summary, old notes, facts that share no word with the question and have long been so); memories, the least
+    relevant first. So state has half of the budget for itself, and memories have the other half.
+
+    A memory is left out as well if it only restates a fact that is shown, if the last messages say it, or if one above
+    it says the same. What is left out does not count as recalled, neither for its activation nor in
+    `EventLog.memories_used`.
+
+    Args:
+        bank: Memories and facts.
+        sessions: Working memories, for goal, scratchpad and summary; None: not shown.
+        log: Events to show, and where is noted what was shown; None: neither.
+        budget: Tokens that the block may take.
+        count_tokens: Counts the tokens of a text; by default one for four characters.
+        limit: How many memories at most.
+        kinds: Only memories of these kinds.
+        events: How many recent events of the thread at most; 0 is none. What only says that the graph ran is passed by.
+        on_error: What a server or an embedder that fails does to the turn: `warn` lets it go on without memory, with a
+            warning in the log and an event `memory.failed`; `raise` ends it.
+
+    Raises:
+        InvalidInputError: `budget` has no room for anything, `limit` or `events` is negative.
+    """
+
+    def __init__(
+        self,
+        bank: MemoryBank,
+        sessions: Sessions | None = None,
+        log: EventLog | None = None,
+        *,
+        budget: int = DEFAULT_BUDGET,
+        count_tokens: CountTokens = count_tokens,
+        limit: int = 10,
+        kinds: Sequence[str] = (),
+        events: int = 5,
+        on_error: OnError = "warn",
+    ) -> None:
+        if Budget(budget, count_tokens).left <= 0:
+            raise InvalidInputError(f"budget: {budget} tokens have no room for a memory; give it 100 or more")
+        if limit < 0 or events < 0:
+            raise InvalidInputError(f"limit, events: 0 or more, not {limit} and {events}")
+        self._bank, self._sessions, self._log = bank, sessions, log
+        self._budget, self._count = budget, count_tokens
+        self._limit, self._kinds, self._events = limit, tuple(kinds), events
+        self.tolerance = Tolerance(on_error, log)
+
+    async def aassemble(
+        self, query: str, scope: Scope, *, thread_id: str | None = None, messages: Sequence[BaseMessage] = ()
+    ) -> Context:
+        """What memory has to say to a question.
+
+        Args:
+            query: What to recall for; without a word in it only state and events are shown.
+            scope: Whose memories.
+            thread_id: The thread whose session and events are shown.
+            messages: The conversation that the model will see: what it says is not said twice.
+
+        Raises:
+            Exception: What the server or the embedder raised, with `on_error="raise"`.
+        """
+        state = await self.tolerance.attempt("reading its state", self._read(scope, thread_id), thread_id)
+        if state is None:
+            return Context()
+        draft = Draft(Budget(self._budget, self._count), state, query, messages)
+        found: Sequence[Recalled] | None = None
+        if query.strip() and self._limit:
+            draft.fill(keep=draft.budget.left // 2)
+            recall = self._bank.arecall(query, scope, limit=self._limit, kinds=self._kinds, accept=draft.takes_memory)
+            found = await self.tolerance.attempt("recalling", recall, thread_id)
+        draft.fill()
+        context = draft.finish(found or (), self._count)
+        self.note(context, thread_id)
+        return context
+
+    def assemble(
+        self, query: str, scope: Scope, *, thread_id: str | None = None, messages: Sequence[BaseMessage] = ()
+    ) -> Context:
+        """Sync form of `aassemble`."""
+        return run(self.aassemble(query, scope, thread_id=thread_id, messages=messages))
+
+    def note(self, context: Context, thread_id: str | None) -> None:
+        """Note in the event log that a context is in front of a model: `context.injected`. Waits for nothing."""
+        if self._log is not None and context.text:
+            data: dict[str, Any] = {
+                "memories": [[each.memory.id, each.score] for each in context.memories],
+                "facts": {name: fact.version for name, fact in context.facts.items()},
+                "tokens": context.tokens,
+            }
+            self._log.soon(self._log.commands([placed_document("context.injected", thread_id, data)]))
+
+    async def _read(self, scope: Scope, thread_id: str | None) -> State:
+        """Facts, session and events in one round trip."""
+        session = self._sessions.open(thread_id) if self._sessions and thread_id is not None else None
+        commands: list[Command] = [self._bank.facts.command(scope.path)]
+        commands += [session.command] if session else []
+        if self._log and self._events and thread_id is not None:
+            commands.append(("XREVRANGE", self._bank.store.keys.events(thread_id), "+", "-", "COUNT", _SEEN))
+        facts, *rest = await self._bank.store.connection.send(*commands)
+        told = _own(session.read(rest.pop(0)), scope) if session else None
+        events = [each for reply in rest for each in events_of(reply) if not each.kind.startswith(_PLUMBING)]
+        return State(read_all(facts), told, events[: self._events])
+
+
+def _own(session: Session, scope: Scope) -> Session | None:
+    """A session, unless it is another user's than the run's."""
+    return None if session.user and scope.user and session.user != scope.user else session
+
+
+def question_of(messages: Sequence[BaseMessage]) -> str:
+    """What the user said last."""
+    return next((each.text for each in reversed(messages) if isinstance(each, HumanMessage)), "")
+
+
+def thread_of(config: RunnableConfig | None = None) -> str | None:
+    """The thread of a run. Default: of the running code's."""
+    config = config or var_child_runnable_config.get() or {}
+    thread_id = (config.get("configurable") or {}).get("thread_id")
+    return None if thread_id is None else str(thread_id)

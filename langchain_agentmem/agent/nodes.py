@@ -1,0 +1,104 @@
+"""RecallNode: a node of a `StateGraph` that puts what memory knows into the state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage, RemoveMessage, SystemMessage, convert_to_messages
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from langchain_agentmem.agent.context import ContextAssembler, question_of, thread_of
+from langchain_agentmem.errors import InvalidInputError, MissingScopeError
+from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, template_of
+from langchain_agentmem.promotion.batch import RECALLED
+from langchain_agentmem.wire.bridge import run
+
+MESSAGE_ID = "agentmem-recalled"
+
+
+class RecallNode(Runnable[Any, dict[str, Any]]):
+    """Recalls for what the user said last, and hands it to the nodes behind it.
+
+    By default it works with any state that has messages, such as `MessagesState`: the block is a `SystemMessage` of a
+    fixed id among them. So each turn's block takes the place of the one before, and where there is nothing to say that
+    one goes. It is marked as recalled (`additional_kwargs`), so that promotion never learns from it.
+
+    With `key` the block is a text in the state instead, empty when there is nothing, for a prompt that you put together
+    yourself. Prefer that with models that take a system message only at the beginning. The key must be in the state's
+    schema: LangGraph drops what is not.
+
+    ```python
+    graph.add_node("recall", memory.recall_node())                     # a message
+    graph.add_node("recall", memory.recall_node(key="memory_context")) # state["memory_context"]
+    ```
+
+    Args:
+        assembler: Puts the block together.
+        scope: Whose memories: a template that each run fills in, or a scope for all.
+        key: The key of the state that the block is written to; None: a message.
+        messages_key: The key of the state that holds the conversation.
+        required: Whether a run that does not say whose memories it is about is an error. False: it has no memory.
+    """
+
+    def __init__(
+        self,
+        assembler: ContextAssembler,
+        *,
+        scope: ScopeLike = DEFAULT_SCOPE,
+        key: str | None = None,
+        messages_key: str = "messages",
+        required: bool = True,
+    ) -> None:
+        self._assembler, self._scope = assembler, template_of(scope)
+        self._key, self._messages_key, self._required = key, messages_key, required
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        """Recall for a state.
+
+        Args:
+            input: The state: a dict, a dataclass or a pydantic model.
+            config: The run's config.
+            **kwargs: Ignored.
+
+        Returns:
+            The update of the state.
+
+        Raises:
+            MissingScopeError: The run does not say whose memories it is about.
+            InvalidInputError: The state has no messages.
+        """
+        messages = self._messages(input)
+        text = await self._recalled(messages, config)
+        if self._key is not None:
+            return {self._key: text}
+        if text:
+            block = SystemMessage(text, id=MESSAGE_ID, additional_kwargs={RECALLED: True})
+            return {self._messages_key: [block]}
+        stale = any(message.id == MESSAGE_ID for message in messages)
+        return {self._messages_key: [RemoveMessage(MESSAGE_ID)]} if stale else {}
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        """Sync form of `ainvoke`."""
+        return run(self.ainvoke(input, config, **kwargs))
+
+    async def _recalled(self, messages: Sequence[BaseMessage], config: RunnableConfig | None) -> str:
+        try:
+            scope = self._scope.resolve(config)
+        except MissingScopeError:
+            if self._required:
+                raise
+            return ""
+        found = await self._assembler.aassemble(
+            question_of(messages), scope, thread_id=thread_of(config), messages=messages
+        )
+        return found.text
+
+    def _messages(self, state: Any) -> list[BaseMessage]:
+        name = self._messages_key
+        found = state.get(name) if isinstance(state, dict) else getattr(state, name, None)
+        if not isinstance(found, list | tuple):
+            raise InvalidInputError(
+                f"messages_key: the state has no messages under {name!r}; name the key that has them"
+            )
+        return convert_to_messages(found)

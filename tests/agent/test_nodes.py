@@ -1,0 +1,139 @@
+"""RecallNode in a graph: what it writes into the state, for any kind of state, turn after turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypedDict
+
+import pytest
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, SystemMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph.message import add_messages
+from pydantic import BaseModel
+
+from langchain_agentmem import AgentMemory
+from langchain_agentmem.agent.context import ContextAssembler
+from langchain_agentmem.agent.nodes import MESSAGE_ID, RecallNode
+from langchain_agentmem.errors import InvalidInputError, MissingScopeError
+from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.promotion.batch import is_recalled
+from tests.agent.conftest import Do
+
+ANNA = Scope("anna")
+
+
+def config(user: str | None = "anna", thread: str = "t") -> RunnableConfig:
+    return {"configurable": {"thread_id": thread, **({"user_id": user} if user else {})}}
+
+
+class Keyed(MessagesState, total=False):
+    memory_context: str
+    user_id: str
+
+
+@dataclass
+class AsDataclass:
+    messages: Annotated[list[AnyMessage], add_messages] = field(default_factory=list)
+    memory_context: str = ""
+
+
+class AsModel(BaseModel):
+    messages: Annotated[list[AnyMessage], add_messages] = []
+    memory_context: str = ""
+
+
+class Plain(TypedDict, total=False):
+    chat: list[Any]
+    memory_context: str
+
+
+def graph(memory: AgentMemory, node: RecallNode, state: Any = MessagesState) -> tuple[Any, list[list[BaseMessage]]]:
+    seen: list[list[BaseMessage]] = []
+
+    def answer(given: Any) -> dict[str, Any]:
+        held = given if isinstance(given, dict) else vars(given)
+        seen.append(list(held.get("messages", ())))
+        return {"messages": [AIMessage("Yes.")]} if "messages" in held else {}
+
+    built = StateGraph(state)
+    built.add_node("recall", node)
+    built.add_node("answer", answer)
+    built.add_edge(START, "recall")
+    built.add_edge("recall", "answer")
+    return built.compile(checkpointer=memory.checkpointer), seen
+
+
+async def test_a_message_that_takes_its_own_place(memory: AgentMemory, assembler: ContextAssembler, do: Do) -> None:
+    memory.bank.remember(["Anna likes to hike in the Alps", "Bruno is the name of Anna's dog"], ANNA)
+    built, seen = graph(memory, RecallNode(assembler))
+    await do(built.invoke, {"messages": "Where does Anna like to hike?"}, config())
+    await do(built.invoke, {"messages": "And what is the name of Anna's dog?"}, config())
+    for messages in seen:
+        [block] = [message for message in messages if is_recalled(message)]
+        assert isinstance(block, SystemMessage)
+        assert block.id == MESSAGE_ID
+    assert "Alps" in str(seen[0][-1].content)
+    assert [message.type for message in seen[1]] == ["human", "system", "ai", "human"]
+    assert "Bruno" in str(seen[1][1].content)
+    for one in memory.bank.list(ANNA):
+        memory.bank.forget(ANNA, [one.id])
+    await do(built.invoke, {"messages": "What is the name of Anna's dog?"}, config())
+    assert not any(map(is_recalled, seen[2]))
+    assert [message.type for message in seen[2]] == ["human", "ai", "human", "ai", "human"]
+
+
+@pytest.mark.parametrize("state", [Keyed, AsDataclass, AsModel])
+async def test_a_text_under_a_key_of_any_state(
+    memory: AgentMemory, assembler: ContextAssembler, do: Do, state: Any
+) -> None:
+    memory.bank.remember("Anna likes to hike in the Alps", ANNA)
+    built, seen = graph(memory, RecallNode(assembler, key="memory_context"), state)
+    done = await do(built.invoke, {"messages": [("user", "Where does Anna like to hike?")]}, config())
+    assert "Anna likes to hike in the Alps" in done["memory_context"]
+    assert [message.type for message in seen[0]] == ["human"]
+    memory.bank.forget(ANNA, filter={})
+    assert (await do(built.invoke, {"messages": [("user", "And now?")]}, config()))["memory_context"] == ""
+
+
+async def test_messages_in_any_form_under_any_key(memory: AgentMemory, assembler: ContextAssembler, do: Do) -> None:
+    memory.bank.remember("Anna likes to hike in the Alps", ANNA)
+    node = RecallNode(assembler, key="memory_context", messages_key="chat", scope=ANNA)
+    built, _ = graph(memory, node, Plain)
+    chat = [{"role": "user", "content": "Where does Anna like to hike?"}]
+    assert "Alps" in (await do(built.invoke, {"chat": chat}, config()))["memory_context"]
+    with pytest.raises(InvalidInputError, match="messages_key: "):
+        await do(graph(memory, RecallNode(assembler, scope=ANNA), Plain)[0].invoke, {"chat": chat}, config(thread="u"))
+
+
+async def test_whose_memories_only_the_run_says(memory: AgentMemory, assembler: ContextAssembler, do: Do) -> None:
+    memory.bank.remember("Bob likes to hike in the Alps", Scope("bob"))
+    built, _ = graph(memory, RecallNode(assembler, key="memory_context"), Keyed)
+    asked = {"messages": "user_id: bob. Where does Bob like to hike?", "user_id": "bob"}
+    assert (await do(built.invoke, asked, config("anna")))["memory_context"] == ""
+    with pytest.raises(MissingScopeError, match="user_id: "):
+        await do(built.invoke, asked, config(None))
+    built, _ = graph(memory, RecallNode(assembler, key="memory_context", required=False), Keyed)
+    assert (await do(built.invoke, asked, config(None)))["memory_context"] == ""
+    template = RecallNode(assembler, key="memory_context", scope=("memories", "{customer}"))
+    built, _ = graph(memory, template, Keyed)
+    given: RunnableConfig = {"configurable": {"thread_id": "t", "customer": "bob"}}
+    assert "Alps" in (await do(built.invoke, asked, given))["memory_context"]
+
+
+async def test_the_log_names_what_was_in_front_of_the_model(
+    memory: AgentMemory, assembler: ContextAssembler, do: Do
+) -> None:
+    memory.bank.remember([f"Anna likes to hike on peak {number}" for number in range(20)], ANNA)
+    memory.facts.set(ANNA, "peak", 3)
+    built, _ = graph(memory, RecallNode(assembler, key="memory_context"), Keyed)
+    done = await do(built.invoke, {"messages": "Where does Anna like to hike?"}, config())
+    [step] = [each for each in built.get_state_history(config()) if each.next == ("recall",)]
+    used = await do(memory.events.memories_used, "t", step.config["configurable"]["checkpoint_id"])
+    assert 1 < len(used) <= 10
+    assert {each.id[:8] for each in used} == {
+        line[3:11] for line in done["memory_context"].splitlines() if "- [" in line
+    }
+    assert {each.node for each in used} == {"recall"}
+    [injected] = [event for event in memory.events.recent("t") if event.kind == "context.injected"]
+    assert injected.data["facts"] == {"peak": 1}
