@@ -19,7 +19,7 @@ from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.tracing import ids, outcome, outcomes, traced
 from langchain_agentmem.longterm.transfer import from_lines
 from langchain_agentmem.wire.bridge import run
-from langchain_agentmem.wire.keys import unescape
+from langchain_agentmem.wire.keys import escape, unescape
 from langchain_agentmem.wire.scripts import Script
 
 _DROP = Script("store_drop")
@@ -30,6 +30,7 @@ _REINFORCE = Script("memory_reinforce")
 _CARRIED_OVER = "kind speaker topics entities importance pinned event_time source data metadata state".split()
 _WEEK = timedelta(days=7).total_seconds()
 _PIPELINE = 500  # commands in a round trip
+_DAY = timedelta(days=1).total_seconds()
 _QUARTER = timedelta(days=90).total_seconds()
 
 
@@ -47,6 +48,7 @@ class MemoryBank(MemoryReader):
         related_threshold: Cosine from which memories are linked as related; .10 below the other by default.
         ttls: Seconds to live by kind; None: for ever. By default episodic memories live for 7 days.
         history_ttl: Seconds that superseded versions and former facts are kept.
+        undo_ttl: Seconds in which `undo` can bring back what was forgotten; 0: it is deleted at once.
         access_interval: Seconds within which recalling a memory again does not count.
         confirm: Share by which confidence grows towards 1 each time a memory is remembered again.
         events: An event log that is told what was remembered, recalled, corrected and forgotten, in the background.
@@ -61,6 +63,7 @@ class MemoryBank(MemoryReader):
         related_threshold: float | None = None,
         ttls: Mapping[str, float | None] | None = None,
         history_ttl: float = _QUARTER,
+        undo_ttl: float = _DAY,
         access_interval: float = 60.0,
         confirm: float = 0.25,
         events: MemoryEvents | None = None,
@@ -68,6 +71,7 @@ class MemoryBank(MemoryReader):
         super().__init__(store, weights=weights, access_interval=access_interval, events=events)
         self.facts = Facts(store, history_ttl=history_ttl)
         self._history = round(history_ttl * 1000)
+        self._undoable = round(undo_ttl * 1000)
         self._confirm = confirm
         self._intake = Intake(
             store,
@@ -185,25 +189,36 @@ class MemoryBank(MemoryReader):
             raise InvalidInputError(f"id: there is no memory {id!r} in this scope")
         return Remembered(unescape(member), what.decode(), "by its id", int(version))
 
-    async def aundo(self, id: str, scope: Scope) -> Memory | None:
-        """Take back the last change of a memory's text; what it said stays in `history`. Undoing again redoes.
+    async def aundo(self, id: str, scope: Scope, *, operation: str | None = None) -> Memory | None:
+        """Take back the last change of a memory; again, the one before it. One round trip.
+
+        What can be taken back, as long as its past has not expired: that it was corrected or superseded (what it said
+        before becomes its next version, and comes back with its fact and with other memories that the change put out of
+        place), that it was reinforced (the last 8 times), retired, or forgotten. That it was added cannot: forget it.
+
+        Args:
+            id: The memory.
+            scope: Whose memory.
+            operation: A name for this change; see the class.
 
         Returns:
             The memory as it is now, or None when there was nothing to take back.
         """
-        versions = await self.ahistory(id, scope)
-        if not versions:
-            return None
-        call = self.store.item_command(_UNDO, self._path(scope), id, self._history, versions[0].version)
-        version = (await self.store.connection.send(call, *self.store.registration(scope.path)))[0]
-        if not version:
+        path = self._path(scope)
+        done = guard(self.store.keys, path, operation)
+        call = self.store.item_command(_UNDO, path, id, self._history, *done, *record.READ)
+        what, _, version, now = (await self.store.connection.send(call, *self.store.registration(path)))[0]
+        if what == b"nothing":
             return None
         self._journal.note("corrected", [id])
-        return await self.aget(id, scope)
+        return read_memory(now, id, scope) or await self.aget(id, scope, version=int(version))
 
     async def apin(self, id: str, scope: Scope, pinned: bool = True) -> bool:
-        """Pin a memory, so that forgetting by filter spares it; says whether there is such a memory."""
-        call = _PIN([self.store.keys.item(self._path(scope), id)], ["1" if pinned else ""])
+        """Pin a memory, so that it never expires and forgetting by filter spares it; says whether it is there.
+
+        Unpinned, its time to live starts anew.
+        """
+        call = self.store.item_command(_PIN, self._path(scope), id, "1" if pinned else "")
         return bool((await self.store.connection.send(call))[0])
 
     @traced("chain", "ids", "dry_run", outputs=ids)
@@ -215,18 +230,24 @@ class MemoryBank(MemoryReader):
         filter: Mapping[str, Any] | None = None,
         before: datetime | None = None,
         dry_run: bool = False,
+        erase: bool = False,
     ) -> list[str]:
-        """Delete memories, with all their versions and the facts they stand for. This cannot be undone.
+        """Forget memories, with all their versions and the facts they stand for. No read finds them any more.
+
+        For a day (`undo_ttl`), `undo` brings them back. What must be gone at once, and for good, is erased: with
+        `erase=True` nothing stays, also of what was forgotten or retired before. `AgentMemory.forget_user` erases all
+        that is kept of a user.
 
         Args:
             scope: Whose memories.
             ids: Which; or:
             filter: Those that a filter of the store lets pass, such as `{"kind": "episodic"}`, and
-            before: that were last remembered before that time. Pinned memories are spared.
-            dry_run: Delete nothing, only say what would be.
+            before: that were last remembered before that time. Pinned memories are spared, and what is past.
+            dry_run: Forget nothing, only say what would be.
+            erase: Delete for good.
 
         Returns:
-            Ids of the memories deleted.
+            Ids of the memories forgotten.
 
         Raises:
             InvalidInputError: Neither ids nor a filter nor a time is given.
@@ -236,21 +257,23 @@ class MemoryBank(MemoryReader):
         path = self._path(scope)
         if ids is None:
             found = await self._browser.all(path, filter=filter)
-            chosen = [each for each in found if not each.pinned and (before is None or _older(each, before))]
+            chosen = [(m.namespace, m.id) for m in found if not m.pinned and (before is None or _older(m, before))]
         else:
-            chosen = await self._existing(ids, scope)
-        if not dry_run:
-            for start in range(0, len(chosen), _PIPELINE):
-                page = chosen[start : start + _PIPELINE]
-                await self.store.connection.send(*(self.store.item_command(_DROP, m.namespace, m.id) for m in page))
-                self._journal.note("forgotten", [each.id for each in page])
-        return [each.id for each in chosen]
+            chosen = [(path, name) for name in await self._existing(ids, path, erase)]
+        undoable = () if erase or not self._undoable else (self._undoable,)
+        for start in range(0, 0 if dry_run else len(chosen), _PIPELINE):
+            page = chosen[start : start + _PIPELINE]
+            await self.store.connection.send(*(self.store.item_command(_DROP, *each, *undoable) for each in page))
+            self._journal.note("forgotten", [name for _, name in page])
+        return [name for _, name in chosen]
 
-    async def _existing(self, ids: Sequence[str], scope: Scope) -> list[Memory]:
-        asked = [("HMGET", self.store.keys.item(self._path(scope), name), *record.READ) for name in ids]
-        replies = await self.store.connection.send(*asked)
-        found = (read_memory(values, name, scope) for name, values in zip(ids, replies, strict=True))
-        return [memory for memory in found if memory]
+    async def _existing(self, ids: Sequence[str], path: items.Namespace, forgotten: bool) -> list[str]:
+        """Those that are there, or were; with `forgotten`, also those that undoing would bring back."""
+        keys, names = self.store.keys, list(dict.fromkeys(ids))
+        where = [[keys.item(path, name), keys.gone(path, name)][: 2 if forgotten else 1] for name in names]
+        past = [("HEXISTS", keys.known(path), f"#{escape(name)}") for name in names]
+        found = await self.store.connection.send(*(("EXISTS", *each) for each in where), *past)
+        return [name for place, name in enumerate(names) if found[place] or found[place + len(names)]]
 
     async def aimport(
         self, lines: Iterable[str], scope: Scope, *, on_progress: Progress | None = None
@@ -280,9 +303,9 @@ class MemoryBank(MemoryReader):
         """Sync form of `areinforce`."""
         return run(self.areinforce(id, scope, **more))
 
-    def undo(self, id: str, scope: Scope) -> Memory | None:
+    def undo(self, id: str, scope: Scope, **more: Any) -> Memory | None:
         """Sync form of `aundo`."""
-        return run(self.aundo(id, scope))
+        return run(self.aundo(id, scope, **more))
 
     def pin(self, id: str, scope: Scope, pinned: bool = True) -> bool:
         """Sync form of `apin`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from langchain_agentmem.errors import InvalidInputError, VersionConflictError
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.operations import guard
-from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.longterm.record import Scope, Source, dump_source
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command
@@ -32,6 +32,7 @@ class Fact:
         since: From when it is so.
         until: Until when it was so; None while it is.
         memory_id: The memory that it comes from, if one stands for it.
+        source: Where it was said, as far as that is known.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Fact:
     since: datetime
     until: datetime | None = None
     memory_id: str | None = None
+    source: Source | None = None
 
 
 class Facts:
@@ -63,6 +65,7 @@ class Facts:
         name: str,
         value: Any,
         *,
+        source: Source | None = None,
         expected_version: int | None = None,
         operation: str | None = None,
     ) -> int:
@@ -72,6 +75,7 @@ class Facts:
             scope: Whose fact.
             name: Its name.
             value: Its value; anything JSON can hold.
+            source: Where it was said; kept with the fact and in its history.
             expected_version: The version it must have now, 0 for none yet.
             operation: A name for this change: the same again, within a day, changes nothing and returns the same.
 
@@ -86,7 +90,7 @@ class Facts:
             text = json.dumps(value)
         except (TypeError, ValueError) as error:
             raise InvalidInputError(f"value: JSON cannot hold it ({error})") from error
-        return await self._write(scope, name, text, expected_version, operation)
+        return await self._write(scope, name, text, dump_source(source), expected_version, operation)
 
     async def adelete(
         self, scope: Scope, name: str, *, expected_version: int | None = None, operation: str | None = None
@@ -96,7 +100,7 @@ class Facts:
         Raises:
             VersionConflictError: It has another version than the expected one.
         """
-        return await self._write(scope, name, "", expected_version, operation) > 0
+        return await self._write(scope, name, "", "", expected_version, operation) > 0
 
     async def aget(self, scope: Scope, name: str) -> Fact | None:
         """A fact as it is now, or None."""
@@ -145,12 +149,14 @@ class Facts:
     def _key(self, scope: Scope) -> str:
         return self._store.keys.facts(scope.path)
 
-    async def _write(self, scope: Scope, name: str, text: str, expected: int | None, operation: str | None) -> int:
+    async def _write(
+        self, scope: Scope, name: str, text: str, source: str, expected: int | None, operation: str | None
+    ) -> int:
         if not name:
             raise InvalidInputError("name: a fact needs one")
         wanted = "" if expected is None else expected
         done = guard(self._store.keys, scope.path, operation)
-        call = self._store.item_command(_SET, scope.path, "", escape(name), text, wanted, self._history, *done)
+        call = self._store.item_command(_SET, scope.path, "", escape(name), text, wanted, self._history, source, *done)
         version = int((await self._store.connection.send(call))[0][0])
         if version < 0:
             raise VersionConflictError(
@@ -170,12 +176,13 @@ def _by_name(fact: Fact) -> str:
 
 
 def _read(name: str, text: bytes) -> Fact:
-    version, since, member, value = text.split(b" ", 3)
+    version, since, member, said = text.split(b" ", 3)
+    value, _, source = said.partition(b"\n")  # JSON has no line breaks
     memory_id = None if member == b"-" else unescape(member)
-    return Fact(name, json.loads(value), int(version), items.to_time(since), memory_id=memory_id)
+    said_in = Source.load(json.loads(source)) if source else None
+    return Fact(name, json.loads(value), int(version), items.to_time(since), None, memory_id, said_in)
 
 
 def _read_past(name: str, text: bytes) -> Fact:
     until, rest = text.split(b" ", 1)
-    now = _read(name, rest)
-    return Fact(name, now.value, now.version, now.since, items.to_time(until), now.memory_id)
+    return replace(_read(name, rest), until=items.to_time(until))

@@ -16,6 +16,8 @@
 | `p`, `k` | `k`: sortable | pinned; confidence |
 | `q`, `r`, `y` | `r`: sortable | how often it was used, when last, the last few times |
 | `h`, `j`, `o` | | how often it was remembered, from where, and by which call last |
+| `P`, `D`, `Z` | | the version it took the place of; of the past: what took its place, until when it was said to be so |
+| `B`, `R`, `d` | | what an undo needs, see `memory.lua` |
 
 Times are microseconds since 1970. The letter in `n` keeps one search from seeing what belongs to another: `l` an item,
 `e` an item of exactly that namespace, `o` an item without a vector, `m` a further vector of an item, `h` what an item

@@ -21,6 +21,7 @@ from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.tracing import documents, traced
 from langchain_agentmem.longterm.transfer import to_line
 from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import escape
 
 _REFUSALS = 3  # times the limit that a caller who refuses memories is shown
@@ -108,18 +109,25 @@ class MemoryReader:
     async def aget(self, id: str, scope: Scope, *, version: int | None = None) -> Memory | None:
         """A memory by its id, as it is or as it was in a version; None when there is none."""
         key = self.store.keys.item(self._path(scope), id)
-        at = key if version is None else f"{key}:v{version}"
-        values = (await self.store.connection.send(*self._accesses.take(), ("HMGET", at, *record.READ)))[-1]
-        return read_memory(values, id, scope)
+        asked: list[Command] = [("HMGET", key, *record.READ)]
+        if version is not None:
+            asked = [("HMGET", each, *record.READ_VERSION) for each in (key, f"{key}:v{version}")]
+        replies = await self.store.connection.send(*self._accesses.take(), *asked)
+        found = (read_memory(values, id, scope) for values in replies[-len(asked) :])
+        return next((each for each in found if each and version in (None, each.version)), None)
 
     async def ahistory(self, id: str, scope: Scope) -> list[Memory]:
-        """A memory as it is and as it was, newest first, as far as its past has not expired."""
+        """A memory as it is and as it was, newest first, as far as its past has not expired.
+
+        Each names, as `id@version`, the one that it took the place of and the one that took its place: `supersedes` and
+        `superseded_by`. What was retired has no successor.
+        """
         path, key = self._path(scope), self.store.keys.item(self._path(scope), id)
         last, now = await self.store.connection.send(
-            ("HGET", self.store.keys.known(path), f"#{escape(id)}"), ("HMGET", key, *record.READ)
+            ("HGET", self.store.keys.known(path), f"#{escape(id)}"), ("HMGET", key, *record.READ_VERSION)
         )
-        versions = range(int(last or 0), 0, -1)
-        past = await self.store.connection.send(*(("HMGET", f"{key}:v{each}", *record.READ) for each in versions))
+        before = (f"{key}:v{version}" for version in range(int(last or 0), 0, -1))
+        past = await self.store.connection.send(*(("HMGET", each, *record.READ_VERSION) for each in before))
         return [memory for values in (now, *past) if (memory := read_memory(values, id, scope))]
 
     async def alist(
@@ -202,6 +210,6 @@ def _counted(lines: Iterable[str], total: int, on_progress: Progress | None) -> 
 
 
 def read_memory(values: Sequence[bytes | None], id: str, scope: Scope) -> Memory | None:
-    """A memory from the values of `record.READ`; None where there is none."""
-    fields = {name: value for name, value in zip(record.READ, values, strict=True) if value is not None}
+    """A memory from the values of `record.READ`, or of `READ_VERSION`; None where there is none."""
+    fields = {name: value for name, value in zip(record.READ_VERSION, values, strict=False) if value is not None}
     return record.read(fields, id=id, namespace=scope.path) if "v" in fields else None

@@ -108,7 +108,7 @@ class Memory:
         state: The fact it stands for, such as `diet` or `anna.home`. A new memory of the same state supersedes the old
             one, however little they resemble each other.
         value: The fact's value; the text by default.
-        supersedes: Id of the memory that it takes the place of.
+        supersedes: Id of the memory that it takes the place of. Of a version, `id@version` of the one before it.
         source: Where it comes from.
         data: What your own schema holds, see `of`.
         metadata: Anything else, as JSON values; never indexed.
@@ -122,7 +122,8 @@ class Memory:
         hits: How often it was remembered. Set by the bank.
         related: Ids of memories that resemble it. Set by the bank.
         sources: Where else it was said. Set by the bank.
-        superseded: Whether it is past: another version took its place. Set by the bank.
+        superseded: Whether it is past: it was retired, or another version took its place. Set by the bank.
+        superseded_by: What took its place, as `id@version`. Set by the bank, in `history` and `get(version=...)`.
     """
 
     text: str
@@ -154,6 +155,7 @@ class Memory:
     related: Sequence[str] = ()
     sources: Sequence[Source] = ()
     superseded: bool = False
+    superseded_by: str | None = None
 
     def __post_init__(self) -> None:
         text: Any = self.text
@@ -280,14 +282,16 @@ _FORMS: Mapping[str, Callable[[Any], bool]] = {
 
 
 READ = ("v", "c", "u", "a", "z", "p", "k", "q", "r", "y", "h", "b", "g", "j", "n")
+READ_VERSION = (*READ, "P", "D")
 
 
 def read(fields_: Mapping[str, bytes], *, id: str, namespace: Namespace) -> Memory:
-    """A memory with all that the bank knows of it, from the fields `READ` of its hash."""
+    """A memory with all that the bank knows of it, from the fields `READ` of its hash, or `READ_VERSION`."""
 
     def when(name: str) -> datetime | None:
         return items.to_time(fields_[name]) if name in fields_ else None
 
+    successor = fields_.get("D", b"").split()
     sources = [json.loads(line) for line in fields_.get("j", b"").split(b"\n") if line]
     return replace(
         load(items.load_value(fields_["v"]), id=id, namespace=namespace),
@@ -305,4 +309,6 @@ def read(fields_: Mapping[str, bytes], *, id: str, namespace: Namespace) -> Memo
         related=tuple(unescape(name) for name in fields_.get("g", b"").split()),
         sources=tuple(map(Source.load, sources)),
         superseded=fields_.get("n", b"l").startswith(b"h"),
+        supersedes=f"{id}@{int(fields_['P'])}" if "P" in fields_ else None,
+        superseded_by=f"{unescape(successor[0])}@{int(successor[1])}" if successor else None,
     )

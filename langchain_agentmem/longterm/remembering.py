@@ -35,7 +35,7 @@ _PUT = Script("memory_put")
 _CHUNK = 200  # memories in a round trip
 _NEIGHBOURS = 8
 
-Outcome: TypeAlias = Literal["added", "reinforced", "superseded", "retired"]
+Outcome: TypeAlias = Literal["added", "reinforced", "superseded", "retired", "kept"]
 Progress: TypeAlias = Callable[[int, int], object]
 
 
@@ -46,7 +46,7 @@ class Remembered:
     Attributes:
         id: The memory that holds it now.
         outcome: `added` as a new one; `reinforced`, because one said the same; `superseded`: it took another's place;
-            `retired`: it is no longer so.
+            `retired`: it is no longer so; `kept`, of an import: it, or its fact, was there and stays as it is.
         reason: Why, in words.
         version: The version of the memory.
         related: Ids of memories that resemble it.
@@ -77,7 +77,10 @@ class _Call:
 
     def replaces(self) -> str:
         """What it takes the place of, as the script reads it."""
-        wanted = escape(self.memory.supersedes) if self.memory.supersedes else ""
+        memory = self.memory
+        if memory.supersedes in (None, "", f"{memory.id}@{memory.version - 1}"):  # the last: read as a version
+            return ""
+        wanted = escape(memory.supersedes)
         return wanted if self.version is None else f"{wanted} {self.version}"
 
     def judge(self, member: str, other: Memory, similarity: float) -> None:
@@ -227,7 +230,7 @@ class Intake:
             *(words.get("s", ""), words.get("m", ""), call.same, " ".join(call.differing), self._confirm),
             dump_source(memory.source),
             *(self._store.index.name if look else "", self._neighbours(memory, path), call.vector or b""),
-            *(1 - self._duplicate, 1 - self._related, *call.done),
+            *(1 - self._duplicate, 1 - self._related, *call.done, "1" if call.used else ""),
             *(part for pair in words.items() for part in pair),
         )
 
@@ -282,12 +285,15 @@ def fact_value(memory: Memory) -> str:
 
 
 def _differs(one: Memory, other: Memory) -> str | None:
+    if one.state and other.state and one.state != other.state:
+        return f"state: {one.state} / {other.state}"
     if one.speaker != other.speaker:
         return f"speaker: {one.speaker} / {other.speaker}"
     return differs(one.text, other.text)
 
 
 def _judge(call: _Call, found: Sequence[bytes]) -> None:
+    call.same = ""  # what was found before is not there any more
     for member, value, distance in zip(found[::3], found[1::3], found[2::3], strict=True):
         call.judge(member.decode(), load(items.load_value(value)), 1 - float(distance))
 

@@ -2,15 +2,16 @@
 -- Set a fact, or delete it; the memory that it came from leaves the present with it.
 -- KEYS and ARGV[2] as in item.lua; KEYS[1] and ARGV[1] of no item
 -- ARGV[3] fact  [4] value as JSON, '' = delete it  [5] version it must have, 0 = none yet, '' = any  [6] ttl in ms of its past
--- ARGV[7] key that keeps the answer to this operation  [8] for how many seconds
--- Returns its version, -1 - version when that is not the one expected, 0 when there was nothing to delete.
-local name, value, expected, ttl = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-return once(ARGV[7], ARGV[8], function()
+-- ARGV[7] where it was said, JSON, '' = nowhere
+-- ARGV[8] key that keeps the answer to this operation  [9] for how many seconds
+-- Returns {version}, {-1 - version} when that is not the one expected, {0} when there was nothing to delete.
+local name, value, expected, ttl, source = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+return once(ARGV[8], ARGV[9], function()
   local old = read_fact(name)
   local version = old and old.version or 0
   if expected ~= '' and tonumber(expected) ~= version then return {-1 - version}, true end
-  if old and old.value == value then return {version} end
-  if old and old.from ~= '-' and redis.call('EXISTS', stem .. old.from) == 1 then
+  if old and old.value == value then return {set_fact(name, old.from, value, source, ttl)} end
+  if old and old.from ~= '-' and there(old.from) then
     retire(old.from, ttl)
     register()
   end
@@ -18,5 +19,5 @@ return once(ARGV[7], ARGV[8], function()
     drop_fact(name, ttl)
     return {version}
   end
-  return {set_fact(name, '-', value, ttl)}
+  return {set_fact(name, '-', value, source, ttl)}
 end)

@@ -5,22 +5,25 @@
 local item, items, known, facts, namespaces = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local member, namespace = ARGV[1], ARGV[2]
 local stem = string.sub(item, 1, #item - #member) -- what the keys of all items of the namespace begin with
+local gone = string.gsub(item, '^([^:]*:[^:]*):item:', '%1:gone:') -- where it lies when it was forgotten
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2] -- microseconds; a double holds them exactly
 local now_ms = math.floor(now / 1000)
 
 local function whole(number) return string.format('%.0f', number) end
 
--- The ZSET of items and the entry of the namespace live as long as the item that lives longest.
+-- The ZSET of items and the entry of the namespace live as long as the item that lives longest; what is known there
+-- lives as long as what it says of the past, too ('~', in ms).
 local function register()
   redis.call('ZREMRANGEBYSCORE', items, '-inf', now_ms)
   local last = redis.call('ZREVRANGE', items, 0, 0, 'WITHSCORES')[2]
-  for _, key in ipairs({items, known}) do
-    if last == 'inf' then
-      redis.call('PERSIST', key)
-    elseif last then
-      redis.call('PEXPIREAT', key, last)
-    end
+  if last == 'inf' then
+    redis.call('PERSIST', items)
+    redis.call('PERSIST', known)
+  else
+    local past = tonumber(redis.call('HGET', known, '~') or 0)
+    if last then redis.call('PEXPIREAT', items, last) end
+    if last or past > 0 then redis.call('PEXPIREAT', known, whole(math.max(last or 0, past))) end
   end
   if namespaces and last then
     redis.call('ZADD', namespaces, last, namespace)
@@ -36,9 +39,10 @@ local function beside(name, kind, count)
   return keys
 end
 
--- Start an item's time to live, in milliseconds, anew; '' or nil: it never expires, nor does what lists it.
+-- Start an item's time to live, in milliseconds, anew; '' or nil: it never expires, nor does what lists it. What is
+-- pinned does not expire either.
 local function expire(name, ttl, vectors)
-  if not ttl or ttl == '' then
+  if not ttl or ttl == '' or redis.call('HEXISTS', stem .. name, 'p') == 1 then
     redis.call('ZADD', items, 'inf', name)
     redis.call('PERSIST', items)
     redis.call('PERSIST', known)

@@ -1,6 +1,12 @@
 -- uses: item
--- What the scripts over memories share: versions of a memory, and the facts that memories stand for.
+-- What the scripts over memories share: operations, versions of a memory, and the facts that memories stand for.
 -- KEYS, ARGV[1] and ARGV[2] as in item.lua
+-- A memory that is present lies in its item's hash. What it was lies beside it, as `:v1`, `:v2` ..., until it expires.
+-- Each state says in its fields what an undo needs: `R` the reinforcements of it, `B` the version to go back to when
+-- that is not the one before, `d` the memories that it displaced; and, of the past, `D` what took its place.
+local PAST = {l = 'h', e = 'x', o = 'w'} -- what the letters of its tags become when it is past: only 'h' is asked for
+local PRESENT = {h = 'l', x = 'e', w = 'o'}
+local UNDOABLE = 8 -- reinforcements of a version that can be taken back
 
 -- An operation is made once: its answer is kept under the key `done` for some seconds ('' = it has no key), and whoever
 -- asks for it again gets that. A change that says, by a second result, that it was not made keeps nothing.
@@ -12,73 +18,178 @@ local function once(done, seconds, change)
   return answer
 end
 
+local function there(name) return redis.call('EXISTS', stem .. name) == 1 end
+
 -- A memory's version. Versions count from 1; where it is 1 nothing is written down.
 local function version_of(name) return tonumber(redis.call('HGET', stem .. name, 'b') or 1) end
 
+-- The number of its last version that is past; 0: there is none.
+local function past_of(name) return tonumber(redis.call('HGET', known, '#' .. name) or 0) end
+
+local function turned(tags, letters)
+  return (string.gsub(tags, '(%w)(%w+)', function(letter, digest) return (letters[letter] or letter) .. digest end))
+end
+
+local function write_hash(key, own)
+  local words = {}
+  for field, value in pairs(own) do
+    words[#words + 1] = field
+    words[#words + 1] = value
+  end
+  redis.call('HSET', key, unpack(words))
+end
+
+local function read_hash(key)
+  local own, found = {}, redis.call('HGETALL', key)
+  for i = 1, #found, 2 do own[found[i]] = found[i + 1] end
+  return own
+end
+
+-- What is known of the past is kept as long as the past.
+local function keep_known(ttl)
+  local last = now_ms + ttl
+  if last > tonumber(redis.call('HGET', known, '~') or 0) then redis.call('HSET', known, '~', whole(last)) end
+  local left = redis.call('PTTL', known)
+  if left >= 0 and left < tonumber(ttl) then redis.call('PEXPIRE', known, ttl) end
+end
+
+-- A fact is 'version since member value\nsource': microseconds, the memory it comes from ('-' = none), the value and
+-- where it was said, both JSON, which has no line breaks.
+local function read_fact(name)
+  local text = redis.call('HGET', facts, name)
+  if not text then return nil end
+  local version, since, from, value, source = string.match(text, '^(%d+) (%d+) (%S+) ([^\n]*)\n?(.*)$')
+  return {version = tonumber(version), since = since, from = from, value = value, source = source, text = text}
+end
+
+-- Keep what a fact was: 'until' and its text, for `ttl` ms.
+local function keep_fact(name, old, ttl, ended)
+  redis.call('SET', facts .. ':' .. name .. ':' .. old.version, whole(ended or now) .. ' ' .. old.text, 'PX', ttl)
+  redis.call('HSET', known, '!' .. name, old.version)
+  keep_known(ttl)
+end
+
+-- Set a fact, as it is since `since`; the one that was becomes its past. The same value again changes nothing but where
+-- it comes from.
+local function set_fact(name, from, value, source, ttl, since)
+  local old = read_fact(name)
+  local version = 1 + (old and old.version or tonumber(redis.call('HGET', known, '!' .. name) or 0))
+  local start = whole(since or now)
+  if old and old.value == value then
+    version, start = old.version, old.since
+    if source == '' then source = old.source end
+  elseif old then
+    keep_fact(name, old, ttl, since)
+  end
+  local text = version .. ' ' .. start .. ' ' .. from .. ' ' .. value
+  redis.call('HSET', facts, name, source == '' and text or text .. '\n' .. source)
+  return version
+end
+
+local function drop_fact(name, ttl, ended)
+  local old = read_fact(name)
+  if old then
+    keep_fact(name, old, ttl, ended)
+    redis.call('HDEL', facts, name)
+  end
+  return old
+end
+
+-- A memory no longer stands for the fact that it stood for: the fact goes too, unless it comes from elsewhere by now.
+local function release(name, fact, ttl, ended)
+  local old = fact and read_fact(fact)
+  if old and old.from == name then drop_fact(fact, ttl, ended) end
+end
+
+-- What is known of memories that have expired is forgotten bit by bit: a few entries are looked at whenever something
+-- that will expire is written.
+local function sweep()
+  local some = redis.call('HRANDFIELD', known, 4, 'WITHVALUES')
+  for i = 1, #some, 2 do
+    local field, value = some[i], some[i + 1]
+    local kind, name = string.match(field, '^([#!~]?)(.*)$')
+    if kind == '' and not there(value) or kind == '#' and redis.call('EXISTS', stem .. name .. ':v' .. value) == 0 then
+      redis.call('HDEL', known, field)
+    end
+  end
+end
+
 -- Move what a memory is now into its past: out of every search that does not ask for the past, for `ttl` ms.
-local function retire(name, ttl)
+-- `successor`: member and version of what takes its place, if anything does. `ended`: since when it is not so.
+local function retire(name, ttl, successor, ended)
   local key, version = stem .. name, version_of(name)
   local past = key .. ':v' .. version
   unlearn(name)
   local kept = redis.call('HMGET', key, 'n', 'e', 'z')
   for _, vector in ipairs(beside(name, 'x', kept[2])) do redis.call('DEL', vector) end
   redis.call('RENAME', key, past)
-  local tags = string.gsub(kept[1], '(%w)(%w+)', function(letter, digest)
-    return (letter == 'l' and 'h' or 'x') .. digest -- 'x' is asked for by nobody
-  end)
-  redis.call('HDEL', past, 'e', 'l')
-  redis.call('HSET', past, 'n', tags, 'z', whole(math.min(now, kept[3] or now)), 'Z', kept[3] or '')
+  redis.call('HDEL', past, 'e')
+  redis.call('HSET', past, 'n', turned(kept[1], PAST), 'z', whole(math.min(ended or now, now, kept[3] or now)),
+    'Z', kept[3] or '', 'D', successor or '')
   redis.call('PEXPIRE', past, ttl)
   redis.call('HSET', known, '#' .. name, version)
+  keep_known(ttl)
   redis.call('ZREM', items, name)
-  return past
+  sweep()
 end
 
--- A fact is 'version since member value': microseconds, the memory it comes from ('-' = none), the value as JSON.
-local function read_fact(name)
-  local text = redis.call('HGET', facts, name)
-  if not text then return nil end
-  local version, since, from, value = string.match(text, '^(%d+) (%d+) (%S+) (.*)$')
-  return {version = tonumber(version), since = since, from = from, value = value, text = text}
-end
-
--- Keep what a fact was: 'until version since member value', for `ttl` ms.
-local function keep_fact(name, old, ttl)
-  redis.call('SET', facts .. ':' .. name .. ':' .. old.version, whole(now) .. ' ' .. old.text, 'PX', ttl)
-  redis.call('HSET', known, '!' .. name, old.version)
-end
-
--- Set a fact; the one that was becomes its past. The same value again changes nothing but where it comes from.
-local function set_fact(name, from, value, ttl)
-  local old = read_fact(name)
-  local version = 1 + (old and old.version or tonumber(redis.call('HGET', known, '!' .. name) or 0))
-  local since = whole(now)
-  if old and old.value == value then
-    version, since = old.version, old.since
-  elseif old then
-    keep_fact(name, old, ttl)
+-- Version `version` of memory `name` says `identity` and stands for `fact`: nothing else that is present may. What did
+-- is past from now on; only what says the same and stands for a fact of its own stays. Returns the members displaced.
+local function displace(name, version, identity, fact, ttl)
+  local gone = {}
+  local function leave(other)
+    if other ~= name and other ~= '-' and there(other) then
+      retire(other, ttl, name .. ' ' .. version)
+      gone[#gone + 1] = other
+    end
   end
-  redis.call('HSET', facts, name, version .. ' ' .. since .. ' ' .. from .. ' ' .. value)
-  return version
+  local twin = identity and redis.call('HGET', known, identity)
+  if twin and not redis.call('HGET', stem .. twin, 's') then leave(twin) end
+  local held = fact and read_fact(fact)
+  if held then leave(held.from) end
+  return table.concat(gone, ' ')
 end
 
-local function drop_fact(name, ttl)
-  local old = read_fact(name)
-  if old then
-    keep_fact(name, old, ttl)
-    redis.call('HDEL', facts, name)
+-- A hash that was written back is a memory of the present again: it is known by what it says, its fact is so again.
+local function settle(name, ttl)
+  local own = redis.call('HMGET', stem .. name, 'i', 's', 'm', 'j', 'l')
+  if own[1] then redis.call('HSET', known, own[1], name) end
+  if own[2] then
+    set_fact(own[2], name, own[3] or 'null', string.match(own[4] or '', '[^\n]*$'), ttl)
   end
-  return old
+  expire(name, own[5], 0)
+end
+
+-- Make the last version that is past the present again, as if it had never gone.
+local function unretire(name, ttl)
+  local version = past_of(name)
+  local key, past = stem .. name, stem .. name .. ':v' .. version
+  local old = redis.call('HMGET', past, 'i', 's', 'n', 'Z')
+  displace(name, version, old[1], old[2], ttl)
+  redis.call('RENAME', past, key)
+  redis.call('PERSIST', key)
+  redis.call('HDEL', key, 'D', 'Z')
+  redis.call('HSET', key, 'n', turned(old[3], PRESENT))
+  if old[4] == '' then redis.call('HDEL', key, 'z') else redis.call('HSET', key, 'z', old[4]) end
+  if version > 1 then
+    redis.call('HSET', known, '#' .. name, version - 1)
+  else
+    redis.call('HDEL', known, '#' .. name)
+  end
+  settle(name, ttl)
 end
 
 -- Note on a memory that it was remembered again: its hits, confidence and sources grow, its time to live starts anew.
 local function confirm(name, share, source)
-  local old = redis.call('HMGET', stem .. name, 'k', 'j', 'l', 'e', 'h')
+  local old = redis.call('HMGET', stem .. name, 'k', 'j', 'l', 'e', 'h', 'u', 'R')
   local confidence, sources = tonumber(old[1] or 0.5), old[2] or ''
+  local before = (old[1] or 0.5) .. ' ' .. (old[6] or whole(now)) .. ' ' .. #sources
+  local earlier = string.match(old[7] or '', '^' .. string.rep('[^;]*;?', UNDOABLE - 1))
   if source ~= '' and not string.find(sources, source, 1, true) and #sources < 4096 then
     sources = sources == '' and source or sources .. '\n' .. source
   end
-  local changes = {'h', (old[5] or 1) + 1, 'k', confidence + (1 - confidence) * share, 'u', whole(now)}
+  local changes = {'h', (old[5] or 1) + 1, 'k', confidence + (1 - confidence) * share, 'u', whole(now),
+    'R', before .. ';' .. earlier}
   if sources ~= '' then
     changes[#changes + 1] = 'j'
     changes[#changes + 1] = sources

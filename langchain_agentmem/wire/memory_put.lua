@@ -10,68 +10,77 @@
 -- ARGV[14] search index, '' = the client has looked for neighbours itself  [15] query for neighbours  [16] vector
 -- ARGV[17] farthest distance of a duplicate  [18] farthest distance of a related memory
 -- ARGV[19] key that keeps the answer to this operation, '' = it has no name  [20] for how many seconds
--- ARGV[21..] the hash: field, value...
--- Returns {'added' | 'reinforced' | 'superseded', member, version, related members in spaces}, or, with nothing written,
--- {'judge', ...}: neighbours so near that the client must say whether they say the same, as member, value, distance...
--- {'missing', member}: there is no such memory to replace. {'changed', member}: it has another version.
+-- ARGV[21] '1' = it comes from an export: what is there stays as it is
+-- ARGV[22..] the hash: field, value...
+-- Returns {'added' | 'reinforced' | 'superseded' | 'kept', member, version, related members in spaces}, or, with nothing
+-- written, {'judge', ...}: neighbours so near that the client must say whether they say the same, as member, value,
+-- distance... {'missing', member}: there is no such memory to replace. {'changed', member}: it has another version.
 local token, identity, ttl, past_ttl, replaces = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local fact, fact_value, same, differing = ARGV[8], ARGV[9], ARGV[10], ' ' .. ARGV[11] .. ' '
-local source, index = ARGV[13], ARGV[14]
+local source, index, imported = ARGV[13], ARGV[14], ARGV[21] == '1'
+if fact == '' then fact = nil end
+local told = {}
+for i = 22, #ARGV, 2 do told[ARGV[i]] = ARGV[i + 1] end
+local starts = math.min(now, told.a or now) -- what it supersedes was so until then
 
-local function there(name) return redis.call('EXISTS', stem .. name) == 1 end
-
-local function done(outcome, name, related)
-  if fact ~= '' then set_fact(fact, name, fact_value, past_ttl) end
-  return {outcome, name, version_of(name), related or ''}
-end
+local function done(outcome, name, related) return {outcome, name, version_of(name), related or ''} end
 
 -- A replay finds its own token on the memory that it made or changed.
 local function replayed(name)
   local last = redis.call('HMGET', stem .. name, 'o', 'g')
   local outcome = last[1] and string.match(last[1], '^' .. token .. ' (%l+)$')
-  return outcome and {outcome, name, version_of(name), last[2] or ''}
+  return outcome and done(outcome, name, last[2])
 end
-
-local function learn(name) redis.call('HSET', known, identity, name) end
 
 local function reinforce(name)
   local again = replayed(name)
   if again then return again end
+  if imported then return done('kept', name) end
   confirm(name, ARGV[12], source)
   redis.call('HSET', stem .. name, 'o', token .. ' reinforced')
   return done('reinforced', name)
 end
 
--- Write the hash as memory `name`, whose present state, if it has one, has been moved away.
-local function write(name, outcome, kept, version, related)
-  local own = {c = kept[1] or whole(now), u = whole(now), a = whole(now), h = '1', o = token .. ' ' .. outcome, i = identity}
-  own.w = own.a
-  own.q, own.r, own.y, own.p = kept[2] or nil, kept[3] or nil, kept[4] or nil, kept[5] or nil
-  if version > 1 then own.b = tostring(version) end
+-- Write the hash as memory `name`, whose present state, if it has one, has been moved away. `own` is what it keeps.
+local function write(name, outcome, version, own, related)
+  local at = whole(now)
+  own.c, own.u, own.a, own.w, own.h = own.c or at, at, at, at, '1'
+  own.o, own.i = token .. ' ' .. outcome, identity
   if related ~= '' then own.g = related end
   if source ~= '' then own.j = source end
-  local words = {}
-  for i = 21, #ARGV, 2 do own[ARGV[i]] = ARGV[i + 1] end
-  for field, value in pairs(own) do
-    words[#words + 1] = field
-    words[#words + 1] = value
-  end
-  redis.call('HSET', stem .. name, unpack(words))
-  learn(name)
+  for field, value in pairs(told) do own[field] = value end
+  own.b = version > 1 and version or nil
+  write_hash(stem .. name, own)
+  redis.call('HSET', known, identity, name)
+  if fact then set_fact(fact, name, fact_value, source, past_ttl, starts) end
   expire(name, ttl, 0)
+  if ttl ~= '' then sweep() end
   return done(outcome, name, related)
 end
 
-local function supersede(name, related)
+local function add(related)
+  local past = past_of(member) -- of one that was so named before: its versions go on counting
+  local own = past > 0 and {B = 0} or {}
+  return write(member, 'added', math.max(past + 1, told.b or 1), own, related)
+end
+
+local function supersede(name)
   local again = replayed(name)
   if again then return again end
-  local kept = redis.call('HMGET', stem .. name, 'c', 'q', 'r', 'y', 'p')
+  local old = redis.call('HMGET', stem .. name, 'c', 'q', 'r', 'y', 'p', 's')
   local version = version_of(name) + 1
-  local stood_for = redis.call('HGET', stem .. name, 's')
-  local old = stood_for and stood_for ~= fact and read_fact(stood_for)
-  if old and old.from == name then drop_fact(stood_for, past_ttl) end
-  retire(name, past_ttl)
-  return write(name, 'superseded', kept, version, related or '')
+  local own = {c = old[1] or nil, q = old[2] or nil, r = old[3] or nil, y = old[4] or nil, p = old[5] or nil}
+  if old[6] ~= fact then release(name, old[6], past_ttl, starts) end
+  own.P, own.d = version - 1, displace(name, version, identity, fact, past_ttl)
+  if own.d == '' then own.d = nil end
+  retire(name, past_ttl, name .. ' ' .. version, starts)
+  return write(name, 'superseded', version, own, '')
+end
+
+-- Something says the same already. It is confirmed, unless this says more: a fact that it stands for.
+local function meet(name)
+  if fact and not imported then return supersede(name) end
+  return reinforce(name)
 end
 
 local function neighbours()
@@ -95,30 +104,46 @@ local function neighbours()
   return near, table.concat(related, ' ')
 end
 
+-- The fact has a value already: the memory that holds it says the same, or is superseded.
+local function settle_fact()
+  local old = read_fact(fact)
+  if not old or old.from == member then return end
+  if imported then return done('kept', old.from) end
+  if old.from == '-' or not there(old.from) then return end
+  local holder = redis.call('HMGET', stem .. old.from, 'i', 'm')
+  if holder[1] == identity and holder[2] == fact_value then return reinforce(old.from) end
+  return supersede(old.from)
+end
+
+local function replace()
+  local name, version = string.match(replaces, '^(%S+) ?(%d*)$')
+  local again = replayed(name)
+  if again then return again end
+  if not there(name) then return {'missing', name}, true end
+  if version ~= '' and version_of(name) ~= tonumber(version) then return {'changed', name}, true end
+  return supersede(name)
+end
+
+-- Whether a memory may stand for what this one does: it stands for no fact, or this one for none.
+local function is_open(name) return not (fact and redis.call('HEXISTS', stem .. name, 's') == 1) end
+
 local function take()
   local again = replayed(member)
   if again then return again end
-  if replaces ~= '' then
-    local name, version = string.match(replaces, '^(%S+) ?(%d*)$')
-    local again = replayed(name)
-    if again then return again end
-    if not there(name) then return {'missing', name}, true end
-    if version ~= '' and version_of(name) ~= tonumber(version) then return {'changed', name}, true end
-    return supersede(name)
-  end
+  if replaces ~= '' then return replace() end
+  local settled = fact and settle_fact()
+  if settled then return settled end
   local twin = redis.call('HGET', known, identity)
-  if twin and redis.call('HGET', stem .. twin, 'i') == identity then return reinforce(twin) end
-  if there(member) then return supersede(member) end -- it was given an id that is taken: what it is now
-  local current = fact ~= '' and read_fact(fact)
-  if current and current.from ~= '-' and there(current.from) then return supersede(current.from) end
-  if same ~= '' and there(same) then return reinforce(same) end
-  local related = ''
-  if index ~= '' then
-    local near
-    near, related = neighbours()
-    if #near > 1 then return near, true end
+  if twin and redis.call('HGET', stem .. twin, 'i') == identity and is_open(twin) then return meet(twin) end
+  if there(member) then -- it was given an id that is taken: what it is now
+    if imported then return done('kept', member) end
+    return supersede(member)
   end
-  return write(member, 'added', {}, 1, related)
+  if same ~= '' and there(same) and is_open(same) then return meet(same) end
+  if index == '' then return add('') end
+  local near, related = neighbours()
+  if #near > 1 then return near, true end
+  return add(related)
 end
 
 return once(ARGV[19], ARGV[20], take)

@@ -5,7 +5,7 @@
 -- ARGV[5] key that keeps the answer to this operation  [6] for how many seconds
 -- Returns {'reinforced', member, version}, or {'missing', member, 0}.
 return once(ARGV[5], ARGV[6], function()
-  if redis.call('EXISTS', item) == 0 then return {'missing', member, 0}, true end
+  if not there(member) then return {'missing', member, 0}, true end
   confirm(member, ARGV[3], ARGV[4])
   return {'reinforced', member, version_of(member)}
 end)

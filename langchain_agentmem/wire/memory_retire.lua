@@ -5,12 +5,10 @@
 -- ARGV[5] key that keeps the answer to this operation  [6] for how many seconds
 -- Returns {'retired', member, version}, or {'missing', member, 0}.
 return once(ARGV[5], ARGV[6], function()
-  if redis.call('EXISTS', item) == 0 then return {'missing', member, 0}, true end
-  local version, stands_for = version_of(member), redis.call('HGET', item, 's')
-  local fact = stands_for and read_fact(stands_for)
-  if fact and fact.from == member then drop_fact(stands_for, ARGV[3]) end
-  local past = retire(member, ARGV[3])
-  if ARGV[4] ~= '' then redis.call('HSET', past, 'z', ARGV[4]) end
+  if not there(member) then return {'missing', member, 0}, true end
+  local version, ended = version_of(member), tonumber(ARGV[4])
+  release(member, redis.call('HGET', item, 's'), ARGV[3], ended)
+  retire(member, ARGV[3], nil, ended)
   register()
   return {'retired', member, version}
 end)

@@ -1,28 +1,103 @@
 -- uses: memory
--- Make what a memory was before its last change its present again. What it is now becomes part of its past.
+-- Take back the last change of a memory: that it was forgotten, retired, reinforced, or that it says something else.
 -- KEYS, ARGV[1] and ARGV[2] as in item.lua
--- ARGV[3] ttl in ms of what is superseded  [4] the version to undo
--- Returns the new version; 0 when there is nothing before it, or it is not the version any more.
-local version = tonumber(redis.call('HGET', known, '#' .. member) or 0)
-local present = redis.call('EXISTS', item) == 1
-if present then version = version_of(member) end
-local before = item .. ':v' .. (present and version - 1 or version)
-if version ~= tonumber(ARGV[4]) or redis.call('EXISTS', before) == 0 then return 0 end
-if present then retire(member, ARGV[3]) end
+-- ARGV[3] ttl in ms of what is superseded
+-- ARGV[4] key that keeps the answer to this operation  [5] for how many seconds  [6..] fields to read afterwards
+-- Returns {'undone', member, version, values}, or {'nothing', member, 0, values}: there is nothing to take back.
+local ttl = ARGV[3]
+local nothing = {'nothing', member, 0}
 
-local own, words, pairs_of = {}, {}, redis.call('HGETALL', before)
-for i = 1, #pairs_of, 2 do own[pairs_of[i]] = pairs_of[i + 1] end
-local tags = {}
-for digest in string.gmatch(own.n, 'h(%w+)') do tags[#tags + 1] = 'l' .. digest end
-tags[#tags + 1] = 'e' .. string.sub(tags[#tags], 2)
-own.n, own.b, own.a, own.u, own.z, own.Z = table.concat(tags, ','), version + 1, whole(now), whole(now), own.Z, nil
-if own.z == '' then own.z = nil end
-for field, value in pairs(own) do
-  words[#words + 1] = field
-  words[#words + 1] = value
+-- Put back the facts that store_drop.lua kept, unless others have been set since.
+local function recover_facts(kept)
+  for field, text in pairs(kept) do
+    local name, version = string.match(field, '^f(.+):(%d+)$')
+    local fact = string.match(field, '^F(.+)$')
+    if name then redis.call('SET', facts .. ':' .. name .. ':' .. version, text, 'PX', ttl, 'NX') end
+    if fact then redis.call('HSETNX', facts, fact, text) end
+    if name or fact then redis.call('HDEL', gone, field) end
+  end
 end
-redis.call('HSET', item, unpack(words))
-if own.i then redis.call('HSET', known, own.i, member) end
-if own.s then set_fact(own.s, member, own.m or 'null', ARGV[3]) end
-expire(member, '', 0)
-return version + 1
+
+-- Put back all that store_drop.lua moved away.
+local function recover()
+  local kept = read_hash(gone)
+  local past = tonumber(kept['#'])
+  if kept.v then displace(member, tonumber(kept.b or 1), kept.i, kept.s, ttl) end
+  recover_facts(kept)
+  redis.call('HDEL', gone, '#')
+  for i = 1, past do
+    if redis.call('EXISTS', gone .. ':v' .. i) == 1 then
+      redis.call('RENAME', gone .. ':v' .. i, item .. ':v' .. i)
+      redis.call('PEXPIRE', item .. ':v' .. i, ttl)
+    end
+  end
+  if past > 0 then
+    redis.call('HSET', known, '#' .. member, past)
+    keep_known(ttl)
+  end
+  if not kept.v then return {'undone', member, past} end
+  redis.call('RENAME', gone, item)
+  redis.call('PERSIST', item)
+  for i = 1, kept.e or 0 do
+    redis.call('RENAME', gone .. ':x' .. i, item .. ':x' .. i)
+    redis.call('PERSIST', item .. ':x' .. i)
+  end
+  settle(member, ttl)
+  return {'undone', member, version_of(member)}
+end
+
+-- Take back the last reinforcement: 'confidence updated length-of-sources;' stands for what was before it.
+local function weaken(reinforcements)
+  local confidence, updated, length, rest = string.match(reinforcements, '^(%S+) (%d+) (%d+);(.*)$')
+  local own = redis.call('HMGET', item, 'h', 'j')
+  redis.call('HSET', item, 'k', confidence, 'u', updated, 'h', own[1] - 1, 'j', string.sub(own[2] or '', 1, length))
+  if length == '0' then redis.call('HDEL', item, 'j') end
+  if rest == '' then redis.call('HDEL', item, 'R') else redis.call('HSET', item, 'R', rest) end
+  return {'undone', member, version_of(member)}
+end
+
+-- Bring back what a change displaced, unless something happened to it since.
+local function replace(displaced, version)
+  for name in string.gmatch(displaced or '', '%S+') do
+    local by = redis.call('HGET', stem .. name .. ':v' .. past_of(name), 'D')
+    if not there(name) and by == member .. ' ' .. version then unretire(name, ttl) end
+  end
+end
+
+-- What it said before becomes its next version.
+local function go_back()
+  local version = version_of(member)
+  local present = redis.call('HMGET', item, 'B', 'd', 's')
+  local before = tonumber(present[1] or version - 1)
+  local old = read_hash(item .. ':v' .. before)
+  if not old.v then return nothing, true end
+  if present[3] ~= old.s then release(member, present[3], ttl) end
+  local displaced = displace(member, version + 1, old.i, old.s, ttl)
+  old.d = displaced ~= '' and displaced or nil
+  retire(member, ttl, member .. ' ' .. version + 1)
+  old.n, old.z = turned(old.n, PRESENT), old.Z ~= '' and old.Z or nil
+  old.a, old.u, old.b, old.P, old.B = whole(now), whole(now), version + 1, version, old.B or before - 1
+  old.Z, old.D = nil, nil
+  write_hash(item, old)
+  settle(member, ttl)
+  replace(present[2], version)
+  return {'undone', member, version + 1}
+end
+
+local function undo()
+  if there(member) then
+    local reinforcements = redis.call('HGET', item, 'R')
+    if reinforcements then return weaken(reinforcements) end
+    return go_back()
+  elseif redis.call('EXISTS', item .. ':v' .. past_of(member)) == 1 then
+    unretire(member, ttl)
+    return {'undone', member, version_of(member)}
+  elseif redis.call('EXISTS', gone) == 1 then
+    return recover()
+  end
+  return nothing, true
+end
+
+local answer = once(ARGV[4], ARGV[5], undo)
+answer[4] = redis.call('HMGET', item, unpack(ARGV, 6))
+return answer

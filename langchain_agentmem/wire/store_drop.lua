@@ -1,20 +1,68 @@
 -- uses: memory
--- Delete an item, with all it was and the fact it stands for.
+-- Delete an item, with all it was and all the facts it stood for.
 -- KEYS, ARGV[1] and ARGV[2] as in item.lua
+-- ARGV[3] for how many ms that can be undone; none: it is for good
 -- Returns 1 if there was one, else 0.
-local stands_for = redis.call('HGET', item, 's')
-local fact = stands_for and read_fact(stands_for)
-if fact and fact.from == member then
-  redis.call('HDEL', facts, stands_for)
-  redis.call('HDEL', known, '!' .. stands_for)
-  for i = 1, fact.version do redis.call('DEL', facts .. ':' .. stands_for .. ':' .. i) end
+local undoable = ARGV[3]
+local past = past_of(member)
+local kept = {['#'] = past}
+
+-- The facts that it stood for, ever.
+local names = {}
+for version = 0, past do
+  local name = redis.call('HGET', version == 0 and item or item .. ':v' .. version, 's')
+  if name then names[name] = true end
 end
-local versions = redis.call('HGET', known, '#' .. member)
-if versions then
-  for _, key in ipairs(beside(member, 'v', versions)) do redis.call('DEL', key) end
-  redis.call('HDEL', known, '#' .. member)
+
+-- Take away what a fact is and was as far as it comes from here. Its versions go on counting while it can come back.
+for name in pairs(names) do
+  local fact, others = read_fact(name), false
+  local last = tonumber(redis.call('HGET', known, '!' .. name) or 0)
+  if fact and fact.from == member then
+    kept['F' .. name] = fact.text
+    redis.call('HDEL', facts, name)
+    if undoable then redis.call('HSET', known, '!' .. name, fact.version) end
+  end
+  for version = 1, last do
+    local key = facts .. ':' .. name .. ':' .. version
+    local text = redis.call('GET', key)
+    if text and string.match(text, '^%d+ %d+ %d+ (%S+)') == member then
+      kept['f' .. name .. ':' .. version] = text
+      redis.call('DEL', key)
+    elseif text then
+      others = true
+    end
+  end
+  if not undoable and not others and redis.call('HEXISTS', facts, name) == 0 then
+    redis.call('HDEL', known, '!' .. name)
+  end
 end
-local found = clear(member)
+
+-- Nothing is left of what was forgotten under this name before.
+local before = redis.call('HMGET', gone, '#', 'e')
+for version = 1, before[1] or 0 do redis.call('DEL', gone .. ':v' .. version) end
+for vector = 1, before[2] or 0 do redis.call('DEL', gone .. ':x' .. vector) end
+local found = redis.call('DEL', gone) == 1 and not undoable
+
+local function move(part)
+  if redis.call('EXISTS', item .. part) == 0 then return end
+  found = true
+  if not undoable then return redis.call('DEL', item .. part) end
+  redis.call('RENAME', item .. part, gone .. part)
+  redis.call('PEXPIRE', gone .. part, undoable)
+end
+
+unlearn(member)
+for vector = 1, redis.call('HGET', item, 'e') or 0 do move(':x' .. vector) end
+for version = 1, past do move(':v' .. version) end
+move('')
+if found and undoable then
+  write_hash(gone, kept)
+  redis.call('PEXPIRE', gone, undoable)
+  keep_known(undoable)
+end
+redis.call('HDEL', known, '#' .. member)
+if redis.call('HLEN', known) == 1 then redis.call('HDEL', known, '~') end
 redis.call('ZREM', items, member)
 register()
-return (found or versions) and 1 or 0
+return found and 1 or 0

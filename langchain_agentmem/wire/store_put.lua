@@ -15,7 +15,7 @@ for i, put in ipairs(cmsgpack.unpack(ARGV[1])) do
   local now = string.format('%.0f', moment + i) -- each is newer than those before it
   local created = call('HGET', item, 'c')
   if created then
-    local kept = {'q', 'r', 'y', 'p', 'b'}
+    local kept = {'q', 'r', 'y', 'p', 'b', 's', 'm'}
     local old = call('HMGET', item, 'i', 'e', unpack(kept))
     for at, field in ipairs(kept) do
       if old[at + 2] then own[#own + 1], own[#own + 2] = field, old[at + 2] end
@@ -44,7 +44,7 @@ for i, put in ipairs(cmsgpack.unpack(ARGV[1])) do
     local last = call('ZREVRANGE', items, 0, 0, 'WITHSCORES')[2]
     if last ~= 'inf' then
       call('PEXPIREAT', items, last)
-      call('PEXPIREAT', known, last)
+      call('PEXPIREAT', known, string.format('%.0f', math.max(last, call('HGET', known, '~') or 0)))
     end
     if namespaces then call('ZADD', namespaces, last, namespace) end
   end
