@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NoReturn, TextIO
 
@@ -24,7 +24,7 @@ from langchain_agentmem.serve.commands.options import (
 from langchain_agentmem.serve.commands.output import Meter, ago, confirm, fail, print_json, print_pairs, print_table
 
 _KIND = click.option("--kind", help="Only of this kind: semantic, episodic, procedural, summary, or your own.")
-_OUTCOMES = ("added", "reinforced", "superseded")
+_OUTCOMES = ("added", "reinforced", "superseded", "kept")
 
 
 @click.group()
@@ -60,12 +60,8 @@ def search(memory: AgentMemory, query: str, as_json: bool, scope: Scope, explain
     if as_json:
         print_json([_plain(each.memory) | {"score": each.score, "terms": each.terms} for each in found])
         return
-    terms = sorted({name for each in found for name in each.terms or ()}) if explain else []
-    rows = [
-        (f"{each.score:.3f}", *(f"{(each.terms or {}).get(name, 0):.2f}" for name in terms), *_row(each.memory))
-        for each in found
-    ]
-    print_table(["score", *terms, "id", "kind", "says", "when"], rows, none="Nothing answers that.")
+    rows = [(f"{each.score:.3f}", *_row(each.memory, _terms(each.terms or {}))) for each in found]
+    print_table(["score", "id", "kind", "says", "when"], rows, none="Nothing answers that.")
 
 
 @memories.command("list")
@@ -217,8 +213,14 @@ def _plain(memory: Memory) -> dict[str, Any]:
     return plain
 
 
-def _row(memory: Memory) -> tuple[Any, ...]:
-    return memory.id, memory.kind, memory.text, ago(memory.event_time or memory.updated)
+def _row(memory: Memory, below: str = "") -> tuple[Any, ...]:
+    return memory.id, memory.kind, memory.text + below, ago(memory.event_time or memory.updated)
+
+
+def _terms(terms: Mapping[str, float]) -> str:
+    """What a score is the sum of, greatest first, as a line of its own."""
+    told = sorted(terms.items(), key=lambda term: -abs(term[1]))
+    return "".join(["\n", " ".join(f"{name} {value:+.2f}" for name, value in told)]) if told else ""
 
 
 def _count(ids: Sequence[str]) -> str:
