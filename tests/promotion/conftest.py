@@ -1,0 +1,47 @@
+"""What the tests of the promotion room share: a bank, both colours, and conversations to promote."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.wire.connection import Connection
+from tests.openai_stub import OpenAIStub
+
+Do = Callable[..., Awaitable[Any]]
+EMBEDDER = OfflineEmbeddings()
+
+
+def make_bank(connection: Connection) -> MemoryBank:
+    return MemoryBank(AgentMemoryStore(connection, index={"dims": 256, "embed": EMBEDDER, "fields": ["text"]}))
+
+
+@pytest.fixture
+def bank(search: Connection) -> MemoryBank:
+    """An empty bank on a server with search."""
+    return make_bank(search)
+
+
+@pytest.fixture(params=["sync", "async"])
+def do(request: pytest.FixtureRequest) -> Do:
+    """Calls a method in one colour: `await do(node.invoke, ...)` is `node.invoke(...)` or `await node.ainvoke(...)`."""
+
+    async def call(method: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        if request.param == "sync":
+            return method(*args, **named)
+        owner: Any = method.__self__  # type: ignore[attr-defined]
+        return await getattr(owner, f"a{method.__name__}")(*args, **named)
+
+    return call
+
+
+@pytest.fixture
+def stub() -> Iterator[OpenAIStub]:
+    """A stub of OpenAI; set its `answer`."""
+    with OpenAIStub() as stub:
+        yield stub
