@@ -36,6 +36,7 @@
 | `P:T:outbox:{P:T}:jobs` | STREAM | threads that are due, for the group of workers |
 | `P:T:outbox:{P:T}:dead` | STREAM | turns that were given up |
 | `P:T:outbox:{P:T}:stats` | HASH | counters |
+| `P:T:outbox:{P:T}:workers` | HASH | how each worker that runs said last that it is doing, and when |
 | `P:T:outbox:{P:T}:spent:D:L:L` | HASH | what promotions took on day D for scope L:L; `%%` is all scopes |
 
 P is the prefix and T the tenant, so that one ACL pattern `P:T:*` fences a tenant. What must change together shares
@@ -219,6 +220,10 @@ class Keys:
     def outbox_stats(self) -> str:
         """The HASH of the outbox' counters."""
         return f"{self.outbox()}:stats"
+
+    def outbox_workers(self) -> str:
+        """The HASH of what workers say of themselves, by name."""
+        return f"{self.outbox()}:workers"
 
     def outbox_scope(self, namespace: tuple[str, ...]) -> str:
         """The SET of the threads from which turns of a scope came."""
