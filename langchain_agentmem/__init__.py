@@ -1,11 +1,17 @@
 """Agent memory for LangChain and LangGraph on the Redis or Valkey you already run."""
 
+from langchain_agentmem.agent.context import ContextAssembler
+from langchain_agentmem.agent.nodes import RecallNode
+from langchain_agentmem.agent.retriever import MemoryRetriever
+from langchain_agentmem.agent.tools import memory_tools
 from langchain_agentmem.agent_memory import AgentMemory
 from langchain_agentmem.errors import (
     AgentMemoryError,
+    BudgetExceededError,
     ConfigurationError,
     CorruptDataError,
     EmbeddedServerError,
+    ExtractionError,
     IndexMismatchError,
     InvalidInputError,
     MissingScopeError,
@@ -19,9 +25,15 @@ from langchain_agentmem.events.tracer import EventTracer
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.facts import Facts
-from langchain_agentmem.longterm.record import Memory, Scope
+from langchain_agentmem.longterm.record import Memory, Scope, Source
 from langchain_agentmem.longterm.scopes import ScopeTemplate
 from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.promotion.budget import Budget
+from langchain_agentmem.promotion.extraction import Extractor
+from langchain_agentmem.promotion.node import ExtractionNode
+from langchain_agentmem.promotion.outbox import Outbox
+from langchain_agentmem.promotion.strategies import Strategy
+from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.thread.cache import AgentMemoryCache
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.thread.history import AgentMemoryChatHistory
@@ -38,26 +50,49 @@ __all__ = [
     "AgentMemoryError",
     "AgentMemorySaver",
     "AgentMemoryStore",
+    "Budget",
+    "BudgetExceededError",
     "ConfigurationError",
+    "ContextAssembler",
     "CorruptDataError",
     "EmbeddedServerError",
     "Event",
     "EventLog",
     "EventTracer",
+    "ExtractionError",
+    "ExtractionNode",
+    "Extractor",
     "Facts",
     "IndexMismatchError",
     "InvalidInputError",
     "Memory",
     "MemoryBank",
+    "MemoryMiddleware",
+    "MemoryRetriever",
     "MissingScopeError",
     "OfflineEmbeddings",
+    "Outbox",
+    "RecallNode",
     "Scope",
     "ScopeTemplate",
     "Session",
     "Signals",
+    "Source",
+    "Strategy",
     "ThreadInfo",
     "UnsupportedServerError",
     "VersionConflictError",
+    "Worker",
     "WorkingMemory",
     "__version__",
+    "memory_tools",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs an extra when it is asked for: MemoryMiddleware needs `[langchain]`."""
+    if name == "MemoryMiddleware":
+        from langchain_agentmem.agent.middleware import MemoryMiddleware
+
+        return MemoryMiddleware
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

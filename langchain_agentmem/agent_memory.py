@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
+from langchain_core.tools import BaseTool
 from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.store.base import ensure_embeddings
 
+from langchain_agentmem.agent.context import ContextAssembler
+from langchain_agentmem.agent.erasure import Receipt, aforget_user
+from langchain_agentmem.agent.nodes import RecallNode
 from langchain_agentmem.agent.rag import semantic_cache, vectorstore
+from langchain_agentmem.agent.retriever import MemoryRetriever
+from langchain_agentmem.agent.tools import ToolName, memory_tools
 from langchain_agentmem.errors import ConfigurationError
-from langchain_agentmem.events.log import EventLog
-from langchain_agentmem.events.signals import Signals
-from langchain_agentmem.events.tracer import EventTracer
-from langchain_agentmem.longterm.bank import MemoryBank
-from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
-from langchain_agentmem.longterm.facts import Facts
-from langchain_agentmem.longterm.store import AgentMemoryStore
-from langchain_agentmem.thread.cache import AgentMemoryCache
-from langchain_agentmem.thread.checkpoint import AgentMemorySaver
-from langchain_agentmem.thread.history import AgentMemoryChatHistory
-from langchain_agentmem.thread.sessions import Sessions
-from langchain_agentmem.thread.threads import ThreadInfo
-from langchain_agentmem.thread.working import WorkingMemory
+from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike
+from langchain_agentmem.promotion.asking import ChatModel
+from langchain_agentmem.promotion.budget import Budget
+from langchain_agentmem.promotion.factory import PromotionFactory, Strategies
+from langchain_agentmem.promotion.node import ExtractionNode
+from langchain_agentmem.promotion.outbox import Outbox
+from langchain_agentmem.promotion.promoting import PromotionReport
+from langchain_agentmem.promotion.worker import Worker
+from langchain_agentmem.tiers import Tiers
 from langchain_agentmem.wire.bridge import run
-from langchain_agentmem.wire.closing import Closing
-from langchain_agentmem.wire.connection import Connection, Source, url_from_env
-from langchain_agentmem.wire.doctor import diagnose
-from langchain_agentmem.wire.keys import Keys
-from langchain_agentmem.wire.report import Report
+from langchain_agentmem.wire.connection import Source
 
 if TYPE_CHECKING:
     from langchain_redis import RedisSemanticCache, RedisVectorStore
 
-    from langchain_agentmem.wire.embedded import EmbeddedServer
+    from langchain_agentmem.agent.middleware import MemoryMiddleware
 
 
-class AgentMemory(Closing):
+class AgentMemory(Tiers):
     """An agent's memory on one Redis or Valkey. Sync and async; nothing is opened until the first use.
 
     It composes: each part shares its connection, and can as well be made and used alone.
@@ -55,6 +51,12 @@ class AgentMemory(Closing):
         embeddings: What embeds memories: a LangChain `Embeddings` or `"provider:model"`. None: the offline embedder of
             the extra `embedded`.
         dims: Dimensions of its vectors; None: ask it once, when the store is first used.
+        model: What extracts memories from conversations: a chat model, or its name for `init_chat_model`. None:
+            strategies that need none.
+        strategies: What conversations are looked through for, see `promotion.strategies`. By default `discrete` and
+            `preferences` with a model, `verbatim` and `rules` without.
+        outbox: Options of the `Outbox`: `quiet` and `max_turns` before a thread is promoted, `max_attempts`...
+        budget: Limits on promotion, as for `Budget`: `calls` and `tokens` for each scope and day...
         checkpoint_events: Whether each checkpoint is also an event in `events`, in the same round trip.
         **options: For redis-py, where `redis` is a URL: `credential_provider`, `socket_timeout`, `ssl_*`...
 
@@ -81,143 +83,137 @@ class AgentMemory(Closing):
         serde: SerializerProtocol | None = None,
         embeddings: Embeddings | str | None = None,
         dims: int | None = None,
+        model: ChatModel | str | None = None,
+        strategies: Strategies | None = None,
+        outbox: Mapping[str, Any] | None = None,
+        budget: Mapping[str, Any] | None = None,
         checkpoint_events: bool = False,
         **options: Any,
     ) -> None:
-        self._owned = not isinstance(redis, Connection)
-        self.server: EmbeddedServer | None = None
-        self.connection = Connection.of(redis, **options)
-        self.keys = Keys(prefix, tenant)
-        self._names: dict[str, Any] = {"prefix": prefix, "tenant": tenant}
-        self._serde, self._embeddings, self._dims = serde, embeddings, dims
-        self.events = EventLog(self.connection, **self._names)
-        self.checkpointer = AgentMemorySaver(
-            self.connection,
-            **self._names,
-            serde=serde,
+        super().__init__(
+            redis,
+            prefix=prefix,
+            tenant=tenant,
             ttl=ttl,
             refresh_on_read=refresh_on_read,
-            events=self.events if checkpoint_events else None,
+            serde=serde,
+            embeddings=embeddings,
+            dims=dims,
+            checkpoint_events=checkpoint_events,
+            **options,
+        )
+        self._model, self._strategies = model, strategies
+        self._outbox_options, self._limits = dict(outbox or {}), dict(budget or {})
+
+    # --- promotion: from the first to the last
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Where turns wait to be promoted."""
+        return Outbox(self.connection, **{**self._names, "serde": self._serde, **self._outbox_options})
+
+    @cached_property
+    def promotion(self) -> PromotionFactory:
+        """What makes the nodes and workers of promotion, with the model, strategies and budget given here."""
+        budget = Budget(self.connection, **self._names, **self._limits)
+        return PromotionFactory(
+            self.bank, self.outbox, model=self._model, strategies=self._strategies, budget=budget, events=self.events
         )
 
-    @classmethod
-    def embedded(cls, path: str | os.PathLike[str] | None = None, *, modules: bool = True, **settings: Any) -> Self:
-        """A memory on a private server of its own, for development, tests and notebooks.
-
-        The server ends when the memory is closed or this process ends, unless another process uses it.
-
-        Args:
-            path: Data directory; processes that name the same one share its server. None: nothing is kept.
-            modules: Load search and JSON where they are installed. False: a plain server.
-            **settings: As for the class.
-
-        Raises:
-            EmbeddedServerError: No server program is installed, or none was ready in time.
-            ConfigurationError: `path` cannot be used, or this platform has no file locks.
-        """
-        server = _start_server(path, modules)
-        try:
-            memory = cls(server.url, **settings)
-        except BaseException:
-            server.stop()
-            raise
-        memory.server = server
-        return memory
-
-    @classmethod
-    def from_env(cls, **settings: Any) -> Self:
-        """A memory on the server that the environment variable REDIS_URL names.
+    def extraction_node(
+        self, model: ChatModel | str | None = None, strategy: Strategies | None = None, **options: Any
+    ) -> ExtractionNode:
+        """A node that hands turns over to long-term memory: `builder.add_node("remember", memory.extraction_node())`.
 
         Args:
-            **settings: As for the class.
-
-        Raises:
-            ConfigurationError: REDIS_URL is not set.
+            model: The chat model or its name; by default the memory's.
+            strategy: One strategy or several; by default the memory's.
+            **options: Of `ExtractionNode`: `mode`, `scope`, `messages_key`, `required`.
         """
-        return cls(url_from_env(), **settings)
+        sources = {"checkpointer": self.checkpointer, "sessions": self.session}
+        return self.promotion.node(model, strategy, **sources | options)
 
-    @classmethod
-    def from_conn_string(cls, conn_string: str, **settings: Any) -> Self:
-        """A memory for a Redis URL, to be used in `with` or `async with`, which close its connections.
+    def worker(
+        self, model: ChatModel | str | None = None, strategy: Strategies | None = None, **options: Any
+    ) -> Worker:
+        """A worker that promotes what waits: `async with memory.worker(): ...`, or `await memory.worker().arun()`.
 
         Args:
-            conn_string: A Redis URL; its forms are those of `Connection`.
-            **settings: As for the class.
+            model: The chat model or its name; by default the memory's.
+            strategy: What it can extract; by default all that was handed over for by this memory's nodes.
+            **options: Of `Worker`: `concurrency`, `name`, `on_progress`, `grace`.
         """
-        return cls(conn_string, **settings)
+        return self.promotion.worker(model, strategy, **options)
 
-    # --- thread: what is happening
-
-    @cached_property
-    def sessions(self) -> Sessions:
-        """The working memories of the tenant: open one, list them by user."""
-        return Sessions(self.connection, keys=self.keys, serde=self._serde)
-
-    def session(self, thread_id: str, user: str | None = None) -> WorkingMemory:
-        """The working memory of a thread: goal, scratchpad, summary, data and recent turns in one hash."""
-        return self.sessions.open(thread_id, user)
-
-    def history(
-        self, session_id: str, *, ttl: float | None = None, window: int | None = None
-    ) -> AgentMemoryChatHistory:
-        """A chat history, for chains that still use one.
+    async def apromote_pending(self, **options: Any) -> PromotionReport:
+        """Promote all that waits now, due or not: for notebooks and cron.
 
         Args:
-            session_id: The conversation.
-            ttl: Seconds after its last write at which it expires; None = never.
-            window: How many of the newest messages are kept; None = all.
+            **options: As for `worker`.
         """
-        return AgentMemoryChatHistory(
-            session_id, self.connection, **self._names, ttl=ttl, window=window, serde=self._serde
-        )
+        return await self.worker(**options).apromote_pending()
 
-    @cached_property
-    def cache(self) -> AgentMemoryCache[Any]:
-        """A cache of node results, for `compile(cache=...)`."""
-        return AgentMemoryCache(self.connection, **self._names)
+    def promote_pending(self, **options: Any) -> PromotionReport:
+        """Sync form of `apromote_pending`."""
+        return run(self.apromote_pending(**options))
 
-    # --- events: what was done
+    # --- the agent's surface
 
-    @property
-    def signals(self) -> Signals:
-        """Live signals over Pub/Sub: transient, with `events` as the durable twin."""
-        return self.events.signals
+    def recall_node(
+        self, *, scope: ScopeLike = DEFAULT_SCOPE, key: str | None = None, required: bool = True, **context: Any
+    ) -> RecallNode:
+        """A node that puts what memory knows into the state.
 
-    @cached_property
-    def tracer(self) -> EventTracer:
-        """A callback handler that makes events of every node, tool and model call: `callbacks=[memory.tracer]`."""
-        return EventTracer(self.events)
+        Args:
+            scope: Whose memories, by the run's context or config.
+            key: The state's key to write to; None: a message among the messages.
+            required: Whether a run without a user is an error.
+            **context: Of `ContextAssembler`: `budget`, `limit`, `kinds`, `events`, `count_tokens`, `on_error`.
+        """
+        return RecallNode(self._assembler(context), scope=scope, key=key, required=required)
 
-    # --- long-term: what was learned
+    def middleware(
+        self,
+        model: ChatModel | str | None = None,
+        strategy: Strategies | None = None,
+        *,
+        scope: ScopeLike = DEFAULT_SCOPE,
+        required: bool = True,
+        name: str | None = None,
+        **context: Any,
+    ) -> MemoryMiddleware:
+        """Middleware for `create_agent`: recalls in front of the model, and hands each turn over to promotion.
 
-    @cached_property
-    def embeddings(self) -> Embeddings:
-        """What embeds the memories.
+        Args:
+            model: What extracts memories; by default the memory's.
+            strategy: By which strategies; by default the memory's.
+            scope: Whose memories, by the run's context or config.
+            required: Whether a run without a user is an error.
+            name: Its name, where an agent has several.
+            **context: Of `ContextAssembler`: `budget`, `limit`, `kinds`, `events`, `count_tokens`, `on_error`.
 
         Raises:
-            ConfigurationError: None were given, and the extra `embedded` is not installed.
+            ConfigurationError: The extra `langchain` is not installed.
         """
-        return ensure_embeddings(self._embeddings) if self._embeddings else OfflineEmbeddings()
+        handing_over = self.extraction_node(model, strategy, scope=scope, required=required)
+        return _middleware()(self._assembler(context), handing_over, scope=scope, required=required, name=name)
 
-    @cached_property
-    def store(self) -> AgentMemoryStore:
-        """For `compile(store=...)` and `create_agent(store=...)`.
+    def tools(self, *, scope: ScopeLike = DEFAULT_SCOPE, names: Iterable[ToolName] | None = None) -> list[BaseTool]:
+        """The memory as tools for a model, see `memory_tools`."""
+        return memory_tools(self, scope=scope, names=names)
 
-        Raises:
-            ConfigurationError: There are no embeddings.
+    def retriever(self, *, scope: ScopeLike = DEFAULT_SCOPE, k: int = 10, **options: Any) -> MemoryRetriever:
+        """The memories of a scope as a LangChain retriever.
+
+        Args:
+            scope: Whose memories, by the run's config or context.
+            k: How many documents at most.
+            **options: Of `MemoryBank.recall`: `kinds`, `topics`, `since`, `token_budget`...
         """
-        dims = self._dims or len(self.embeddings.embed_query("dimensions"))
-        return AgentMemoryStore(self.connection, **self._names, index={"dims": dims, "embed": self.embeddings})
+        return MemoryRetriever(bank=self.bank, scope=scope, k=k, kinds=options.pop("kinds", ()), options=options)
 
-    @cached_property
-    def bank(self) -> MemoryBank:
-        """What is remembered and recalled: a `MemoryBank` on `store`."""
-        return MemoryBank(self.store, events=self.events)
-
-    @property
-    def facts(self) -> Facts:
-        """Exact, versioned facts: `bank.facts`."""
-        return self.bank.facts
+    def _assembler(self, options: Mapping[str, Any]) -> ContextAssembler:
+        return ContextAssembler(self.bank, self.sessions, self.events, **options)
 
     # --- documents, by langchain-redis
 
@@ -229,84 +225,28 @@ class AgentMemory(Closing):
         """langchain-redis' vector store, one for each name, see `agent.rag`; extra `redis-rag`."""
         return vectorstore(self.connection, self.keys, self.embeddings, name, **options)
 
-    # --- threads and server
+    # --- the right to be forgotten
 
-    async def athreads(
-        self,
-        *,
-        user: str | None = None,
-        filter: Mapping[str, Any] | None = None,
-        limit: int = 50,
-        after: ThreadInfo | None = None,
-    ) -> Sequence[ThreadInfo]:
-        """A page of threads, last active first.
+    async def aforget_user(self, scope: str | Scope, **options: Any) -> Receipt:
+        """Erase everything of one user in every tier, and prove it.
 
         Args:
-            user: Only threads whose metadata names this `user_id`.
-            filter: Only threads whose newest checkpoint has these metadata values.
-            limit: The most to return.
-            after: The last thread of the page before.
-        """
-        return await self.checkpointer.threads.alist(user=user, filter=filter, limit=limit, after=after)
-
-    def threads(
-        self,
-        *,
-        user: str | None = None,
-        filter: Mapping[str, Any] | None = None,
-        limit: int = 50,
-        after: ThreadInfo | None = None,
-    ) -> Sequence[ThreadInfo]:
-        """Sync form of `athreads`."""
-        return run(self.athreads(user=user, filter=filter, limit=limit, after=after))
-
-    async def adoctor(self, *, limit: int = 20_000) -> Report:
-        """Ask the server what it is, how safely it keeps memories, and what they take. Changes nothing.
-
-        Args:
-            limit: How many keys of the server to pass over; the rest is estimated.
+            scope: The user's id, or a scope that names the user.
+            **options: Of `agent.erasure.aforget_user`: `also`, `threads`, `on_progress`.
 
         Returns:
-            A report; `str()` of it is made to be read.
-
-        Raises:
-            redis.exceptions.RedisError: The server is not there, or refuses this user altogether.
+            What was erased, and what a last walk over all keys found to be left: nothing, if `clean`.
         """
-        return await diagnose(self.connection, self.keys, limit=limit)
+        return await aforget_user(self, scope, **options)
 
-    def doctor(self, *, limit: int = 20_000) -> Report:
-        """Sync form of `adoctor`."""
-        return run(self.adoctor(limit=limit))
-
-    def close(self) -> None:
-        """Write the events that still wait, close the sync connections and stop the server, if they are ours."""
-        if "tracer" in self.__dict__:
-            self.tracer.flush()
-        self.events.flush()
-        if self._owned:
-            self.connection.close()
-        if self.server is not None:
-            self.server.stop()
-
-    async def aclose(self) -> None:
-        """Write the events that still wait, close the connections and stop the server, if they are ours."""
-        if "tracer" in self.__dict__:
-            await self.tracer.aflush()
-        await self.events.aflush()
-        if self._owned:
-            await self.connection.aclose()
-        if self.server is not None:
-            await asyncio.to_thread(self.server.stop)  # it waits for the server's end
-
-    def __repr__(self) -> str:
-        return f"AgentMemory({self.server or self.connection}, keys {self.keys.base}:*)"
+    def forget_user(self, scope: str | Scope, **options: Any) -> Receipt:
+        """Sync form of `aforget_user`."""
+        return run(self.aforget_user(scope, **options))
 
 
-def _start_server(path: str | os.PathLike[str] | None, modules: bool) -> EmbeddedServer:
+def _middleware() -> type[MemoryMiddleware]:
     try:
-        from langchain_agentmem.wire.embedded import EmbeddedServer
-    except ModuleNotFoundError as error:  # fcntl: only POSIX systems have the locks that processes share a server by
-        raise ConfigurationError(
-            f"embedded: this platform has no {error.name}; run a server and pass its URL to AgentMemory"
-        ) from error
-    return EmbeddedServer.start(path, modules=modules)
+        from langchain_agentmem.agent.middleware import MemoryMiddleware
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f'{error.name} is missing: pip install "langchain-agentmem[langchain]"') from error
+    return MemoryMiddleware
