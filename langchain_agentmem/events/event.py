@@ -82,7 +82,7 @@ class Event:
         input_tokens: Tokens that a model read.
         output_tokens: Tokens that a model wrote.
         data: What else this kind has: a checkpoint's `source`, `channels`, `size`, `parent_id`; a memory event's
-            `memories` as `[id, score]`.
+            `memories` as `[id, score]` and `scope`, the namespace that they are of.
         payload: Inputs or outputs, if the tracer was asked for them: cut and with secrets removed.
     """
 

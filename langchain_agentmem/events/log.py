@@ -158,6 +158,7 @@ class EventLog(Closing):
         memories: Mapping[str, float | None] | Sequence[str],
         *,
         thread_id: str | None = None,
+        scope: Sequence[str] | None = None,
         query: str | None = None,
         config: RunnableConfig | None = None,
     ) -> Sequence[Command]:
@@ -169,19 +170,18 @@ class EventLog(Closing):
             action: What was done.
             memories: Ids of the memories, with their scores where there are any.
             thread_id: The thread, where no graph is running.
+            scope: Whose memories they are, as a namespace of the store.
             query: What was recalled for. Cut and with secrets removed.
             config: The running node's config, where the context does not carry it.
         """
-        place = here(config)
+        place = here(config) | ({} if thread_id is None else {"thread_id": thread_id})
         scored = memories.items() if isinstance(memories, Mapping) else [(memory, None) for memory in memories]
         data: dict[str, Any] = {"memories": [[memory, score] for memory, score in scored]}
+        data |= {} if scope is None else {"scope": list(scope)}
+        data |= {} if query is None else {"query": self.redactor.text(query)}
         if checkpoints := place.pop("checkpoints", None):
             data["checkpoints"] = checkpoints
-        if query is not None:
-            data["query"] = self.redactor.text(query)
         document = {"kind": f"memory.{action}", "time": now(), "id": new_id(), **place, **traced_run(), "data": data}
-        if thread_id is not None:
-            document["thread_id"] = thread_id
         return self._appender.commands([document])
 
     def commands(self, documents: Sequence[Document]) -> list[Command]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
+from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.wire.connection import Command
 
 Action: TypeAlias = Literal["remembered", "recalled", "corrected", "forgotten"]
@@ -16,7 +17,12 @@ class MemoryEvents(Protocol):
     """Who wants to know what is done with memories: the event log."""
 
     def memory(
-        self, action: Action, memories: Mapping[str, float | None] | Sequence[str], *, query: str | None = None
+        self,
+        action: Action,
+        memories: Mapping[str, float | None] | Sequence[str],
+        *,
+        scope: Namespace | None = None,
+        query: str | None = None,
     ) -> Sequence[Command]:
         """The commands that log it, as done by the code that is running."""
 
@@ -38,13 +44,13 @@ class Journal:
     def __init__(self, events: MemoryEvents | None) -> None:
         self._events = events
 
-    def note(self, action: Action, ids: Sequence[str]) -> None:
-        """Tell that memories were remembered, corrected or forgotten."""
+    def note(self, action: Action, ids: Sequence[str], scope: Namespace) -> None:
+        """Tell that memories of a scope were remembered, corrected or forgotten."""
         if self._events is not None:
             for start in range(0, len(ids), _MOST):
-                self._events.soon(self._events.memory(action, ids[start : start + _MOST]))
+                self._events.soon(self._events.memory(action, ids[start : start + _MOST], scope=scope))
 
-    def recalled(self, query: str, scores: Mapping[str, float | None]) -> None:
-        """Tell what was recalled for a query; that nothing was, too."""
+    def recalled(self, query: str, scores: Mapping[str, float | None], scope: Namespace) -> None:
+        """Tell what was recalled from a scope for a query; that nothing was, too."""
         if self._events is not None:
-            self._events.soon(self._events.memory("recalled", scores, query=query))
+            self._events.soon(self._events.memory("recalled", scores, scope=scope, query=query))

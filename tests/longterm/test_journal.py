@@ -12,6 +12,7 @@ from langgraph.graph import START, StateGraph
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
@@ -26,10 +27,17 @@ class Told:
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
+        self.scopes: list[Namespace | None] = []
 
     def memory(
-        self, action: str, memories: Mapping[str, float | None] | Sequence[str], *, query: str | None = None
+        self,
+        action: str,
+        memories: Mapping[str, float | None] | Sequence[str],
+        *,
+        scope: Namespace | None = None,
+        query: str | None = None,
     ) -> Sequence[Command]:
+        self.scopes.append(scope)
         return [(action, *([query] if query is not None else []), list(memories))]
 
     def soon(self, commands: Sequence[Command]) -> None:
@@ -63,6 +71,7 @@ async def test_every_change_and_every_recall_is_told(server: Connection, do: Do)
         ("corrected", [one]),
         ("forgotten", [other]),
     ]
+    assert events.scopes == [ANNA.path if told[1] != "x" else ("memories", "bob") for told in events.told]
 
 
 async def test_it_costs_no_round_trip(search: Connection, do: Do, trips: Trips) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from langchain_agentmem.wire.keys import Keys, escape, unescape
+from langchain_agentmem.wire.keys import KeyName, Keys, escape, unescape
 
 # Any text at all: surrogates, NUL and private use included.
 TEXT = st.one_of(st.text(st.characters(exclude_categories=[])), st.text(":{}%*?[]|,/ é\0\ud800😀ab1", max_size=4))
@@ -101,8 +101,8 @@ def test_what_belongs_to_one_thread_shares_its_tag(thread: str, ns: str) -> None
 def test_a_key_is_read_back(tenant: str, one: str, other: str) -> None:
     keys = Keys("p:", tenant)
 
-    def read(key: str) -> tuple[str, str, str]:
-        return tuple(keys.read(key.encode()))
+    def read(key: str) -> KeyName:
+        return keys.read(key.encode())
 
     assert read(keys.threads()) == ("threads", "", "")
     assert read(keys.threads(one)) == ("threads", "", escape(one))
