@@ -85,7 +85,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
     shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert shipped == ours
     assert "langchain_agentmem/py.typed" in shipped
-    assert {path.suffix for path in map(Path, shipped)} <= {".py", ".lua", ".typed", ".html", ".css", ".js"}
+    assert {path.suffix for path in map(Path, shipped)} <= {".py", ".lua", ".typed", ".html", ".css", ".js", ".svg"}
 
 
 def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
