@@ -254,9 +254,9 @@ class Jobs:
         """A worker ends: its name leaves the group, unless it still has jobs that another must take over."""
         await self._redis.send(self._call(_LEAVE, worker))
 
-    def whether_running(self, job: str) -> Command:
-        """The command that finds out whether a worker has a job: something, or nothing."""
-        return ("XPENDING", self._stream, GROUP, job, job, 1)
+    def whether_open(self, job: str) -> Command:
+        """The command that finds out whether a job is not over: something, or nothing."""
+        return ("XRANGE", self._stream, job, job)
 
     def _backoff(self, attempt: int) -> int:
         """Milliseconds until the next attempt. By its jitter, those that failed together do not come back together."""

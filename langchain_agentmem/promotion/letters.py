@@ -18,6 +18,7 @@ from langchain_agentmem.wire.keys import Keys, unescape, write_namespace
 from langchain_agentmem.wire.scripts import Script
 
 _REPLAY = Script("outbox_replay")
+_DISCARD = Script("outbox_discard")
 _PAGE = 100
 _ID = re.compile(r"\d+-\d+")
 
@@ -90,7 +91,8 @@ class DeadLetters:
 
     async def adiscard(self, ids: Sequence[str]) -> int:
         """Delete letters. Returns how many there were."""
-        return int((await self._redis.send(("XDEL", self._stream, *_checked(ids))))[0]) if ids else 0
+        call = _DISCARD([self._stem], [self._settings, *_checked(ids)])
+        return int((await self._redis.send(call))[0]) if ids else 0
 
     async def aforget(self, threads: Collection[str], path: str | None) -> int:
         """Delete the letters of threads, as keys have them, and of a scope. Returns how many there were."""

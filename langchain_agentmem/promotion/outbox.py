@@ -288,7 +288,7 @@ class Outbox(Closing):
         """Wait until no worker is at these jobs; one that died is waited for as long as its lease."""
         patience = self.jobs.settings.lease
         for job in jobs:
-            while patience > 0 and (await self._redis.send(self.jobs.whether_running(job)))[0]:
+            while patience > 0 and (await self._redis.send(self.jobs.whether_open(job)))[0]:
                 await sleep(_LOOK_AGAIN)
                 patience -= _LOOK_AGAIN
 

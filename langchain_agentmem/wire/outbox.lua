@@ -41,6 +41,13 @@ local function waiting(thread, upto, number)
   return redis.call('XRANGE', turns_of(thread), '(' .. cursor_of(thread), upto, unpack(some))
 end
 
+-- Drop a stream's deleted entries from memory.
+local function write_anew(stream)
+  local entries = redis.call('XRANGE', stream, '-', '+')
+  redis.call('UNLINK', stream)
+  for _, entry in ipairs(entries) do redis.call('XADD', stream, entry[1], unpack(entry[2])) end
+end
+
 local function ensure_group()
   if redis.call('EXISTS', jobs) == 0 then redis.call('XGROUP', 'CREATE', jobs, GROUP, '0', 'MKSTREAM') end
 end

@@ -25,6 +25,7 @@ redis.call('ZREM', due, thread)
 if left == 0 then
   redis.call('UNLINK', turns, state, ids_of(thread))
 else
+  write_anew(turns)
   redis.call('HDEL', state, 'job', 'owner', 'until', 'plan', 'upto', 'attempts', 'alone', 'held')
   redis.call('HSET', state, 'waiting', after)
   if after > 0 then debounce(thread) else expire(thread) end

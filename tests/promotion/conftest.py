@@ -10,8 +10,11 @@ import pytest
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.wire.connection import Connection
 from tests.openai_stub import OpenAIStub
+from tests.promotion.scribe import CALLS, Call
+from tests.promotion.steps import QUICK
 
 Do = Callable[..., Awaitable[Any]]
 EMBEDDER = OfflineEmbeddings()
@@ -45,3 +48,15 @@ def stub() -> Iterator[OpenAIStub]:
     """A stub of OpenAI; set its `answer`."""
     with OpenAIStub() as stub:
         yield stub
+
+
+@pytest.fixture(params=CALLS)
+def call(request: pytest.FixtureRequest) -> Call:
+    """Runs a coroutine in one of the two colours."""
+    return CALLS[request.param]
+
+
+@pytest.fixture
+def outbox(plain: Connection) -> Outbox:
+    """An outbox whose turns are due at once."""
+    return Outbox(plain, **QUICK)
