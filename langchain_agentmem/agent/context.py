@@ -113,7 +113,7 @@ class ContextAssembler:
             found = await self.tolerance.attempt("recalling", recall, thread_id)
         draft.fill()
         context = draft.finish(found or (), self._count)
-        self.note(context, thread_id)
+        self.note(context, scope, thread_id)
         return context
 
     def assemble(
@@ -122,13 +122,14 @@ class ContextAssembler:
         """Sync form of `aassemble`."""
         return run(self.aassemble(query, scope, thread_id=thread_id, messages=messages))
 
-    def note(self, context: Context, thread_id: str | None) -> None:
+    def note(self, context: Context, scope: Scope, thread_id: str | None) -> None:
         """Note in the event log that a context is in front of a model: `context.injected`. Waits for nothing."""
         if self._log is not None and context.text:
             data: dict[str, Any] = {
                 "memories": [[each.memory.id, each.score] for each in context.memories],
                 "facts": {name: fact.version for name, fact in context.facts.items()},
                 "tokens": context.tokens,
+                "scope": list(scope.path),
             }
             self._log.soon(self._log.commands([placed_document("context.injected", thread_id, data)]))
 

@@ -40,7 +40,7 @@ class MemoryRetriever(BaseRetriever):
 
     bank: MemoryBank
     scope: Any = DEFAULT_SCOPE
-    k: int = Field(10, ge=1)
+    k: int = Field(default=10, ge=1)
     kinds: Sequence[str] = ()
     options: Mapping[str, Any] = {}
 

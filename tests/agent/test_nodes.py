@@ -51,12 +51,13 @@ class Plain(TypedDict, total=False):
 def graph(memory: AgentMemory, node: RecallNode, state: Any = MessagesState) -> tuple[Any, list[list[BaseMessage]]]:
     seen: list[list[BaseMessage]] = []
 
-    def answer(given: Any) -> dict[str, Any]:
+    def answered(given: Any) -> dict[str, Any]:
         held = given if isinstance(given, dict) else vars(given)
         seen.append(list(held.get("messages", ())))
         return {"messages": [AIMessage("Yes.")]} if "messages" in held else {}
 
-    built = StateGraph(state)
+    answer: Any = answered
+    built: StateGraph[Any, None, Any, Any] = StateGraph(state)
     built.add_node("recall", node)
     built.add_node("answer", answer)
     built.add_edge(START, "recall")
