@@ -117,6 +117,7 @@ def _content(message: Mapping[str, Any]) -> str:
 
 
 Answer: TypeAlias = Callable[[ChatRequest], Reply]
+Embed: TypeAlias = Callable[[Sequence[Any]], Status | Hang | None]
 
 
 def nothing(request: ChatRequest) -> Reply:
@@ -137,11 +138,8 @@ class OpenAIStub:
         texts: The texts that were embedded so far.
     """
 
-    def __init__(self, answer: Answer = nothing, embed: Callable[[Sequence[Any]], Status | Hang | None] | None = None):
-        self.answer = answer
-        self.embed = embed or (lambda texts: None)
-        self.requests: list[ChatRequest] = []
-        self.texts: list[Any] = []
+    def __init__(self, answer: Answer = nothing, embed: Embed = lambda texts: None) -> None:
+        self.reset(answer, embed)
         self.closing = threading.Event()
         stub = self
 
@@ -151,6 +149,12 @@ class OpenAIStub:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    def reset(self, answer: Answer = nothing, embed: Embed = lambda texts: None) -> None:
+        """Answer from now on like this, and forget what was asked."""
+        self.answer, self.embed = answer, embed
+        self.requests: list[ChatRequest] = []
+        self.texts: list[Any] = []
 
     @property
     def url(self) -> str:

@@ -148,14 +148,18 @@ def _insist(message: BaseMessage) -> None:
 
 
 def _read(answer: Any, schema: type[Model]) -> Model:
-    """What it answered: as its parser read it, or else as its text can be read."""
-    if isinstance(answer, dict) and isinstance(answer.get("parsed"), dict | list):
-        return validate(answer["parsed"], schema)
-    return parse(_text(_message(answer)), schema)
+    """What it answered: its call of a tool, or else its text.
+
+    LangChain's own reading of a text is not used: it takes what is cut in the middle for whole.
+    """
+    message = _message(answer)
+    for call in getattr(message, "tool_calls", None) or []:
+        return validate(call["args"], schema)
+    return parse(message.text, schema)
 
 
 def _message(answer: Any) -> BaseMessage:
-    message = answer["raw"] if isinstance(answer, dict) else answer
+    message = answer["raw"] if isinstance(answer, dict) else answer  # a model with structured output tells both
     return message if isinstance(message, BaseMessage) else AIMessage(str(message))
 
 

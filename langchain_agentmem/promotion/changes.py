@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from langchain_agentmem.errors import CorruptDataError
 from langchain_agentmem.longterm import record
+from langchain_agentmem.longterm.identity import normalise
 from langchain_agentmem.longterm.record import Memory, Scope, Source
 from langchain_agentmem.promotion.batch import Usage
 
@@ -66,6 +67,20 @@ _SAID = (
     *("text", "kind", "speaker", "topics", "entities", "importance", "event_time", "state", "value"),
     *("source", "data", "metadata"),
 )
+
+
+def once(changes: Iterable[Change]) -> list[Change]:
+    """Changes without those that would add a text twice: found in two ways is not said twice, and confirms nothing.
+
+    Of two, the one that stands for a fact is kept.
+    """
+    kept: dict[Any, Change] = {}
+    for number, change in enumerate(changes):
+        added = change.memory if change.action == "add" else None
+        name = (added.kind, normalise(added.text)) if added else number
+        if name not in kept or (added and added.state):
+            kept[name] = change
+    return list(kept.values())
 
 
 @dataclass(frozen=True, slots=True)

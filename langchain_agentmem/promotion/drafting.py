@@ -82,7 +82,7 @@ class Draft:
         if isinstance(entry, Entry) and self._is_claim(entry, lines, memory):
             if memory is None or entry.action in {"retire", "reinforce"}:
                 raise Refused("claim")
-            return Change("add", strategy.key, self._talk.source(lines), at, claim(memory))
+            return Change("add", strategy.key, self._talk.source(lines), at, claim(memory, at))
         action, target = self._aim(strategy, entry, lines, memory)
         if action in {"reinforce", "retire"}:
             return Change(action, strategy.key, self._talk.source(lines), at, target=target.id if target else None)

@@ -17,7 +17,7 @@ from langchain_agentmem.promotion import prompts
 from langchain_agentmem.promotion.asking import Asker, ChatModel
 from langchain_agentmem.promotion.batch import Batch
 from langchain_agentmem.promotion.budget import Budget
-from langchain_agentmem.promotion.changes import Change, Plan, Promoted
+from langchain_agentmem.promotion.changes import Change, Plan, Promoted, once
 from langchain_agentmem.promotion.conversation import Conversation
 from langchain_agentmem.promotion.drafting import Draft
 from langchain_agentmem.promotion.known import Known, count_turns, look_up
@@ -131,12 +131,12 @@ class Extractor:
         changes = [change for each in wanted if each.reading for change in each.reading(talk, known)]
         asked = [each for each in wanted if each.schema]
         if not asked or self._asker is None:
-            return Plan(batch.key, batch.scope, tuple(changes))
+            return Plan(batch.key, batch.scope, tuple(once(changes)))
         draft = Draft(talk, known, self._redact)
         schema = joint([(each.name, each.schema, each.several) for each in asked if each.schema])
         answer = await self._asker.aask(prompt_of(asked, talk, known), schema, batch.scope, draft.check)
         changes += draft.changes(asked, answer.value)
-        return Plan(batch.key, batch.scope, tuple(changes), dict(draft.refused), answer.usage)
+        return Plan(batch.key, batch.scope, tuple(once(changes)), dict(draft.refused), answer.usage)
 
     def _wanted(self, batch: Batch) -> list[Strategy]:
         """The strategies that a batch names. It may have waited since an older version: today's is used."""

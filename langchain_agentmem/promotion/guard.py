@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import datetime
 
 __all__ = ["WITHHELD", "addresses_model", "is_small_talk", "quoted", "sentences", "withheld", "without_recalled"]
 
@@ -76,9 +77,12 @@ def withheld(text: str) -> str:
     return WITHHELD if addresses_model(kept.replace(WITHHELD, "")) else kept
 
 
-def quoted(text: str) -> str:
-    """A text as something that was claimed, so that nobody takes it for an instruction or a fact."""
-    return f'The user said: "{text.replace(chr(34), chr(39))}"'
+def quoted(text: str, said: datetime) -> str:
+    """A text as something that was claimed, so that nobody takes it for an instruction or a fact.
+
+    The time keeps two claims apart: to say it again must not make it more credible.
+    """
+    return f'The user said: "{text.replace(chr(34), chr(39))}" ({said:%Y-%m-%d %H:%M:%S})'
 
 
 def without_recalled(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -34,7 +34,7 @@ def parse(text: str, schema: type[Model]) -> Model:
     Raises:
         UnreadableError: It is no such thing.
     """
-    problem = UnreadableError("it holds no JSON object.")
+    problem = UnreadableError("it holds no whole JSON object.")
     for value in _values(_THOUGHTS.sub("", text)):
         try:
             return validate(value, schema)
@@ -60,17 +60,23 @@ def validate(value: Any, schema: type[Model]) -> Model:
 
 
 def _shaped(value: Any, schema: type[BaseModel]) -> Any:
-    """A list, or an entry alone, put into the only section; an object that was wrapped into another, unwrapped."""
+    """A list, or an entry alone, put into the only section; an object that was wrapped into another, unwrapped.
+
+    What is empty is left as it is: that there is nothing to remember must be said in the right place to be believed.
+    """
     names = schema.model_fields.keys()
     if isinstance(value, dict) and len(value) == 1 and not value.keys() & names:
         (inner,) = value.values()
-        if isinstance(inner, dict | list):
+        if isinstance(inner, dict | list) and inner:
             return _shaped(inner, schema)
-    if len(names) == 1 and (
-        isinstance(value, list) or (isinstance(value, dict) and value and not value.keys() & names)
-    ):
-        return dict.fromkeys(names, value)
-    return value
+    alone = isinstance(value, list) or (isinstance(value, dict) and bool(value.keys() & _entry(schema)))
+    return dict.fromkeys(names, value) if value and alone and len(names) == 1 else value
+
+
+def _entry(schema: type[BaseModel]) -> set[str]:
+    """What the entries of the first section hold."""
+    section = next(iter(schema.model_fields.values()))
+    return set(get_args(section.annotation)[0].model_fields) - schema.model_fields.keys()
 
 
 def _values(text: str) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.changes import Change
@@ -19,11 +20,11 @@ CLAIM_CONFIDENCE = 0.2
 _RULE_CONFIDENCE = 0.7
 
 
-def claim(memory: Memory) -> Memory:
+def claim(memory: Memory, said: datetime) -> Memory:
     """A memory as a claim: quoted, hardly believed, and standing for no fact."""
     return replace(
         memory,
-        text=quoted(memory.text),
+        text=quoted(memory.text, said),
         kind="episodic",
         confidence=min(memory.confidence, CLAIM_CONFIDENCE),
         importance=min(memory.importance, CLAIM_CONFIDENCE),
@@ -48,7 +49,7 @@ def read_verbatim(talk: Conversation, known: Known) -> Iterator[Change]:
             source=source,
             metadata={"strategy": name},
         )
-        yield Change("add", name, source, talk.time([line]), claim(memory) if line.tainted else memory)
+        yield Change("add", name, source, talk.time([line]), claim(memory, line.turn.time) if line.tainted else memory)
 
 
 def read_by_rules(talk: Conversation, known: Known) -> list[Change]:

@@ -43,11 +43,18 @@ def do(request: pytest.FixtureRequest) -> Do:
     return call
 
 
+@pytest.fixture(scope="session")
+def openai_server() -> Iterator[OpenAIStub]:
+    """One server for all tests: to make a client of a new address takes longer than most of them."""
+    with OpenAIStub() as server:
+        yield server
+
+
 @pytest.fixture
-def stub() -> Iterator[OpenAIStub]:
-    """A stub of OpenAI; set its `answer`."""
-    with OpenAIStub() as stub:
-        yield stub
+def stub(openai_server: OpenAIStub) -> OpenAIStub:
+    """A stub of OpenAI as good as new; set its `answer`."""
+    openai_server.reset()
+    return openai_server
 
 
 @pytest.fixture(params=CALLS)
