@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import socket
+import sys
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from langchain_agentmem import AgentMemory
+from langchain_agentmem import AgentMemory, ConfigurationError
+from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.events.event import Event
+from langchain_agentmem.serve.web import serve
 from langchain_agentmem.serve.web.app import build_app
+from langchain_agentmem.serve.web.feed import Feed
 from langchain_agentmem.serve.web.guard import MAX_BODY, TOKEN_HEADER
 from langchain_agentmem.serve.web.playground import Playground
+from langchain_agentmem.serve.web.settings import SLIDERS, Settings, Slider
 from langchain_agentmem.wire.connection import Connection
 
+_NUMBERS = count(1)
 ORIGIN = "http://127.0.0.1:8000"
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[TestClient]:
+    """What a browser that has opened the page sends: its origin and the token. Each test has users of its own."""
+    with pytest.MonkeyPatch.context() as patch, AgentMemory.embedded(checkpoint_events=True) as memory:
+        patch.delenv("OPENAI_API_KEY", raising=False)
+        with TestClient(build_app(Playground(memory)), base_url=ORIGIN, headers={"origin": ORIGIN}) as client:
+            client.headers[TOKEN_HEADER] = client.get("/api/hello").json()["token"]
+            yield client
+
+
 @pytest.fixture
-def browser(search: Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """What a browser that has opened the page sends: its origin, and the token."""
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    app = build_app(Playground(AgentMemory(search, checkpoint_events=True)))
-    with TestClient(app, base_url=ORIGIN, headers={"origin": ORIGIN}) as client:
-        client.headers[TOKEN_HEADER] = client.get("/api/hello").json()["token"]
-        yield client
+def user() -> str:
+    """A user whom no other test knows."""
+    return f"user-{next(_NUMBERS)}"
 
 
-def turn(client: TestClient, text: str, user: str = "ada", thread: str = "ada-1") -> dict[str, Any]:
-    said: dict[str, Any] = did(client, "turn", user=user, thread=thread, text=text)
+def turn(client: TestClient, user: str, text: str, thread: str = "1") -> dict[str, Any]:
+    said: dict[str, Any] = did(client, "turn", user=user, thread=f"{user}-{thread}", text=text)
     return said
 
 
@@ -39,8 +57,8 @@ def did(client: TestClient, act: str, **what: Any) -> Any:
     return response.json()
 
 
-def view(client: TestClient, user: str = "ada", thread: str = "ada-1") -> dict[str, Any]:
-    seen: dict[str, Any] = client.get("/api/view", params={"user": user, "thread": thread}).json()
+def view(client: TestClient, user: str, thread: str = "1") -> dict[str, Any]:
+    seen: dict[str, Any] = client.get("/api/view", params={"user": user, "thread": f"{user}-{thread}"}).json()
     return seen
 
 
@@ -81,17 +99,19 @@ def test_what_another_site_asks_for_is_refused(browser: TestClient) -> None:
         {"sec-fetch-site": "cross-site"},
     ],
 )
-def test_a_forged_change_is_refused(browser: TestClient, wrong: Mapping[str, str]) -> None:
-    headers = {"content-type": "application/json"} | {name: value.encode() for name, value in wrong.items()}
-    response = browser.post("/api/remember", content='{"user": "ada", "text": "forged"}', headers=headers)
-    assert response.status_code == 403
-    assert view(browser)["memories"] == []
+def test_a_forged_change_is_refused(browser: TestClient, user: str, wrong: Mapping[str, str]) -> None:
+    told = json.dumps({"user": user, "text": "forged"})
+    headers = {b"content-type": b"application/json"} | {k.encode(): v.encode() for k, v in wrong.items()}
+    assert browser.post("/api/remember", content=told, headers=headers).status_code == 403
+    assert view(browser, user)["memories"] == []
 
 
 @pytest.mark.parametrize("missing", ["origin", TOKEN_HEADER])
 def test_a_change_without_origin_or_token_is_refused(browser: TestClient, missing: str) -> None:
-    del browser.headers[missing]
-    assert browser.post("/api/reset", json={}).status_code == 403
+    kept = {"origin": ORIGIN, TOKEN_HEADER: browser.headers[TOKEN_HEADER]}
+    del kept[missing]
+    stranger = httpx2.Request("POST", f"{ORIGIN}/api/reset", json={}, headers=kept)
+    assert browser.send(stranger).status_code == 403
 
 
 def test_a_change_is_of_a_bounded_length(browser: TestClient) -> None:
@@ -177,3 +197,157 @@ def test_what_is_no_json_or_not_asked_whole_is_refused(browser: TestClient) -> N
     assert browser.get("/api/key", params={"name": "other:default:x"}).status_code == 400
     assert browser.get("/../guard.py").status_code == 404
     assert browser.get("/__init__.py").status_code == 404
+
+
+# --- what the page shows ---
+
+
+def test_a_conversation_is_shown_from_every_side(browser: TestClient, user: str) -> None:
+    said = turn(browser, user, "Hi, I'm Ada. I'm vegetarian and I'm going to Lisbon in May.")
+    assert said["reply"] == "Noted: name Ada, diet vegetarian, city Lisbon, month May."
+    assert said["recalled"]["found"] == []
+    seen = view(browser, user)
+    assert [message["role"] for message in seen["messages"]] == ["human", "ai"]
+    assert seen["threads"] == [f"{user}-1"]
+    assert seen["working"]["entries"]["noted.diet"] == "vegetarian"
+    assert "Lisbon" in seen["working"]["entries"]["goal"]
+    [waiting] = seen["promotion"]["waiting"]
+    assert (waiting["thread"], waiting["turns"]) == (f"{user}-1", 2)
+    panels = {key["panel"]: key["bytes"] for key in seen["keys"]}
+    assert panels.keys() == {"conversation", "working", "promotion", "events"}
+    assert all(panels.values())
+
+
+def test_what_was_said_is_recalled_in_another_thread_and_by_nobody_else(browser: TestClient, user: str) -> None:
+    turn(browser, user, "I always take the night train instead of flying.")
+    did(browser, "promote")
+    said = turn(browser, user, "How do I like to travel?", thread="2")
+    assert "night train" in said["reply"]
+    [best, *_] = said["recalled"]["found"]
+    assert best["shown"]
+    assert "night train" in best["text"]
+    assert sum(best["terms"].values()) == pytest.approx(best["score"], abs=0.001)
+    assert best["text"] in said["recalled"]["block"]
+    other = turn(browser, f"{user}-other", "How do I like to travel?")
+    assert other["reply"] == "You have not told me yet."
+    assert (other["recalled"]["found"], other["recalled"]["block"]) == ([], "")
+
+
+def test_a_duplicate_is_caught_and_a_fact_superseded(browser: TestClient, user: str) -> None:
+    for text in ("I'm vegetarian.", "I love jazz.", "I love jazz!", "I'm vegan now."):
+        turn(browser, user, text)
+        did(browser, "promote")
+    outcomes = {each["text"]: each["outcome"] for each in view(browser, user)["promotion"]["last"]}
+    assert outcomes["I love jazz!"] == "reinforced"
+    assert outcomes["User is vegan."] == "superseded"
+    diet = next(fact for fact in view(browser, user)["facts"] if fact[0]["name"] == "diet")
+    assert [version["value"] for version in diet] == ["vegan", "vegetarian"]
+    past = browser.get("/api/history", params={"user": user, "id": diet[0]["memory"]}).json()
+    assert [version["text"] for version in past] == ["User is vegan.", "User is vegetarian."]
+
+
+def test_a_memory_is_remembered_corrected_and_forgotten(browser: TestClient, user: str) -> None:
+    done = did(browser, "remember", user=user, text="Ada sails a small boat.")
+    assert (done["outcome"], done["reason"]) == ("added", "new")
+    assert did(browser, "remember", user=user, text="Ada sails a small boat!")["outcome"] == "reinforced"
+    assert did(browser, "correct", user=user, id=done["id"], text="Ada sold her boat.")["outcome"] == "superseded"
+    assert [each["text"] for each in view(browser, user)["memories"]] == ["Ada sold her boat."]
+    assert did(browser, "forget", user=f"{user}-other", id=done["id"]) == {"forgotten": []}
+    assert did(browser, "forget", user=user, id=done["id"]) == {"forgotten": [done["id"]]}
+    assert view(browser, user)["memories"] == []
+
+
+def test_the_sliders_change_what_is_recalled_and_what_is_a_duplicate(browser: TestClient, user: str) -> None:
+    for text in ("Ada plays the cello.", "Ada plays the violin.", "Ada lives in Oslo."):
+        did(browser, "remember", user=user, text=text)
+    question = {"user": user, "text": "What does Ada play?"}
+    before = did(browser, "recall", **question)["found"]
+    sliders = did(browser, "change", settings={"limit": 1, "substance": 0, "duplicate": 0.7, "quiet": 1})
+    assert {each["name"]: each["value"] for each in sliders}["limit"] == 1
+    after = did(browser, "recall", **question)["found"]
+    assert (len(before), len(after)) == (3, 1)
+    assert "substance" in before[0]["terms"]
+    assert "substance" not in after[0]["terms"]
+    assert did(browser, "remember", user=user, text="Ada lives in old Oslo.")["outcome"] == "reinforced"
+
+
+@pytest.mark.parametrize("slider", SLIDERS, ids=lambda slider: slider.name)
+def test_every_slider_is_a_setting_between_its_bounds(slider: Slider) -> None:
+    assert slider.low <= getattr(Settings(), slider.name) <= slider.high
+    for value in (slider.low, slider.high):
+        assert getattr(Settings().changed({slider.name: value}), slider.name) == value
+    for value in (slider.low - 1, slider.high + 1, float("nan")):
+        with pytest.raises(InvalidInputError, match=slider.name):
+            Settings().changed({slider.name: value})
+
+
+def test_a_key_is_looked_into(browser: TestClient, user: str) -> None:
+    turn(browser, user, EVIL)
+    did(browser, "promote")
+    for key in view(browser, user)["keys"]:
+        held = browser.get("/api/key", params={"name": key["key"]}).json()
+        assert (held["key"], held["type"]) == (key["key"], key["type"])
+        assert held["entries"] or held["type"] == "stream"  # one whose entries are all done with
+        assert all(isinstance(part, str) for entry in held["entries"] for part in entry)
+
+
+def test_what_was_said_stays_text(browser: TestClient, user: str) -> None:
+    turn(browser, EVIL, EVIL)
+    response = browser.get("/api/view", params={"user": EVIL, "thread": f"{EVIL}-1"})
+    assert response.headers["content-type"] == "application/json"
+    assert response.json()["messages"][0]["text"] == EVIL
+
+
+def test_a_reset_forgets_everything_and_the_demo_goes_on(browser: TestClient, user: str) -> None:
+    turn(browser, user, "I'm vegetarian.")
+    did(browser, "promote")
+    turn(browser, user, "I love jazz.")
+    did(browser, "reset")
+    seen = view(browser, user)
+    assert not any(seen[panel] for panel in ("messages", "threads", "memories", "facts"))
+    assert (seen["promotion"]["waiting"], seen["promotion"]["last"]) == ([], [])
+    assert turn(browser, user, "I'm vegan.")["reply"] == "Noted: diet vegan."
+    assert did(browser, "promote") == {"promoted": 2}
+    assert [fact[0]["value"] for fact in view(browser, user)["facts"]] == ["vegan"]
+
+
+async def test_every_page_is_told_what_happened_and_what_happens(search: Connection) -> None:
+    log = AgentMemory(search).events
+    feed = Feed(log)
+    following = asyncio.create_task(feed.follow())
+    await log.aappend(Event(kind="note.early", data={"said": "line\n\nevent: forged"}))
+    page = feed.listen()
+    async with asyncio.timeout(10):
+        while "note.early" not in (early := await anext(page)):
+            pass
+        await log.aappend(Event(kind="note.late"))
+        late = await anext(page)
+        other = feed.listen()
+        assert [await anext(other), await anext(other)] == [early, late]
+        feed.forget()
+        assert await anext(page) == "event: forgotten\ndata: {}\n\n"
+        feed.close()
+        assert [message async for message in page] == []
+    assert early.startswith("event: happened\ndata: {")
+    assert early.count("\n") == 3
+    following.cancel()
+
+
+# --- how it is started ---
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", "::", ""])
+def test_it_listens_on_this_machine_only(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="host"):
+        serve(host=host, open_browser=False)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigurationError, match="port"):
+        serve(port=taken.getsockname()[1], open_browser=False)
+
+
+def test_without_the_extra_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(ConfigurationError, match=r"langchain-agentmem\[web\]"):
+        serve(open_browser=False)

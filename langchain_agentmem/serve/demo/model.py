@@ -46,7 +46,7 @@ _TOPICS = {  # what else a question may be about; any other one asks for everyth
 }
 _EVERYTHING = re.compile(r"\b(know|remember)\b", re.I)
 _BLOCK = re.compile(rf"{OPENING}(.*?){CLOSING}", re.S)
-_MEMORY = re.compile(r"^- (\[[^\]\n]+\]) (.+?)(?: \(\d{4}-\d\d-\d\d\))?$", re.M)
+_MEMORY = re.compile(r"^- (\[[^\]\n]+\]) (?:user: )?(.+?)(?: \(\d{4}-\d\d-\d\d\))?$", re.M)
 _FACT = re.compile(rf"^- ({'|'.join(_FACTS)})(?:\.\w+)?: (.+) \(since [\d-]+\)$", re.M)
 _DINNER = re.compile(r"\b(dinner|eat|restaurant)\b", re.I)
 
@@ -110,8 +110,9 @@ def _reply(question: str, known: dict[str, str], recalled: Sequence[tuple[str, s
     """What is known of what is asked: by name where the question names it, else the memory that was recalled first."""
     first = question.split(maxsplit=1)[0].lower()
     asked = [*_ASKED.get(first, ()), *(fact for fact, topic in _TOPICS.items() if topic.search(question))]
-    if recalled and not _EVERYTHING.search(question) and known.keys().isdisjoint(asked):
-        cited, text = recalled[0]
+    stated = [(cited, text) for cited, text in recalled if not text.endswith("?")]
+    if stated and not _EVERYTHING.search(question) and known.keys().isdisjoint(asked):
+        cited, text = stated[0]
         return f"You told me: “{text}” {cited}"
     told = [_PHRASES[fact].format(known[fact]) for fact in asked or known if fact in known]
     return f"{_sentence(told)}." if told else "You have not told me yet."

@@ -100,10 +100,15 @@ def _says(event: Event) -> str:
         case "checkpoint":
             return f"step {event.step}, {data.get('size', 0):,} bytes: {', '.join(data.get('channels', ()))}"
         case "memory.recalled":
-            return f"{len(data.get('memories', ()))} for “{data.get('query', '')}”"
+            return f"{_memories(data)} for “{data.get('query', '')}”"
         case kind if kind.startswith("memory."):
-            return f"{len(data.get('memories', ()))} of long-term memory"
+            return _memories(data)
     return event.error or ""
+
+
+def _memories(data: Mapping[str, Any]) -> str:
+    number = len(data.get("memories", ()))
+    return f"{number} {'memory' if number == 1 else 'memories'}"
 
 
 def _flat(data: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:

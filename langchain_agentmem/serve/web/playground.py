@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
-from functools import cached_property
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from typing import Any, Self
 
 from langchain_core.messages import HumanMessage
@@ -25,6 +25,7 @@ from langchain_agentmem.serve.web.settings import Settings
 
 _SHOWN = 100  # memories of a user
 _NEVER = 1e9  # seconds
+_AGAIN = 0.1  # seconds
 
 
 class Playground:
@@ -42,53 +43,40 @@ class Playground:
     def __init__(self, memory: AgentMemory) -> None:
         self._memory = memory
         self._model, self._model_name = choose_model()
+        self._extracting = None if isinstance(self._model, ScriptedModel) else self._model
         self._settings = Settings()
         self._turns = asyncio.Lock()  # one after the other: the page shows the turn that it sent
         self.feed = Feed(memory.events)
 
     async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(self.feed.follow())]
+        self._following = asyncio.create_task(self.feed.follow())
+        await self._start_promotion()
+        self._assemble()
         return self
 
     async def __aexit__(self, *trouble: object) -> None:
+        await self._running.aclose()
         self.feed.close()
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        while not self._following.done():  # a cancellation that comes together with an answer may get lost
+            self._following.cancel()
+            await asyncio.wait([self._following], timeout=_AGAIN)
         await self._memory.connection.aclose()
 
-    @cached_property
-    def _bank(self) -> MemoryBank:
-        """A bank as the sliders say."""
-        chosen = self._settings
-        return MemoryBank(
-            self._memory.store,
-            weights=chosen.weights(),
-            duplicate_threshold=chosen.duplicate,
-            events=self._memory.events,
-        )
+    async def _start_promotion(self, told: Iterable[dict[str, Any]] = ()) -> None:
+        promotion = Promotion(self._memory, self._extracting, self._settings, told)
+        self._running = AsyncExitStack()
+        self._promotion = await self._running.enter_async_context(promotion)
 
-    @cached_property
-    def _looking(self) -> MemoryBank:
-        """The same, to look without a trace: neither in the event log nor in how often a memory was recalled."""
-        return MemoryBank(self._memory.store, weights=self._settings.weights(), access_interval=_NEVER)
-
-    @cached_property
-    def _assembler(self) -> ContextAssembler:
+    def _assemble(self) -> None:
+        """Make what recalls and answers, as the sliders say."""
         memory, chosen = self._memory, self._settings
-        return ContextAssembler(
+        self._bank = MemoryBank(memory.store, events=memory.events, **chosen.for_bank())
+        # To look without a trace: neither in the event log nor in how often a memory was recalled.
+        self._looking = MemoryBank(memory.store, access_interval=_NEVER, **chosen.for_bank())
+        assembler = ContextAssembler(
             self._bank, memory.sessions, memory.events, budget=int(chosen.token_budget), limit=int(chosen.limit)
         )
-
-    @cached_property
-    def _promotion(self) -> Promotion:
-        return Promotion(self._memory, self._bank, self._settings.quiet)
-
-    @cached_property
-    def _agent(self) -> Any:
-        return build_agent(self._model, self._memory, self._assembler, self._promotion.node)
+        self._agent = build_agent(self._model, memory, assembler, self._promotion.node)
 
     # --- what the page asks for
 
@@ -96,7 +84,7 @@ class Playground:
         """Who is here: told once."""
         server = self._memory.server
         return {
-            "offline": isinstance(self._model, ScriptedModel),
+            "offline": self._extracting is None,
             "model": self._model_name,
             "server": str(server.info) if server else "your own server",
             "kept": str(server.path) if server and server.path else None,
@@ -167,20 +155,29 @@ class Playground:
 
     async def change(self, settings: dict[str, float]) -> list[dict[str, Any]]:
         """Move sliders."""
-        self._settings = self._settings.changed(settings)
-        for made in ("_bank", "_looking", "_assembler", "_promotion", "_agent"):
-            self.__dict__.pop(made, None)
-        return self._settings.plain()
+        before, chosen = self._settings, self._settings.changed(settings)
+        async with self._turns:
+            self._settings = chosen
+            if (chosen.quiet, chosen.duplicate) != (before.quiet, before.duplicate):
+                await self._running.aclose()
+                await self._start_promotion(self._promotion.told)
+            self._assemble()
+        return chosen.plain()
 
     async def promote(self) -> dict[str, Any]:
-        """Promote now what waits for quiet."""
-        return {}
+        """Promote what waits, without waiting for quiet."""
+        return {"promoted": await self._promotion.now()}
 
     async def reset(self) -> dict[str, Any]:
         """Forget everybody and everything."""
+        memory = self._memory
         async with self._turns:
-            await self._memory.events.aflush()
-            await keyspace.empty(self._memory.connection, self._memory.keys)
+            await self._running.aclose()
+            await memory.tracer.aflush()
+            await memory.events.aflush()
+            await keyspace.empty(memory.connection, memory.keys)
+            await self._start_promotion()
+            self._assemble()
         self.feed.forget()
         return {}
 

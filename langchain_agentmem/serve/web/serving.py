@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import webbrowser
+from contextlib import suppress
 
 from langchain_agentmem.agent_memory import AgentMemory
 from langchain_agentmem.errors import ConfigurationError
@@ -67,7 +68,8 @@ def serve(
                 server_header=False,
                 timeout_graceful_shutdown=_PATIENCE,
             )
-            Server(config).run([listener])
+            with suppress(KeyboardInterrupt):  # raised again by uvicorn, when all is closed
+                Server(config).run([listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -77,9 +77,10 @@ class Settings:
                 raise InvalidInputError(f"{name}: a number from {slider.low} to {slider.high}, not {value}")
         return replace(self, **values)
 
-    def weights(self) -> RecallWeights:
-        """The weights among them."""
-        return RecallWeights(**{name: value for name, value in asdict(self).items() if name in _WEIGHTS})
+    def for_bank(self) -> dict[str, Any]:
+        """Those among them that a bank is made with."""
+        weights = RecallWeights(**{name: value for name, value in asdict(self).items() if name in _WEIGHTS})
+        return {"weights": weights, "duplicate_threshold": self.duplicate}
 
     def plain(self) -> list[dict[str, Any]]:
         """The sliders with their values, for the page."""

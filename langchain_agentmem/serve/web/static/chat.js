@@ -3,7 +3,7 @@
 import { byId, el, restart, sync } from "./dom.js";
 
 const STORY = [
-  { user: "ada", title: "Say who you are", text: "Hi, I'm Ada. I'm vegetarian, and allergic to peanuts." },
+  { user: "ada", title: "Say who you are", text: "Hi, I'm Ada. I'm vegetarian and I'm allergic to peanuts." },
   { user: "ada", title: "Tell it a habit", text: "I always take the night train instead of flying." },
   { user: "ada", title: "Say it again: the duplicate is caught", text: "I always take the night train, instead of flying!" },
   { user: "ada", title: "Change your mind: a fact is superseded", text: "I'm vegan now." },
@@ -75,12 +75,15 @@ export function showMessages(messages) {
   if (list.childElementCount !== before) list.scrollTop = list.scrollHeight;
 }
 
-/** The steps to try. `say` is called with a text, after the place was set. */
-export function showStory(place, say) {
+/** The steps to try. `say` is called with a text, in its place; before a new thread what was said elsewhere is promoted. */
+export function showStory(place, say, promote) {
   byId("story").replaceChildren(...STORY.map((step) => {
     const button = el("button", { type: "button", class: "step", onclick: async () => {
-      if (step.fresh) await place.fresh(step.user);
-      else if (place.user !== step.user) await place.go(step.user);
+      if (step.fresh) {
+        await promote();
+        await place.fresh(step.user);
+      }
+      if (place.user !== step.user) await place.go(step.user);
       await say(step.text);
       button.classList.add("done");
     } }, el("strong", {}, step.title), el("span", {}, step.text));

@@ -78,6 +78,8 @@ async function ask(text) {
   if (found) show(found);
 }
 
+const promote = () => act(() => change("promote"));
+
 function happened(event) {
   if (seen.has(event.id)) return;
   seen.add(event.id);
@@ -124,6 +126,7 @@ byId("remember").onsubmit = async (event) => {
   byId("fresh").value = "";
   byId("outcome").replaceChildren(el("span", { class: `tag ${done.outcome}` }, done.outcome), ` ${done.reason}`);
 };
+byId("promote").onclick = promote;
 byId("reset").onclick = () => attempt(() => change("reset"));
 byId("key-close").onclick = () => byId("key").close();
 
@@ -135,7 +138,7 @@ if (here) {
   showSliders(here.settings, async (settings) => {
     if (await attempt(() => change("change", { settings })) && recall.query) await ask(recall.query);
   });
-  showStory(place, say);
+  showStory(place, say, promote);
   show(nothing);
   await refresh();
   listen({ happened, changed: soon, forgotten }, (connected) => {

@@ -21,7 +21,7 @@ function memory(each, user, act) {
   const below = el("div", { class: "below" });
   const tags = [
     each.state ? el("span", { class: "tag state" }, each.state) : el("span", { class: "tag" }, each.kind),
-    each.version > 1 ? el("span", { class: "tag" }, `version ${each.version}`) : null,
+    each.version > 1 ? el("button", { type: "button", class: "tag", onclick: () => showHistory(below, each, user), "aria-label": `History of: ${each.text}` }, `version ${each.version}`) : null,
     each.hits > 1 ? el("span", { class: "tag hit" }, `said ${each.hits}×`) : null,
   ];
   const meter = el("meter", { min: 0, max: 1, value: each.confidence, title: `confidence ${each.confidence.toFixed(2)}`, "aria-label": "confidence" });
@@ -29,7 +29,6 @@ function memory(each, user, act) {
   return el("li", {},
     el("p", { class: "said" }, each.text),
     el("div", { class: "row" }, ...tags, meter, el("span", { class: "meta" }, ago(each.updated)), el("span", { class: "acts" },
-      each.version > 1 ? button("History", () => showHistory(below, each, user)) : null,
       button("Correct", () => correcting(below, each, user, act)),
       button("Forget", () => act(() => change("forget", { user, id: each.id }))))),
     below);
@@ -66,9 +65,10 @@ export function showOutcome(list, outcomes) {
 }
 
 export function showPromotion(promotion) {
-  byId("promotion-hint").textContent = `${promotion.promoted} promoted`;
+  byId("promotion-hint").textContent = `${count(promotion.promoted, "turn")} promoted`;
+  byId("promote").hidden = !promotion.waiting.length;
   byId("waiting").dataset.empty = promotion.last.length ? "" : "Turns wait here until their thread is quiet, then become memories.";
-  sync(byId("waiting"), promotion.waiting, (each) => each.thread, (each) => el("li", { "data-due": Date.now() + each.due_in * 1000 },
+  sync(byId("waiting"), promotion.waiting, (each) => each.thread, (each) => el("li", { "data-due": each.due },
     el("span", { class: "tag" }, each.thread), `${count(each.turns, "turn")} waiting`, el("span", { class: "meta due" })));
   showOutcome(byId("promoted"), promotion.last);
   tick();
@@ -105,4 +105,4 @@ export async function showKey(name) {
   byId("key").showModal();
 }
 
-const clock = (time) => (time ? new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" }) : "?");
+const clock = (time) => (time ? new Date(time).toLocaleTimeString([], { hour12: false }) : "?");

@@ -18,8 +18,9 @@ const TERMS = {
   confidence: ["confidence", "grows when it is said again"],
   superseded: ["superseded", "an older version never stands above a newer one"],
 };
+const MINOR = ["activation", "recency", "importance", "confidence"]; // all grey in a bar: they only break ties
 // Of a turn: whether a memory is in the block, or was left out because facts or the conversation say it already.
-const SHOWN = { true: "in the prompt", false: "said by the prompt already" };
+const SHOWN = { true: "in the prompt", false: "the prompt says it already" };
 const named = (term) => (TERMS[term] ?? [term])[0];
 const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
 
@@ -33,8 +34,10 @@ export function showRecall(recall) {
   byId("block").hidden = !recall.block;
   byId("shown").textContent = recall.block ?? "";
   const shown = new Set(ranked.flatMap((each) => Object.keys(each.terms)));
-  byId("legend").replaceChildren(...Object.keys(TERMS).filter((term) => shown.has(term)).map(
-    (term) => el("li", { title: TERMS[term][1] }, el("i", { class: `t-${term}` }), named(term))));
+  const coloured = Object.keys(TERMS).filter((term) => shown.has(term) && !MINOR.includes(term));
+  byId("legend").replaceChildren(
+    ...coloured.map((term) => el("li", { title: TERMS[term][1] }, el("i", { class: `t-${term}` }), named(term))),
+    MINOR.some((term) => shown.has(term)) ? el("li", { title: MINOR.join(", ") }, el("i"), "tie-breaks") : "");
 }
 
 function row(each) {

@@ -1,0 +1,159 @@
+"""A demo page as its users have it: the real command in a process of its own, and Chromium in front of it.
+
+`python -m tests.serve.chromium docs/demo.png` plays the page's own steps and takes the picture of the README.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_SERVE = "from langchain_agentmem.serve.web import serve; serve(open_browser=False)"
+_PATIENCE = 10.0  # seconds
+_DESKTOP = (1280, 1000)
+
+
+class Page:
+    """The page in a browser.
+
+    Args:
+        driver: Selenium's driver.
+        url: Where the page is.
+    """
+
+    def __init__(self, driver: Any, url: str) -> None:
+        self.driver, self.url = driver, url
+
+    def open(self) -> None:
+        """Load the page, and wait until it listens for events."""
+        self.resize(*_DESKTOP)
+        self.driver.get(self.url)
+        self.until(lambda: "on" in self.one("#live").get_attribute("class").split())
+
+    def one(self, css: str) -> Any:
+        """An element."""
+        return self.driver.find_element("css selector", css)
+
+    def all(self, css: str) -> list[Any]:
+        """Elements."""
+        found: list[Any] = self.driver.find_elements("css selector", css)
+        return found
+
+    def text(self, css: str) -> str:
+        """What is to be read there, seen or not."""
+        return str(self.run(f"return document.querySelector({css!r}).textContent"))
+
+    def run(self, script: str) -> Any:
+        """The value of a script."""
+        return self.driver.execute_script(script)
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        """Wait until something is so."""
+        ends = time.monotonic() + _PATIENCE
+        while not condition():
+            assert time.monotonic() < ends, f"it did not come to pass; the page says: {self.text('main')[:2000]}"
+            time.sleep(0.02)
+
+    def sees(self, css: str, words: str) -> None:
+        """Wait until words are to be read there."""
+        self.until(lambda: words in self.text(css))
+
+    def say(self, text: str) -> None:
+        """Say something to the agent, and wait for its answer."""
+        answers = len(self.all("#messages .ai"))
+        self.one("#text").send_keys(text)
+        self.one("#send").click()
+        self.until(lambda: len(self.all("#messages .ai")) > answers)
+
+    def step(self, number: int) -> None:
+        """Take one of the steps that the page offers."""
+        button = self.all(".step")[number - 1]
+        button.click()
+        self.until(lambda: "done" in button.get_attribute("class"))
+
+    def promote(self) -> None:
+        """Wait for nothing: promote now, and wait until that is done."""
+        self.until(lambda: self.one("#promote").is_displayed())
+        self.one("#promote").click()
+        self.until(lambda: not self.one("#promote").is_displayed())
+
+    def reset(self) -> None:
+        """Forget all."""
+        self.one("#reset").click()
+        self.until(lambda: not self.all("#messages li, #memories > li, #events li"))
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the size of the window's inside; under 500 pixels it is a phone."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+@contextmanager
+def opened_page() -> Iterator[Page]:
+    """A page over a server of its own. Skips where there is no Chromium, driver or selenium."""
+    with _browser() as driver, _demo() as url:
+        page = Page(driver, url)
+        page.open()
+        yield page
+
+
+@contextmanager
+def _demo() -> Iterator[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    process = subprocess.Popen([sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, text=True, env=env)
+    try:
+        assert process.stdout
+        yield process.stdout.readline().split()[5]  # "The demo page is at URL ..."
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+@contextmanager
+def _browser() -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browser, driver = next(filter(None, map(shutil.which, names)), None), shutil.which("chromedriver")
+    if not (browser and driver):
+        pytest.skip("there is no Chromium with its driver: apt install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for flag in ("--headless=new", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-dev-shm-usage"):
+        options.add_argument(flag)
+    if os.geteuid() == 0:  # Chromium's sandbox needs a user of its own
+        options.add_argument("--no-sandbox")
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
+    try:
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+def take_picture(path: Path) -> None:
+    """Play the page's steps up to the recall in a new thread, and take the picture."""
+    with opened_page() as page:
+        for number in range(1, 6):
+            page.step(number)
+            if number < 5:
+                page.promote()
+        page.sees("#promotion-hint", "5 turns")
+        page.one("#recalled summary").click()
+        page.run("document.activeElement.blur(); document.querySelector('#waiting').textContent = ''")
+        time.sleep(2)  # until what is new has ceased to glow
+        page.resize(1280, int(page.run("return document.documentElement.scrollHeight")))
+        path.write_bytes(page.driver.get_screenshot_as_png())
+
+
+if __name__ == "__main__":
+    take_picture(Path(sys.argv[1]))
