@@ -207,10 +207,14 @@ class Worker:
         self._on_progress(self.health())
 
     async def _end(self) -> None:
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=self._grace)
+        """Wait for what runs, as long as the grace allows or until this is cancelled; what is late goes back."""
+        try:
+            if self._running:
+                await asyncio.wait(self._running, timeout=self._grace)
+        finally:
+            late = [*self._running]
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        with suppress(*LOST_CONNECTION):  # its name then stays in the group until another worker clears it away
-            await self._jobs.aleave(self.name)
+            with suppress(*LOST_CONNECTION):  # its name then stays in the group until another worker clears it away
+                await self._jobs.aleave(self.name)

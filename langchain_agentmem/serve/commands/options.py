@@ -14,6 +14,7 @@ import click
 
 from langchain_agentmem import AgentMemory, Scope
 from langchain_agentmem.errors import ConfigurationError
+from langchain_agentmem.wire.keys import unescape
 
 Command = Callable[..., None]
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -60,6 +61,12 @@ def open_memory(url: str | None, path: Path | None, prefix: str, tenant: str, **
     if not url:
         raise ConfigurationError("No server named: set REDIS_URL, or pass --url redis://localhost:6379 or --path DIR")
     return AgentMemory(url, prefix=prefix, tenant=tenant, **settings)
+
+
+def names_of(memory: AgentMemory) -> dict[str, Any]:
+    """The prefix and the tenant that a memory was opened with."""
+    prefix, tenant = map(unescape, memory.keys.base.split(":"))
+    return {"prefix": prefix, "tenant": tenant}
 
 
 def with_memory(command: Command) -> Command:

@@ -97,8 +97,8 @@ class Meter:
         if self._bar.live.is_started:
             self._bar.stop()
 
-    def __call__(self, done: int, total: int) -> None:
-        """So much is done, of so much."""
+    def __call__(self, done: int, total: int | None) -> None:
+        """So much is done, of so much, if that is known."""
         self._bar.update(self._task, completed=done, total=total)
 
 

@@ -9,9 +9,12 @@ from langchain_agentmem.serve.commands.demo import demo
 from langchain_agentmem.serve.commands.doctor import doctor
 from langchain_agentmem.serve.commands.events import events
 from langchain_agentmem.serve.commands.facts import facts
+from langchain_agentmem.serve.commands.forget_user import forget_user
 from langchain_agentmem.serve.commands.memories import memories
 from langchain_agentmem.serve.commands.migrate import migrate
+from langchain_agentmem.serve.commands.outbox import dead_letters, stats
 from langchain_agentmem.serve.commands.threads import threads
+from langchain_agentmem.serve.commands.worker import promote, worker
 
 
 class InOrder(click.Group):
@@ -41,5 +44,8 @@ def agentmem(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (demo, doctor, threads, memories, facts, events, migrate):
+for command in (
+    *(demo, doctor, threads, memories, facts, events),
+    *(worker, promote, stats, dead_letters, forget_user, migrate),
+):
     agentmem.add_command(command)

@@ -1,0 +1,79 @@
+"""What running workers note of themselves on the server, so that a probe in another process can ask for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from langchain_agentmem.promotion.health import Health
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Connection
+from langchain_agentmem.wire.keys import Keys
+from langchain_agentmem.wire.scripts import Script
+
+_NOTE = Script("worker_note")
+_SILENT = 15.0  # seconds: a worker notes itself every two
+_DROPPED = 86_400_000  # ms of silence after which nobody asks any more
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a worker said last.
+
+    Attributes:
+        name: Its name.
+        seconds: How long ago, by the server's clock.
+        health: The fields of its `Health`.
+    """
+
+    name: str
+    seconds: float
+    health: dict[str, Any]
+
+    @property
+    def well(self) -> bool:
+        """Whether it has said lately that it is well."""
+        return self.seconds < _SILENT and self.health["alive"]
+
+    def __str__(self) -> str:
+        if self.well:
+            return str(Health(**self.health))
+        return f"worker={self.name} is {'stuck' if self.seconds < _SILENT else f'silent for {self.seconds:.0f}s'}"
+
+
+class Heartbeats:
+    """Of a tenant's workers.
+
+    Args:
+        redis: The connection.
+        keys: The tenant's keys.
+    """
+
+    def __init__(self, redis: Connection, keys: Keys) -> None:
+        self._redis, self._key = redis, keys.outbox_workers()
+
+    async def anote(self, health: Health) -> None:
+        """Note how a worker is doing."""
+        await self._redis.send(_NOTE([self._key], [health.name, json.dumps(asdict(health)), _DROPPED]))
+
+    async def aleave(self, name: str) -> None:
+        """A worker has ended."""
+        await self._redis.send(_NOTE([self._key], [name, "", _DROPPED]))
+
+    async def aall(self) -> Sequence[Heartbeat]:
+        """What each worker said last, by name."""
+        said, (seconds, micros) = await self._redis.send(("HGETALL", self._key), ("TIME",))
+        now = int(seconds) * 1000 + int(micros) // 1000
+        pairs = said.items() if isinstance(said, dict) else zip(said[::2], said[1::2], strict=True)
+        return sorted((_read(name.decode(), text, now) for name, text in pairs), key=lambda each: each.name)
+
+    def all(self) -> Sequence[Heartbeat]:
+        """Sync form of `aall`."""
+        return run(self.aall())
+
+
+def _read(name: str, text: bytes, now: int) -> Heartbeat:
+    at, _, health = text.partition(b" ")
+    return Heartbeat(name, max(0.0, (now - int(at)) / 1000), json.loads(health))
