@@ -158,7 +158,9 @@ class SetFact(Arguments):
         name = _known_as(self.name, known)
         if self.value == "":
             await facts.adelete(call.scope, name)
-            return (f"{name} is no longer known." if name in known else f"There was no fact {name}."), known.get(name, {})
+            return (f"{name} is no longer known." if name in known else f"There was no fact {name}."), known.get(
+                name, {}
+            )
         if len(json.dumps(self.value)) > LONGEST:
             raise ToolException(f"The value is too long for a fact, over {LONGEST:,} characters; use remember.")
         await facts.aset(call.scope, name, self.value)
