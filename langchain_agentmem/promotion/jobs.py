@@ -16,7 +16,7 @@ from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.batch import Batch, Turn
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.wire.connection import REDIS_ERRORS, Command, Connection
-from langchain_agentmem.wire.keys import Keys, unescape, write_namespace
+from langchain_agentmem.wire.keys import Keys, escape, unescape, write_namespace
 from langchain_agentmem.wire.scripts import Script, ScriptCall
 
 GROUP = "workers"
@@ -185,6 +185,16 @@ class Jobs:
         call = self._call(_SCHEDULE, n, "these" if threads else which, *threads)
         number, ms, now = (await self._redis.send(call))[0]
         return Scheduled(number, None if ms < 0 else ms / 1000, now)
+
+    async def ajob(self, thread_id: str) -> Job | None:
+        """The job of a thread that has turns waiting, due or not; for whoever does it at once, past the others.
+
+        Nothing is taken from the workers: the lease decides who promotes it.
+        """
+        thread = escape(thread_id)
+        state = ("HGET", f"{self._stem}:state:{thread}", "job")
+        _, job = await self._redis.send(self._call(_SCHEDULE, 1, "these", thread), state)
+        return None if job is None else Job(job.decode(), thread)
 
     async def aclaim(self, worker: str, n: int, wait: float = 0.0) -> list[Job]:
         """Take up to `n` jobs: those of workers that died first, then new ones.

@@ -24,7 +24,6 @@ from langchain_agentmem.promotion.promoting import Promoter, Promotion
 from langchain_agentmem.promotion.taking import current_turn, everything
 from langchain_agentmem.thread.working import WorkingMemory
 from langchain_agentmem.wire.bridge import either, run
-from langchain_agentmem.wire.keys import escape
 
 Mode: TypeAlias = Literal["background", "inline"]
 Messages: TypeAlias = Sequence[MessageLikeRepresentation]
@@ -181,24 +180,11 @@ class ExtractionNode(Runnable[Any, Any]):
         return await self._extractor.aapply(plan)
 
     async def _promote_waiting(self, outbox: Outbox, thread_id: str) -> list[Promoted]:
-        """Do a worker's work until nothing of the thread waits, or another worker is at it.
-
-        Jobs come in the order in which threads were handed over, so others may have to be done on the way.
-        """
-        jobs, worker, mine = outbox.jobs, f"inline-{uuid4().hex}", escape(thread_id)
+        """Do a worker's work until nothing of the thread waits, or another worker is at it."""
+        jobs, worker = outbox.jobs, f"inline-{uuid4().hex}"
         promoter, done = Promoter(jobs, self._extractor), list[Promoted]()
-        try:
-            while (await jobs.aschedule(threads=[mine])).threads:
-                ended = None
-                while ended is None and (claimed := await jobs.aclaim(worker, 1)):
-                    lease = await jobs.alease(claimed[0], worker)
-                    promotion = await promoter.apromote(lease) if lease else None
-                    ended = promotion if claimed[0].thread == mine else None
-                if ended is None:
-                    break
-                done += _changes(ended)
-        finally:
-            await jobs.aleave(worker)
+        while (job := await jobs.ajob(thread_id)) and (lease := await jobs.alease(job, worker)):
+            done += _changes(await promoter.apromote(lease))
         return done
 
 
