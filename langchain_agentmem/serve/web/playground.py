@@ -23,6 +23,7 @@ from langchain_agentmem.serve.web.feed import Feed
 from langchain_agentmem.serve.web.promotion import Promotion
 from langchain_agentmem.serve.web.settings import Settings
 
+_ALL = 1_000_000
 _SHOWN = 100  # memories of a user
 _NEVER = 1e9  # seconds
 _AGAIN = 0.1  # seconds
@@ -172,12 +173,10 @@ class Playground:
         """Forget everybody and everything."""
         memory = self._memory
         async with self._turns:
-            await self._running.aclose()
+            await self._promotion.forget([each.thread_id for each in await memory.athreads(limit=_ALL)])
             await memory.tracer.aflush()
             await memory.events.aflush()
             await keyspace.empty(memory.connection, memory.keys)
-            await self._start_promotion()
-            self._assemble()
         self.feed.forget()
         return {}
 

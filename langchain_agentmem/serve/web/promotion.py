@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, Self
 
@@ -103,6 +103,11 @@ class Promotion:
             while (stats := await self._outbox.astats()).due or stats.running:  # noqa: ASYNC110 - Redis keeps the state
                 await asyncio.sleep(_LOOK_AGAIN)
         return stats.promoted - before
+
+    async def forget(self, threads: Sequence[str]) -> None:
+        """Forget what waits of threads, take from the worker what it promotes of them, and tell of nothing past."""
+        await self._outbox.aforget(threads)
+        self.told.clear()
 
     async def status(self) -> dict[str, Any]:
         """What waits and until when, and what was promoted lately."""

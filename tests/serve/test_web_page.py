@@ -1,0 +1,165 @@
+"""The demo page in real headless Chromium. One browser, and one demo behind it, for all tests of this file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.serve.chromium import Page, opened_page
+
+EVIL = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'>"
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Page]:
+    with opened_page() as page:
+        yield page
+
+
+@pytest.fixture
+def page(opened: Page) -> Page:
+    """The page, where nothing was said yet."""
+    opened.resize(1280, 1000)
+    opened.reset()
+    return opened
+
+
+def active(page: Page) -> str:
+    """What has the focus: its id, or else its text."""
+    return str(page.run("const at = document.activeElement; return at.id || at.textContent"))
+
+
+def test_the_steps_tell_the_whole_story(page: Page) -> None:
+    page.step(1)
+    page.sees("#messages .ai", "Noted: name Ada")
+    page.sees("#working", "noted.dietvegetarian")
+    page.promote()
+    page.sees("#facts", "vegetarian")
+    page.sees("#memories", "User is allergic to peanuts.")
+    page.sees("#events", "memory.promoted")
+    page.sees("#events", "checkpoint")
+
+    page.step(2)
+    page.promote()
+    page.step(3)
+    page.promote()
+    page.sees("#promoted .reinforced", "reinforced")
+    page.sees("#memories .hit", "said 2×")
+
+    page.step(4)
+    page.promote()
+    page.sees("#promoted .superseded", "superseded")
+    page.sees("#facts s", "vegetarian")
+    page.one("#memories button.tag").click()
+    page.sees("#memories .versions", "User is vegetarian.")
+
+    page.step(5)
+    page.sees("#messages .ai", "You told me: “I always take the night train instead of flying.”")
+    assert page.text("#thread option:checked") == "ada-2"
+    page.sees("#recalled .said", "night train")
+    page.one("#recalled summary").click()
+    terms = [float(each.text.replace("−", "-")) for each in page.all("#recalled li:first-child td.number")]
+    assert sum(terms[:-1]) == pytest.approx(terms[-1], abs=0.003)
+    assert len(page.all("#recalled li:first-child .bar i")) == len(terms) - 1
+
+    page.step(6)
+    page.sees("#messages .ai", "You have not told me yet.")
+    assert page.all("#recalled li, #memories > li, #facts > li") == []
+
+
+def test_it_works_with_the_keyboard_alone(page: Page) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    page.open()
+
+    def press(key: str) -> None:
+        page.driver.switch_to.active_element.send_keys(key)
+
+    press(Keys.TAB)
+    assert active(page) == "Skip to the conversation"
+    press(Keys.ENTER)
+    page.until(lambda: active(page) == "text")
+    press("I'm vegan.")
+    press(Keys.ENTER)
+    page.sees("#messages .ai", "Noted: diet vegan.")
+    page.until(lambda: active(page) == "text")
+    press(Keys.TAB)
+    assert active(page) == "send"
+    assert page.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    press(Keys.TAB)
+    press(Keys.ENTER)  # the first of the steps to try
+    page.sees("#messages", "allergic to peanuts")
+
+
+def test_every_control_has_a_name(page: Page) -> None:
+    page.say("I love jazz.")
+    page.promote()
+    page.until(lambda: page.all("#memories > li"))
+    kinds = "button, input, select, textarea, [role=log], meter, [role=img]"
+    shown = page.run(f"return [...document.querySelectorAll({kinds!r})].filter((each) => each.checkVisibility())")
+    assert len(shown) > 15
+    assert [each.get_attribute("outerHTML") for each in shown if not each.accessible_name] == []
+
+
+def test_memory_is_asked_taught_corrected_and_cleared_directly(page: Page) -> None:
+    for text in ("Ada plays the cello.", "Ada plays the cello!"):
+        page.one("#fresh").send_keys(text)
+        page.one("#remember button").click()
+        page.until(lambda: not page.one("#fresh").get_attribute("value"))
+    page.sees("#outcome", "says exactly the same")
+    page.one("#query").send_keys("What does Ada play?")
+    page.one("#recall button").click()
+    page.sees("#recalled", "cello")
+    page.one("[aria-label^=Correct]").click()
+    field = page.one("#memories form input")
+    field.clear()
+    field.send_keys("Ada plays the viola.")
+    field.submit()
+    page.sees("#memories", "viola")
+    page.run("document.querySelector('.tune:last-of-type').open = true")
+    page.run("const s = document.querySelector('#slider-limit'); s.value = 1; s.dispatchEvent(new Event('input'))")
+    page.sees("#recalled", "viola")
+    page.one("[aria-label^=Forget]").click()
+    page.until(lambda: not page.all("#memories > li"))
+
+
+def test_what_is_said_and_stored_is_never_markup(page: Page) -> None:
+    page.say(EVIL)
+    page.promote()
+    page.sees("#memories", EVIL)
+    page.one("#query").send_keys(EVIL)
+    page.one("#recall button").click()
+    page.sees("#recalled", EVIL)
+    page.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    item = next(each for each in page.all(".redis[data-panel=memories] button") if ":item:" in each.text)
+    item.click()
+    page.sees("#key-entries", "window.hurt")
+    page.one("#key-close").click()
+    assert page.run("return window.hurt ?? null") is None
+    assert page.all("main script, main img, dialog script, dialog img") == []
+
+
+def test_small_screens_get_one_column_and_nothing_beside_it(page: Page) -> None:
+    page.step(1)
+    page.promote()
+    page.sees("#facts", "vegetarian")
+    for width in (390, 320):
+        page.resize(width, 844)
+        assert page.run("return document.documentElement.scrollWidth") <= width
+        columns = page.run("return getComputedStyle(document.querySelector('main')).gridTemplateColumns")
+        assert len(columns.split()) == 1
+        assert all(each.size["height"] >= 28 for each in page.all("button") if each.is_displayed())
+
+
+def test_a_reset_leaves_a_page_to_start_with(page: Page) -> None:
+    page.step(1)
+    page.promote()
+    page.reset()
+    assert page.all(".step.done, #facts > li, #recalled li, #promoted li") == []
+    page.say("I'm vegan.")
+    page.sees("#messages .ai", "Noted: diet vegan.")
+
+
+def test_nothing_was_refused_or_went_wrong_in_the_browser(opened: Page) -> None:
+    assert [entry["message"] for entry in opened.driver.get_log("browser")] == []
