@@ -5,8 +5,8 @@ One assembly for the recall node, the middleware and whoever else hands memory t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
@@ -17,10 +17,10 @@ from langchain_agentmem.agent.rendering import (
     CountTokens,
     count_tokens,
 )
-from langchain_agentmem.agent.tolerance import OnError, Tolerance, placed_document
+from langchain_agentmem.agent.tolerance import OnError, Tolerance
 from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.events.event import Event, decode
 from langchain_agentmem.events.log import EventLog
-from langchain_agentmem.events.streams import events_of
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.facts import read_all
 from langchain_agentmem.longterm.recalling import Recalled
@@ -33,7 +33,10 @@ from langchain_agentmem.wire.connection import Command
 DEFAULT_BUDGET = 800  # tokens
 
 _SEEN = 40  # events that are looked at to find those worth showing
-_PLUMBING = ("checkpoint", "run.", "model.", "context.", "node.start", "node.end", "tool.start", "memory.recalled")
+_PLUMBING = (
+    *("checkpoint", "run.", "model.", "node.start", "node.end", "tool.start"),
+    *("memory.recalled", "memory.injected", "memory.failed"),
+)
 
 
 class ContextAssembler:
@@ -123,15 +126,12 @@ class ContextAssembler:
         return run(self.aassemble(query, scope, thread_id=thread_id, messages=messages))
 
     def note(self, context: Context, scope: Scope, thread_id: str | None) -> None:
-        """Note in the event log that a context is in front of a model: `context.injected`. Waits for nothing."""
+        """Note in the event log that a context is in front of a model: `memory.injected`. Waits for nothing."""
         if self._log is not None and context.text:
-            data: dict[str, Any] = {
-                "memories": [[each.memory.id, each.score] for each in context.memories],
-                "facts": {name: fact.version for name, fact in context.facts.items()},
-                "tokens": context.tokens,
-                "scope": list(scope.path),
-            }
-            self._log.soon(self._log.commands([placed_document("context.injected", thread_id, data)]))
+            shown = {each.memory.id: each.score for each in context.memories}
+            facts = {name: fact.version for name, fact in context.facts.items()}
+            more = {"facts": facts, "tokens": context.tokens}
+            self._log.soon(self._log.memory("injected", shown, thread_id=thread_id, scope=scope.path, more=more))
 
     async def _read(self, scope: Scope, thread_id: str | None) -> State:
         """Facts, session and events in one round trip."""
@@ -142,8 +142,13 @@ class ContextAssembler:
             commands.append(("XREVRANGE", self._bank.store.keys.events(thread_id), "+", "-", "COUNT", _SEEN))
         facts, *rest = await self._bank.store.connection.send(*commands)
         told = _own(session.read(rest.pop(0)), scope) if session else None
-        events = [each for reply in rest for each in events_of(reply) if not each.kind.startswith(_PLUMBING)]
-        return State(read_all(facts), told, events[: self._events])
+        worth_showing = (each for reply in rest for each in _events(reply) if not each.kind.startswith(_PLUMBING))
+        return State(read_all(facts), told, list(islice(worth_showing, self._events)))
+
+
+def _events(reply: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> Iterator[Event]:
+    """The events in a reply, read one by one: most often the first few are enough."""
+    return (decode(cursor, entry) for cursor, entry in reply)
 
 
 def _own(session: Session, scope: Scope) -> Session | None:

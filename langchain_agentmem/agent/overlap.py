@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import islice
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
@@ -17,12 +18,13 @@ from langchain_agentmem.longterm.text import stem, terms, tokens
 
 _RECENT = 20  # messages; what was said before them a model does well to be reminded of
 _LONGEST = 4_000  # characters of a message that are read
+_BEGINNING = 4  # letters of a stem that its forms have in common, nearly always
 _SENTENCE = re.compile(r"[^.!?\uff1f\n]+[.!?\uff1f]*")
 # A sentence with one of these may say the opposite of one with the same words.
 _NEGATIONS = frozenset(
     "no not nor never none without cannot neither nobody nothing hardly stopped former except".split()
 )
-_NEGATED = re.compile(r"n['\u2019]?t\b", re.I)
+_NEGATED = re.compile(r"n['\u2019]t\b", re.I)
 _NOBODY = frozenset(map(stem, "user users human customer client person".split()))  # whom a memory is about, by no name
 _ABOUT = 2  # words beyond a fact's name and value that still only say whose it is: "Anna lives (in)"
 
@@ -41,43 +43,56 @@ class Overlap:
 
     def __init__(self, facts: Iterable[Fact], messages: Sequence[BaseMessage]) -> None:
         self._facts = [(fact.memory_id, frozenset(terms(f"{fact.name} {words_of(fact.value)}"))) for fact in facts]
-        self._messages = [each for each in messages if isinstance(each, HumanMessage | AIMessage)][-_RECENT:]
+        told = (each for each in reversed(messages) if isinstance(each, HumanMessage | AIMessage))
+        self._messages = [_Said(message.text[:_LONGEST]) for message in islice(told, _RECENT)]
         self._shown: set[str] = set()
 
     def tells(self, memory: Memory) -> bool:
         """Whether a memory says no more than what is there, or than another that was asked about before."""
         said = normalise(memory.text)
-        if said in self._shown or self._in_facts(memory) or self._in_messages(memory):
+        words = frozenset(terms(memory.text)) - _NOBODY.union(terms(memory.speaker or ""))
+        if said in self._shown or (words and (self._in_facts(memory, words) or self._in_messages(memory, words))):
             return True
         self._shown.add(said)
         return False
 
-    def _in_facts(self, memory: Memory) -> bool:
-        words = _words(memory)
+    def _in_facts(self, memory: Memory, words: frozenset[str]) -> bool:
         for memory_id, held in self._facts:
             more = words - held
             if not more or (memory_id == memory.id and len(more) <= _ABOUT and not _numbers(more)):
-                return bool(words)
+                return True
         return False
 
-    def _in_messages(self, memory: Memory) -> bool:
-        words, negated = _words(memory), _negated(memory.text)
-        return bool(words) and any(words <= held and negated == denies for held, denies in self._stated)
+    def _in_messages(self, memory: Memory, words: frozenset[str]) -> bool:
+        near = [said for said in self._messages if said.may_hold(words)]
+        negated = bool(near) and _negated(memory.text)
+        return any(words <= said.stated and negated == said.negated for said in near)
+
+
+class _Said:
+    """What a message states, read as far as it is needed: most have nothing in common with a memory."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._folded = text, text.casefold()
+
+    def may_hold(self, words: Iterable[str]) -> bool:
+        """A quick look. What it misses, such as "bought" for "buy", is shown twice at worst."""
+        return all(word[:_BEGINNING] in self._folded for word in words)
 
     @cached_property
-    def _stated(self) -> list[tuple[frozenset[str], bool]]:
-        """The words that each message states, and whether they deny something."""
-        texts = (_statements(message.text[:_LONGEST]) for message in self._messages)
-        return [(frozenset(terms(text)), _negated(text)) for text in texts if text]
+    def _statements(self) -> str:
+        sentences = _SENTENCE.findall(self._text)
+        return " ".join(sentence for sentence in sentences if not is_question(sentence.strip()))
 
+    @cached_property
+    def stated(self) -> frozenset[str]:
+        """The words of its statements."""
+        return frozenset(terms(self._statements))
 
-def _words(memory: Memory) -> frozenset[str]:
-    whose = _NOBODY.union(terms(memory.speaker or ""))
-    return frozenset(terms(memory.text)) - whose
-
-
-def _statements(text: str) -> str:
-    return " ".join(sentence for sentence in _SENTENCE.findall(text) if not is_question(sentence.strip()))
+    @cached_property
+    def negated(self) -> bool:
+        """Whether they deny something."""
+        return _negated(self._statements)
 
 
 def _negated(text: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from typing import Literal, TypeAlias, TypeVar
 
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError, UnsupportedServerError
-from langchain_agentmem.events.event import Document, new_id, now
+from langchain_agentmem.events.event import now
 from langchain_agentmem.events.here import here, traced_run
 from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.events.redact import redact_secrets
@@ -59,16 +59,8 @@ class Tolerance:
 
     def _note(self, what: str, error: Exception, thread_id: str | None) -> None:
         if self._log is not None:
-            document = placed_document("memory.failed", thread_id, {"what": what})
-            document |= {"status": "error", "error_type": type(error).__name__, "error": str(error)}
+            place = here() | ({} if thread_id is None else {"thread_id": thread_id})
+            failed = {"status": "error", "error_type": type(error).__name__, "error": str(error)}
+            data = {"what": what, "checkpoints": place.pop("checkpoints", [])}
+            document = {"kind": "memory.failed", "time": now(), **place, **traced_run(), **failed, "data": data}
             self._log.soon(self._log.commands([document]))
-
-
-def placed_document(kind: str, thread_id: str | None, data: Document) -> Document:
-    """An event about memory, as done by the code that is running: where in a graph, and from which checkpoints."""
-    place = here()
-    if checkpoints := place.pop("checkpoints", None):
-        data = data | {"checkpoints": checkpoints}
-    if thread_id is not None:
-        place["thread_id"] = thread_id
-    return {"kind": kind, "time": now(), "id": new_id(), **place, **traced_run(), "data": data}

@@ -53,7 +53,7 @@ class Event:
     | `model.start`, `model.end`, `model.error` | tracer | a model call |
     | `checkpoint` | saver | a checkpoint was stored |
     | `memory.remembered`, `.recalled`, `.corrected`, `.forgotten`, `.promoted` | memory tiers | it was done |
-    | `context.injected` | recall node, middleware | a model was shown memories, facts and events |
+    | `memory.injected` | recall node, middleware | a model was shown memories and facts |
     | `memory.failed` | recall node, middleware | an agent's turn went on without memory |
 
     Any other kind is the user's own.

@@ -22,10 +22,10 @@ from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys
 
-MemoryAction: TypeAlias = Literal["remembered", "recalled", "corrected", "forgotten", "promoted"]
+MemoryAction: TypeAlias = Literal["remembered", "recalled", "injected", "corrected", "forgotten", "promoted"]
 
 _MAX_CHANNELS = 50  # named in a checkpoint event
-_SHOWN = ("memory.recalled", "context.injected")  # kinds of events that name what a model sees
+_SHOWN = ("memory.recalled", "memory.injected")  # kinds of events that name what a model sees
 
 
 class EventLog(Closing):
@@ -87,7 +87,9 @@ class EventLog(Closing):
             clustered=self._redis.clustered,
         )
         self.redactor = Redactor(redact)
-        self._writer: Writer[Sequence[Command], list[Command]] = Writer(_joined, self.send)
+        self._writer: Writer[Sequence[Command], list[Command]] = Writer(
+            lambda calls: [command for commands in calls for command in commands], self.send
+        )
 
     # Writing
 
@@ -161,6 +163,7 @@ class EventLog(Closing):
         scope: Sequence[str] | None = None,
         query: str | None = None,
         config: RunnableConfig | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> Sequence[Command]:
         """The commands that log what was done with memories, for the pipeline that does it.
 
@@ -173,10 +176,11 @@ class EventLog(Closing):
             scope: Whose memories they are, as a namespace of the store.
             query: What was recalled for. Cut and with secrets removed.
             config: The running node's config, where the context does not carry it.
+            more: What else is known, as JSON values without secrets.
         """
         place = here(config) | ({} if thread_id is None else {"thread_id": thread_id})
         scored = memories.items() if isinstance(memories, Mapping) else [(memory, None) for memory in memories]
-        data: dict[str, Any] = {"memories": [[memory, score] for memory, score in scored]}
+        data: dict[str, Any] = {"memories": [[memory, score] for memory, score in scored], **(more or {})}
         data |= {} if scope is None else {"scope": list(scope)}
         data |= {} if query is None else {"query": self.redactor.text(query)}
         if checkpoints := place.pop("checkpoints", None):
@@ -388,10 +392,6 @@ class EventLog(Closing):
 
     def _streams(self, thread_id: str | None) -> list[str]:
         return self._feeds if thread_id is None else [self._keys.events(thread_id)]
-
-
-def _joined(calls: Sequence[Sequence[Command]]) -> list[Command]:
-    return [command for commands in calls for command in commands]
 
 
 def _require_positive(**numbers: float) -> None:

@@ -225,7 +225,7 @@ async def test_what_is_left_out_was_not_recalled(memory: AgentMemory, do: Do) ->
     assert {each.id for each in memory.bank.list(ANNA) if each.access_count} == shown
     assert memory.events.flush()
     told = {event.kind: event for event in memory.events.recent()}
-    recalled, injected = told["memory.recalled"], told["context.injected"]
+    recalled, injected = told["memory.recalled"], told["memory.injected"]
     assert [name for name, _ in recalled.data["memories"]] == [name for name, _ in injected.data["memories"]]
     assert {name for name, _ in injected.data["memories"]} == shown
     assert injected.thread_id == "t"
