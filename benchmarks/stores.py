@@ -15,6 +15,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import redis
@@ -25,11 +26,12 @@ from langgraph.store.redis import RedisStore
 
 from benchmarks.harness import Report, Samples, Target, rotated
 from benchmarks.servers import postgres
-from langchain_agentmem.longterm import items
+from langchain_agentmem.longterm import items, recalling
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.embedded import EmbeddedServer
+from langchain_agentmem.wire.gather import gather
 
 OURS, PEER, MEMORY, RAW = "AgentMemoryStore", "RedisStore", "InMemoryStore", "raw commands"
 POSTGRES = "PostgresStore"
@@ -303,20 +305,18 @@ def measure_bank(memories: int, scopes: int, rounds: int) -> Samples:
 def _measure_recall(
     samples: Samples, bank: MemoryBank, client: Any, rng: random.Random, scopes: int, rounds: int
 ) -> None:
-    sent: list[Any] = []
-    ask = bank.store.index.ask
+    sent: list[list[Any]] = []
 
-    async def noted(commands: Sequence[Any]) -> list[Any]:
-        sent.append([each for each in commands if type(each) is tuple])
-        return await ask(commands)
+    def noted(searches: Sequence[Any], counts: Sequence[Any], *rest: Any) -> Any:
+        sent.append([*searches, *counts])
+        return gather(searches, counts, *rest)
 
     def question() -> tuple[str, Scope]:
         return f"What about the {' '.join(rng.choices(WORDS, k=3))}?", Scope(f"u{rng.randrange(scopes)}")
 
-    bank.store.index.ask = noted  # type: ignore[method-assign]
-    for _ in range(20):
-        bank.recall(*question())
-    bank.store.index.ask = ask  # type: ignore[method-assign]
+    with patch.object(recalling, "gather", noted):
+        for _ in range(20):
+            bank.recall(*question())
 
     def raw() -> None:
         pipe = client.pipeline(transaction=False)

@@ -6,7 +6,7 @@ counts of the scope itself, which travel in the same pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -23,6 +23,7 @@ from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.text import lexical_terms
 from langchain_agentmem.wire import search
 from langchain_agentmem.wire.connection import Command
+from langchain_agentmem.wire.gather import gather, gathered
 from langchain_agentmem.wire.keys import item_of
 from langchain_agentmem.wire.search import Query, Row
 
@@ -62,18 +63,22 @@ class Wish(NamedTuple):
     include_history: bool
     pool: int
 
-    def query(self, now: datetime) -> Query:
-        """What a memory must be, as the server can check it."""
+    def scope(self) -> Query:
+        """What a memory must be, whenever it is true."""
         past = self.as_of is not None or self.include_history
         query = Query().tagged(items.PLACE, *(items.place(letter, self.path) for letter in _letters(past)))
         query = _any_facet(query, ("kind",), self.kinds)
         query = _any_facet(query, ("topics", "*"), self.topics)
         if self.since or self.until:
             query = query.within(items.HAPPENED, _time(self.since), _time(self.until))
+        return query
+
+    def query(self, now: datetime) -> Query:
+        """What a memory must be, as the server can check it."""
         if self.include_history:
-            return query
+            return self.scope()
         moment = items.from_time(self.as_of or now)
-        return query.outside(items.UNTIL, high=moment).outside(items.SINCE, low=moment + 1)
+        return self.scope().outside(items.UNTIL, high=moment).outside(items.SINCE, low=moment + 1)
 
     def holds(self, row: Row, now: datetime) -> bool:
         """The same, checked by the client."""
@@ -127,21 +132,31 @@ class Recaller:
         self, wish: Wish, question: Question, vector: bytes | None, now: datetime, before: Sequence[Command]
     ) -> tuple[dict[str, _Found], Corpus]:
         """Both legs and the word counts, in one round trip."""
-        index, query = self._store.index.name, wish.query(now)
-        terms = question.terms
-        legs: list[Command] = []
-        if vector:
-            legs.append(search.nearest(index, query, _FIELDS, vector=vector, name=items.VECTOR, k=wish.pool))
-        if terms:
-            fields = (*_FIELDS, items.VECTOR) if vector and find_spec("numpy") else _FIELDS
-            legs.append(search.ranked(index, query.favouring(items.WORDS, terms), fields, limit=wish.pool))
-        counts = [search.count(index, query), *(search.count(index, query.worded(items.WORDS, each)) for each in terms)]
-        replies = (await self._store.index.ask([*before, *legs, *counts]))[len(before) :]
+        index, query, terms = self._store.index, wish.query(now), question.terms
+        scope = wish.scope()
+        counts = [search.count(index.name, each) for each in (scope, *(scope.worded(items.WORDS, t) for t in terms))]
+        last = items.VECTOR if vector and terms and find_spec("numpy") else ""
+        if self._store.connection.clustered:
+            legs = [*self._legs(query, terms, vector, wish.pool, (*_FIELDS, last) if last else _FIELDS)]
+            replies = (await index.ask([*before, *legs, *counts]))[len(before) :]
+            rows = [row for reply in replies[: len(legs)] for row in search.rows(reply)]
+            totals = [search.total(reply) for reply in replies[len(legs) :]]
+        else:
+            call = gather([*self._legs(query, terms, vector, wish.pool)], counts, _FIELDS, last)
+            rows, totals = gathered((await index.ask([*before, call]))[-1], _FIELDS, last)
         pool: dict[str, _Found] = {}
-        for reply in replies[: len(legs)]:
-            self._collect(pool, search.rows(reply), wish, vector)
-        totals = [search.total(reply) for reply in replies[len(legs) :]]
+        self._collect(pool, rows, wish, vector)
         return pool, Corpus(totals[0], dict(zip(terms, totals[1:], strict=True)))
+
+    def _legs(
+        self, query: Query, terms: Sequence[str], vector: bytes | None, pool: int, fields: Sequence[str] = ()
+    ) -> Iterator[Command]:
+        """The two ways of looking: by the meaning of the whole, by each word."""
+        index = self._store.index.name
+        if vector:
+            yield search.nearest(index, query, fields, vector=vector, name=items.VECTOR, k=pool)
+        if terms:
+            yield search.ranked(index, query.favouring(items.WORDS, terms), fields, limit=pool)
 
     def _collect(self, pool: dict[str, _Found], rows: Iterable[Row], wish: Wish, vector: bytes | None) -> None:
         below = self._store.keys.items_below(wish.path)

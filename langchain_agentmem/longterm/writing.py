@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from langgraph.store.base import PutOp
 
@@ -13,6 +13,7 @@ from langchain_agentmem.longterm.text import lexical_text
 from langchain_agentmem.longterm.vectors import Encoder
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import Keys, escape, write_namespace
+from langchain_agentmem.wire.packing import array, text
 from langchain_agentmem.wire.scripts import Script
 
 _PUT = Script("store_put")
@@ -51,9 +52,9 @@ class Put(NamedTuple):
             words=lexical_text(self.words),
             ttl=ttl,
         )
-        hashes = [_array([_text(part) for part in chain.from_iterable(each.items())]) for each in made]
+        hashes = [array([text(part) for part in chain.from_iterable(each.items())]) for each in made]
         head = (escape(self.op.key), write_namespace(self.op.namespace), "" if ttl is None else ttl)
-        return _array([*map(_text, head), *hashes])
+        return array([*map(text, head), *hashes])
 
 
 def commands(puts: Sequence[Put], vectors: Vectors, keys: Keys, *, clustered: bool) -> list[Command]:
@@ -78,18 +79,5 @@ def _command(puts: Sequence[Put], vectors: Vectors, keys: Keys, *, clustered: bo
         for namespace, name in ((put.op.namespace, put.op.key) for put in puts)
         for key in (keys.item(namespace, name), keys.items(namespace), keys.known(namespace))
     ]
-    packed = _array([put.packed(vectors) for put in puts])
+    packed = array([put.packed(vectors) for put in puts])
     return _PUT(own if clustered else [*own, keys.namespaces()], [packed])
-
-
-# The msgpack that Lua scripts read is an old one, without the type for bytes that today's packers use: there, a text is
-# any bytes. One argument so packed costs redis-py less than the same parts as arguments of their own.
-
-
-def _text(part: Any) -> bytes:
-    data = part if type(part) is bytes else str(part).encode()
-    return b"\xdb" + len(data).to_bytes(4) + data
-
-
-def _array(parts: Sequence[bytes]) -> bytes:
-    return b"\xdd" + len(parts).to_bytes(4) + b"".join(parts)

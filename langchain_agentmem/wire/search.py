@@ -5,8 +5,9 @@ letters and digits, numbers are numbers, and `escape` guards all of them by allo
 
 Redis Search 2.10, the oldest version meant here, asks for some care:
 
-* Words stand in a query as optional terms (`~@t:word`): beneath an intersection a union scores wrong, and two stop
-  words ahead in an OR group crash the server. The index is created with STOPWORDS 0.
+* Words stand in a query as optional terms (`~@t:word`), because beneath an intersection a union scores wrong. A union
+  with no weight stands beside them, so that not every document of a scope is scored: four times quicker over 6,000.
+  Two stop words ahead in a union crash the server: the index is created with STOPWORDS 0.
 * BM25STD is named because the default scorer divides by the distance between words. Nothing else here asks where in a
   text a word stands, so the index keeps no offsets.
 * A document that has just expired may come back with no fields; `Row.gone` says so.
@@ -94,8 +95,12 @@ class Query(NamedTuple):
         return self._replace(pieces=(*self.pieces, f"@{name}:{escape(word)}"))
 
     def favouring(self, name: str, words: Iterable[str]) -> Self:
-        """A TEXT field may hold the words: they count for the score and exclude nothing."""
-        return self._replace(pieces=(*self.pieces, *(f"~@{name}:{escape(word)}" for word in words)))
+        """A TEXT field holds one of the words at least; each that it holds counts for the score."""
+        held = [f"@{name}:{escape(word)}" for word in words]
+        if len(held) == 1:  # a union of one is no union to the server, and its weight is lost
+            return self._replace(pieces=(*self.pieces, *held))
+        any_of, scored = f"({'|'.join(held)})=>{{$weight:0}}", (f"~{each}" for each in held)
+        return self._replace(pieces=(*self.pieces, any_of, *scored))
 
     def __str__(self) -> str:
         return f"({' '.join(self.pieces)})" if self.pieces else ALL

@@ -62,9 +62,11 @@ def test_queries_say_what_must_be(ask: Any) -> None:
     assert found(Query().worded("t", "car")) == {"d:1", "d:3"}
 
 
-def test_words_rank_and_exclude_nothing(ask: Any) -> None:
+def test_words_rank_what_holds_any_of_them(ask: Any) -> None:
     query = Query().tagged("n", "a", "b").favouring("t", ["red", "bike", "unknown"])
     assert keys(ask(module.ranked("i", query, ("t",), limit=5))) == ["d:2", "d:1"]
+    assert keys(ask(module.ranked("i", Query().favouring("t", ["bike", "blue"]), ("t",), limit=5))) == ["d:2", "d:3"]
+    assert keys(ask(module.ranked("i", Query().favouring("t", ["unknown"]), ("t",), limit=5))) == []
 
 
 def test_neighbours_come_nearest_first(ask: Any) -> None:
