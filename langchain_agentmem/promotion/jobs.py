@@ -192,8 +192,8 @@ class Jobs:
         Nothing is taken from the workers: the lease decides who promotes it.
         """
         thread = escape(thread_id)
-        state = ("HGET", f"{self._stem}:state:{thread}", "job")
-        _, job = await self._redis.send(self._call(_SCHEDULE, 1, "these", thread), state)
+        await self.aschedule(threads=[thread])
+        job = (await self._redis.send(("HGET", f"{self._stem}:state:{thread}", "job")))[0]
         return None if job is None else Job(job.decode(), thread)
 
     async def aclaim(self, worker: str, n: int, wait: float = 0.0) -> list[Job]:
