@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from langchain_agentmem.serve.commands.options import as_json, examples
-from langchain_agentmem.serve.commands.output import print_json
 from langchain_agentmem.serve.demo.screen import Screen
 from langchain_agentmem.serve.demo.stage import play
+from langchain_agentmem.serve.output import print_json
 
 
 @click.command()

@@ -6,7 +6,7 @@ import click
 
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.serve.commands.options import as_json, with_memory
-from langchain_agentmem.serve.commands.output import print_json
+from langchain_agentmem.serve.output import print_json
 
 
 @click.command()

@@ -12,8 +12,8 @@ import click
 
 from langchain_agentmem import AgentMemory, Event
 from langchain_agentmem.serve.commands.options import as_json, examples, when, with_memory
-from langchain_agentmem.serve.commands.output import print_line
 from langchain_agentmem.serve.console import make_console
+from langchain_agentmem.serve.output import print_line
 
 _KINDS = click.option(
     "--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind, such as tool.end, or memory for all of it."

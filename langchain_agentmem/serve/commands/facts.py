@@ -11,7 +11,7 @@ import click
 from langchain_agentmem import AgentMemory, Scope
 from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.serve.commands.options import as_json, examples, in_scope, with_memory, yes
-from langchain_agentmem.serve.commands.output import ago, confirm, fail, print_json, print_table
+from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_table
 
 _EXPECTED = click.option(
     "--expected-version", type=click.IntRange(0), help="Only if it has this version now; 0: only if there is none."

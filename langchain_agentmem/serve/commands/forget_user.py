@@ -10,7 +10,7 @@ import click
 from langchain_agentmem import AgentMemory, Scope
 from langchain_agentmem.agent.erasure import Receipt
 from langchain_agentmem.serve.commands.options import as_json, examples, with_memory, yes
-from langchain_agentmem.serve.commands.output import Meter, confirm, print_json, print_pairs
+from langchain_agentmem.serve.output import Meter, confirm, print_json, print_pairs
 
 
 @click.command("forget-user")

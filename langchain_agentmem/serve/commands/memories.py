@@ -21,7 +21,7 @@ from langchain_agentmem.serve.commands.options import (
     with_memory,
     yes,
 )
-from langchain_agentmem.serve.commands.output import Meter, ago, confirm, fail, print_json, print_pairs, print_table
+from langchain_agentmem.serve.output import Meter, ago, confirm, fail, print_json, print_pairs, print_table
 
 _KIND = click.option("--kind", help="Only of this kind: semantic, episodic, procedural, summary, or your own.")
 _OUTCOMES = ("added", "reinforced", "superseded", "kept")

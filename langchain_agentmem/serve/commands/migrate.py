@@ -9,8 +9,8 @@ import click
 
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.serve.commands.options import as_json, examples, with_embeddings, with_memory
-from langchain_agentmem.serve.commands.output import Meter, print_json, print_table
 from langchain_agentmem.serve.migrate import Migration, Outcome
+from langchain_agentmem.serve.output import Meter, print_json, print_table
 from langchain_agentmem.wire.bridge import either, run
 from langchain_agentmem.wire.connection import Connection
 

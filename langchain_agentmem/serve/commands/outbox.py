@@ -12,8 +12,8 @@ from langchain_agentmem import AgentMemory, Scope
 from langchain_agentmem.promotion.budget import Budget
 from langchain_agentmem.promotion.letters import DeadLetter
 from langchain_agentmem.serve.commands.options import as_json, examples, in_scope, limit, names_of, with_memory, yes
-from langchain_agentmem.serve.commands.output import ago, confirm, fail, print_json, print_pairs, print_table
 from langchain_agentmem.serve.heartbeats import Heartbeats
+from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_pairs, print_table
 
 
 @click.command()

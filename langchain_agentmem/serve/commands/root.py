@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from langchain_agentmem import __version__
+from langchain_agentmem.serve.commands.chat import chat
 from langchain_agentmem.serve.commands.demo import demo
 from langchain_agentmem.serve.commands.doctor import doctor
 from langchain_agentmem.serve.commands.events import events
@@ -45,7 +46,7 @@ def agentmem(context: click.Context) -> None:
 
 
 for command in (
-    *(demo, doctor, threads, memories, facts, events),
+    *(demo, chat, doctor, threads, memories, facts, events),
     *(worker, promote, stats, dead_letters, forget_user, migrate),
 ):
     agentmem.add_command(command)

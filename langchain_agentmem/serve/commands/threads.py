@@ -10,7 +10,7 @@ import click
 
 from langchain_agentmem import AgentMemory, ThreadInfo
 from langchain_agentmem.serve.commands.options import as_json, examples, limit, with_memory
-from langchain_agentmem.serve.commands.output import ago, print_json, print_table
+from langchain_agentmem.serve.output import ago, print_json, print_table
 
 
 @click.command()

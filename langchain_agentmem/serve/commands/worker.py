@@ -25,9 +25,9 @@ from langchain_agentmem.serve.commands.options import (
     open_memory,
     with_embeddings,
 )
-from langchain_agentmem.serve.commands.output import fail, print_json, print_line
 from langchain_agentmem.serve.console import make_console
 from langchain_agentmem.serve.heartbeats import Heartbeats
+from langchain_agentmem.serve.output import fail, print_json, print_line
 from langchain_agentmem.serve.working import Reporter, run_worker
 
 _EVERY = 10.0  # seconds between two lines where the output is no terminal

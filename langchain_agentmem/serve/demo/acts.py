@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import MessagesState
@@ -15,7 +16,7 @@ from langgraph.graph import MessagesState
 from langchain_agentmem.agent_memory import AgentMemory
 from langchain_agentmem.serve.demo.agent import build_agent
 from langchain_agentmem.serve.demo.inventory import stored_keys
-from langchain_agentmem.serve.demo.model import choose_model
+from langchain_agentmem.serve.demo.model import ScriptedModel, choose_model
 from langchain_agentmem.serve.demo.screen import Screen
 from langchain_agentmem.serve.demo.stopwatch import Stopwatch
 from langchain_agentmem.wire.bridge import run
@@ -23,7 +24,12 @@ from langchain_agentmem.wire.bridge import run
 if TYPE_CHECKING:
     from langchain_agentmem.wire.embedded import EmbeddedServer
 
-THREAD: RunnableConfig = {"configurable": {"thread_id": "trip", "user_id": "ada"}}
+
+def _thread(thread_id: str, user: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": thread_id, "user_id": user}}
+
+
+THREAD = _thread("trip", "ada")
 
 
 class Stage:
@@ -32,19 +38,28 @@ class Stage:
     Args:
         memory: Its memory, on an embedded server.
         screen: Shows what happens.
+        model: Who answers.
+        name: What the model is called on screen.
     """
 
-    def __init__(self, memory: AgentMemory, screen: Screen) -> None:
-        self.screen, self._memory = screen, memory
+    def __init__(self, memory: AgentMemory, screen: Screen, model: BaseChatModel, name: str) -> None:
+        self.screen, self.memory = screen, memory
         self._server = cast("EmbeddedServer", memory.server)
-        model, self._model = choose_model()
+        self._model, self._name = model, name
         self._watch = Stopwatch(memory.checkpointer)
-        self.agent = build_agent(model, self._watch)
+        self.agent = self._build_agent()
         self.turns: list[dict[str, str]] = []
+
+    def _build_agent(self, **nodes: Any) -> Any:
+        return build_agent(self._model, self._watch, then={"remember": self.memory.extraction_node()}, **nodes)
+
+    def recall_from_now_on(self) -> None:
+        """Put what long-term memory knows in front of the model."""
+        self.agent = self._build_agent(recall=self.memory.recall_node(key="recalled"))
 
     def introduce(self) -> None:
         """Tell who and what is here."""
-        self.screen.note("model", self._model)
+        self.screen.note("model", self._name)
         self.screen.note("server", f"{self._server.info}, process {self._server.pid}, on a private unix socket")
         self.screen.note("memory", self._found())
 
@@ -52,10 +67,11 @@ class Stage:
         said = len(self.agent.get_state(THREAD).values.get("messages", ()))
         return f"{said} messages in thread 'trip'"
 
-    def ask(self, text: str, config: RunnableConfig = THREAD) -> str:
+    def ask(self, text: str, config: RunnableConfig = THREAD, *, user: str = "Ada") -> str:
         """Say something to the agent, and return what it answers."""
-        self.screen.said("Ada", text)
-        messages = self.agent.invoke(MessagesState(messages=[HumanMessage(text)]), config)["messages"]
+        self.screen.said(user, text)
+        place: RunnableConfig = {"configurable": THREAD["configurable"] | config["configurable"]}
+        messages = self.agent.invoke(MessagesState(messages=[HumanMessage(text)]), place)["messages"]
         asked = max(i for i, message in enumerate(messages) if message.type == "human")
         for call in (call for message in messages[asked:] for call in getattr(message, "tool_calls", ())):
             given = ", ".join(f"{name}={value!r}" for name, value in call["args"].items())
@@ -69,12 +85,12 @@ class Stage:
         """What happened, as plain values."""
         return {
             "process": os.getpid(),
-            "model": self._model,
+            "model": self._name,
             "server": asdict(self._server.info),
             "server_process": self._server.pid,
             "turns": self.turns,
             "seconds": self._watch.seconds,
-            "keys": run(stored_keys(self._memory.connection, self._memory.keys)),
+            "keys": run(stored_keys(self.memory.connection, self.memory.keys)),
         }
 
 
@@ -112,10 +128,25 @@ def _id(config: RunnableConfig) -> str:
     return str(config["configurable"]["checkpoint_id"])
 
 
-ACTS: dict[str, Callable[[Stage], dict[str, Any]]] = {"meet": meet, "resume": resume}
+def elsewhere(stage: Stage) -> dict[str, Any]:
+    """A third process, and threads in which nothing was said: what is known comes from long-term memory."""
+    report = stage.memory.promote_pending()
+    stage.screen.note("promoted", f"{report.promoted} turns of the conversation, into {report.memories} memories")
+    stage.recall_from_now_on()
+    stage.ask("What do you know about me?", _thread("dinner", "ada"))
+    stage.ask("Which holidays have I planned?", _thread("holidays", "ada"))
+    stage.ask("Where could I have dinner in Kyoto?", _thread("dinner", "ada"))
+    stage.screen.scene("And what does it tell to somebody else?")
+    stage.ask("Which holidays has Ada planned?", _thread("gossip", "bob"), user="Bob")
+    return {"promoted": report.promoted, "memories": report.memories, **stage.report()}
+
+
+ACTS: dict[str, Callable[[Stage], dict[str, Any]]] = {"meet": meet, "resume": resume, "elsewhere": elsewhere}
 
 
 def perform(act: str, data: Path, screen: Screen) -> dict[str, Any]:
     """Run one act over the server on `data`, and end that server with it."""
-    with AgentMemory.embedded(data) as memory:
-        return ACTS[act](Stage(memory, screen))
+    model, name = choose_model()
+    extracting = None if isinstance(model, ScriptedModel) else model
+    with AgentMemory.embedded(data, model=extracting) as memory:
+        return ACTS[act](Stage(memory, screen, model, name))

@@ -22,6 +22,7 @@ _ENDINGS = (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 _SCENES = {
     "meet": "Process 1: a conversation begins",
     "resume": "Process 2: another process and server, the same conversation",
+    "elsewhere": "Process 3: other conversations, what was learned in the first",
 }
 
 

@@ -77,7 +77,7 @@ class Playground:
         assembler = ContextAssembler(
             self._bank, memory.sessions, memory.events, budget=int(chosen.token_budget), limit=int(chosen.limit)
         )
-        self._agent = build_agent(self._model, memory, assembler, self._promotion.node)
+        self._agent: Any = build_agent(self._model, memory, assembler, self._promotion.node)
 
     # --- what the page asks for
 

@@ -30,7 +30,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, none: 
     """Rows under a head, or the text `none` where there are none. None is shown as nothing."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "id")  # an id is copied whole
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     make_console().print(table if table.row_count else none)

@@ -1,0 +1,58 @@
+"""Who answers in a chat: any model of LangChain's, or the scripted one that needs no network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from langchain_core.language_models import BaseChatModel
+
+from langchain_agentmem.errors import ConfigurationError
+from langchain_agentmem.events.redact import redact_secrets
+from langchain_agentmem.serve.demo.model import ScriptedModel, choose_model
+
+OFFLINE = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who answers.
+
+    Attributes:
+        model: The chat model.
+        label: How to name it on screen.
+    """
+
+    model: BaseChatModel
+    label: str
+
+    @property
+    def offline(self) -> bool:
+        """Whether it is the scripted one: it uses no tools, and cannot extract memories."""
+        return isinstance(self.model, ScriptedModel)
+
+
+def choose_speaker(name: str | None) -> Speaker:
+    """The model that a user asked for.
+
+    Args:
+        name: `provider:model`, as `init_chat_model` has it; `offline`; or None: OpenAI's where there is a key, else
+            the scripted one.
+
+    Raises:
+        ConfigurationError: A package is missing, there is no such model, or it lacks its key.
+    """
+    if name is None:
+        return Speaker(*choose_model())
+    if name == OFFLINE:
+        return Speaker(ScriptedModel(), "scripted offline model (--model openai:gpt-4o-mini talks to a real one)")
+    try:
+        from langchain.chat_models import init_chat_model
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f'--model: {error.name} is missing: pip install "langchain-agentmem[langchain]"'
+        ) from error
+    try:
+        return Speaker(init_chat_model(name), name)
+    except Exception as error:  # each provider's own: a missing package, an unknown name, no key
+        told = redact_secrets(" ".join(str(error).split()))
+        raise ConfigurationError(f"--model: {name} cannot be used ({type(error).__name__}: {told})") from error
