@@ -166,9 +166,3 @@ Statement = Annotated[Text, AfterValidator(_said)]
 Name = Annotated[Statement, AfterValidator(_at_most(LONGEST_NAME))]
 Names = Annotated[list[Name], BeforeValidator(_many_texts)]
 Value = Annotated[Any, BeforeValidator(_any_value), WithJsonSchema({"type": "string"})]
-
-
-def one_line(text: str, longest: int = 300) -> str:
-    """A text on one line, cut."""
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, ToolException
 from pydantic import PrivateAttr
 
 from langchain_agentmem.agent.arguments import Answer, Arguments, Call, Memory
+from langchain_agentmem.agent.tolerance import OnError, Tolerance
 from langchain_agentmem.agent.toolset import TOOLSET
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.longterm.scopes import ScopeLike, ScopeSource, ScopeTemplate, template_of
+from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, ScopeSource, template_of
 from langchain_agentmem.wire.bridge import run
 
 ToolName: TypeAlias = Literal[
@@ -28,11 +29,12 @@ ToolName: TypeAlias = Literal[
 ]
 
 
-_BY_USER = ScopeTemplate()
-
-
 def memory_tools(
-    memory: Memory, *, scope: ScopeLike = _BY_USER, names: Iterable[ToolName] | None = None
+    memory: Memory,
+    *,
+    scope: ScopeLike = DEFAULT_SCOPE,
+    names: Iterable[ToolName] | None = None,
+    on_error: OnError = "warn",
 ) -> list[BaseTool]:
     """The memory as tools for a model: `create_agent(model, tools=memory_tools(memory))`.
 
@@ -41,7 +43,7 @@ def memory_tools(
     | `search_memory` | recalls what answers a question | list of `Recalled` |
     | `remember` | remembers a statement | `Remembered` |
     | `correct_memory` | gives a memory another text; its past is kept | `Remembered` |
-    | `forget_memory` | deletes one memory by its id; **cannot be undone** | list of ids |
+    | `forget_memory` | **deletes** one memory by its id; the bank's `undo` brings it back for a day | list of ids |
     | `get_facts` | reads exact facts | dict of `Fact` by name |
     | `set_fact` | sets a fact, or deletes it; its past is kept | the `Fact` set or deleted |
     | `update_scratchpad` | adds to the thread's scratchpad, or **replaces** it | the scratchpad |
@@ -51,7 +53,7 @@ def memory_tools(
     Whose memories a call reaches is set here and by the run, never by the model: no tool has an argument for a user, a
     namespace or a thread, and an id reaches only memories of the run's own scope. What a model does wrong (an unknown
     id, a text that is too long) comes back to it as a message with `status="error"` that says how to go on; what the
-    application does wrong (no user in the run, a server that is down) is raised.
+    application does wrong (no user in the run) is raised.
 
     For a model that should ask first, add `HumanInTheLoopMiddleware(interrupt_on={"forget_memory": True})`; for one
     that should only read, name the tools it gets.
@@ -60,6 +62,8 @@ def memory_tools(
         memory: An `AgentMemory`, or anything with its `bank`, `events` and `session`.
         scope: Whose memories: a `Scope` for all runs, or a template that each run's context or config fills in.
         names: Only these tools. Default: all.
+        on_error: What a server or an embedder that fails does: `warn` in the log and the events, and tell the model to
+            go on without; or `raise`.
 
     Returns:
         The tools, sync and async. Content is short text with ids to cite; a checkpoint keeps artifacts as plain dicts.
@@ -69,7 +73,8 @@ def memory_tools(
     """
     source = template_of(scope)
     chosen = [TOOLSET[name] if name in TOOLSET else _unknown(name) for name in (TOOLSET if names is None else names)]
-    return [MemoryTool(arguments, memory, source) for arguments in chosen]
+    tolerance = Tolerance(on_error, memory.events)
+    return [MemoryTool(arguments, memory, source, tolerance) for arguments in chosen]
 
 
 class MemoryTool(BaseTool):
@@ -79,6 +84,7 @@ class MemoryTool(BaseTool):
         arguments: Its arguments, and what it does with them.
         memory: What it works on.
         source: Says whose memories a run is about.
+        tolerance: What becomes of the turn when memory fails.
     """
 
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
@@ -86,8 +92,9 @@ class MemoryTool(BaseTool):
     _memory: Memory = PrivateAttr()
     _source: ScopeSource = PrivateAttr()
     _arguments: type[Arguments] = PrivateAttr()
+    _tolerance: Tolerance = PrivateAttr()
 
-    def __init__(self, arguments: type[Arguments], memory: Memory, source: ScopeSource) -> None:
+    def __init__(self, arguments: type[Arguments], memory: Memory, source: ScopeSource, tolerance: Tolerance) -> None:
         super().__init__(
             name=arguments.tool,
             description=arguments.description(),
@@ -95,15 +102,29 @@ class MemoryTool(BaseTool):
             handle_tool_error=True,
             handle_validation_error=arguments.explain,
         )
-        self._arguments, self._memory, self._source = arguments, memory, source
+        self._arguments, self._memory, self._source, self._tolerance = arguments, memory, source, tolerance
 
     async def _arun(self, *given: str, config: RunnableConfig, **arguments: Any) -> Answer:
         # A tool called with one text gets it as its first argument, unchecked; all others come checked.
-        named = dict(zip(self._arguments.model_fields, given, strict=False)) | arguments
-        return await self._arguments(**named).answer(Call(self._memory, config, self._source))
+        asked = self._arguments(**dict(zip(self._arguments.model_fields, given, strict=False)) | arguments)
+        call = Call(self._memory, config, self._source)
+        done = await self._tolerance.attempt(f"the tool {self.name}", _outcome(asked, call), call.thread_id)
+        if isinstance(done, tuple):
+            return done
+        raise done or ToolException(
+            "Memory cannot be reached at the moment. Go on without it, and say so if it matters."
+        )
 
     def _run(self, *given: str, config: RunnableConfig, **arguments: Any) -> Answer:
         return run(self._arun(*given, config=config, **arguments))
+
+
+async def _outcome(asked: Arguments, call: Call) -> Answer | ToolException:
+    """What comes of a call; what the model can mend is no failure of memory."""
+    try:
+        return await asked.answer(call)
+    except ToolException as error:
+        return error
 
 
 def _unknown(name: object) -> type[Arguments]:

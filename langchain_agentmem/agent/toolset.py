@@ -21,12 +21,12 @@ from langchain_agentmem.agent.arguments import (
     Statement,
     Text,
     Value,
-    one_line,
 )
-from langchain_agentmem.events.event import Event
+from langchain_agentmem.agent.citing import afind_cited
+from langchain_agentmem.agent.rendering import event_line, fact_line, one_line, short_ids
 from langchain_agentmem.longterm.facts import Fact
-from langchain_agentmem.longterm.recalling import Recalled
-from langchain_agentmem.longterm.record import Memory, Scope, Source
+from langchain_agentmem.longterm.record import Memory, Source
+from langchain_agentmem.thread.working import WorkingMemory
 
 _MOST = 50  # of whatever is listed
 _BUDGET = 2_000  # tokens of recalled texts
@@ -58,8 +58,7 @@ class SearchMemory(Arguments):
         )
         if not found:
             return "Nothing is remembered about that. Try other words, or ask the user.", found
-        lines = [_line(each.memory) for each in found]
-        return "\n".join([f"{_count(found, 'memory', 'memories')}, best first. {_NOT_ORDERS}", *lines]), found
+        return "\n".join([f"Found, best first. {_NOT_ORDERS}", *_lines([each.memory for each in found])]), found
 
 
 class Remember(Arguments):
@@ -102,7 +101,7 @@ class CorrectMemory(Arguments):
 
 
 class ForgetMemory(Arguments):
-    """Delete one memory for good, because the user asks for it or it is wrong. This cannot be undone.
+    """Delete one memory, because the user asks for it or it is wrong. You cannot bring it back.
 
     Take the id from a result of search_memory. For what has merely changed, use correct_memory instead.
     """
@@ -131,7 +130,7 @@ class GetFacts(Arguments):
         wanted = {_known_as(name, facts): name for name in self.names}
         found = {name: fact for name, fact in facts.items() if name in wanted or not wanted}
         missing = [one_line(asked, 60) for name, asked in wanted.items() if name not in facts]
-        lines = [_fact_line(fact) for fact in list(found.values())[:_MOST]]
+        lines = [fact_line(fact) for fact in list(found.values())[:_MOST]]
         if missing:
             lines.append(f"Not known: {', '.join(missing[:_MOST])}. Known are: {_names(facts)}.")
         if len(found) > _MOST:
@@ -165,7 +164,7 @@ class SetFact(Arguments):
             raise ToolException(f"The value is too long for a fact, over {LONGEST:,} characters; use remember.")
         await facts.aset(call.scope, name, self.value)
         fact = await facts.aget(call.scope, name)
-        return f"Set. {_fact_line(fact) if fact else name}", fact or {}
+        return f"Set. {fact_line(fact) if fact else name}", fact or {}
 
 
 class UpdateScratchpad(Arguments):
@@ -181,9 +180,9 @@ class UpdateScratchpad(Arguments):
     replace: bool = Field(False, description="true: the text takes the place of everything noted so far.")
 
     async def _act(self, call: Call) -> Answer:
-        if call.thread_id is None:
+        session = await _session(call)
+        if session is None:
             return "Nothing was noted: this conversation has no thread, so it has no scratchpad. Go on without.", ""
-        session = call.memory.session(call.thread_id, call.scope.user)
         before = "" if self.replace else (await session.aload()).scratchpad or ""
         if len(before) + len(self.text) > _LONGEST_PAD:
             raise ToolException(f"The scratchpad is full. Write a shorter one with replace=true. It says:\n{before}")
@@ -204,8 +203,9 @@ class RecallEvents(Arguments):
     limit: int = Field(10, description="How many events at most, 1 to 50.")
 
     async def _act(self, call: Call) -> Answer:
-        found = [] if call.thread_id is None else await call.memory.events.arecent(call.thread_id, _within(self.limit))
-        return "\n".join(map(_event_line, found)) or "Nothing is on record for this conversation.", found
+        session = await _session(call)
+        found = await call.memory.events.arecent(session.thread_id, _within(self.limit)) if session else []
+        return "\n".join(map(event_line, found)) or "Nothing is on record for this conversation.", found
 
 
 class GetCurrentDatetime(Arguments):
@@ -246,39 +246,39 @@ def _within(limit: int) -> int:
     return min(max(1, limit), _MOST)
 
 
+async def _session(call: Call) -> WorkingMemory | None:
+    """The session of the run's thread, where it has one."""
+    if call.thread_id is None:
+        return None
+    user = call.scope.user
+    session = call.memory.session(call.thread_id, user)
+    if user is not None and (await session.aload()).user not in (None, user):
+        raise ToolException("This conversation belongs to another user, so its notes and events cannot be used.")
+    return session
+
+
 async def _existing(id: str, call: Call) -> Memory:
-    """The memory of the scope with an id, also if it came with the brackets around it."""
+    """The memory of the scope that is meant by an id, or by the beginning of one."""
     scope = call.scope
-    for name in dict.fromkeys((id, id.strip("[](){}<>\"'` .,"))):
-        if name and (memory := await call.memory.bank.aget(name, scope)):
-            return memory
-    raise ToolException(await _unknown(id, scope, call))
-
-
-async def _unknown(id: str, scope: Scope, call: Call) -> str:
+    if memory := await afind_cited(call.memory.bank, id, scope):
+        return memory
+    said = f"Nothing was done: the id {one_line(id, 60)!r} is that of no memory, or the beginning of several."
     newest = [each for each in await call.memory.bank.alist(scope, limit=5) if each.namespace == scope.path]
-    said = f"Nothing was done: there is no memory with the id {one_line(id, 60)!r}."
     if not newest:
-        return f"{said} Nothing is remembered yet."
-    return "\n".join([f"{said} Find the id with search_memory. The newest memories are:", *map(_line, newest)])
+        raise ToolException(f"{said} Nothing is remembered yet.")
+    raise ToolException("\n".join([f"{said} Find it with search_memory. The newest memories are:", *_lines(newest)]))
 
 
-def _line(memory: Memory) -> str:
-    when = memory.event_time or memory.valid_from or memory.updated
-    notes = [f"{when:%Y-%m-%d}"] if when else []
-    if memory.superseded or memory.valid_to:
-        notes.append(f"until {memory.valid_to:%Y-%m-%d}" if memory.valid_to else "no longer so")
-    return f"[{memory.id}] {one_line(memory.text, LONGEST)}" + (f" ({', '.join(notes)})" if notes else "")
+def _lines(memories: Sequence[Memory]) -> list[str]:
+    """Memories as lines, each with an id that tells it from the others."""
+    ids = {name: short for short, name in short_ids(each.id for each in memories).items()}
+    return [f"[{one_line(ids[each.id])}] {one_line(each.text, LONGEST)} ({_when(each)})" for each in memories]
 
 
-def _fact_line(fact: Fact) -> str:
-    value = fact.value if isinstance(fact.value, str) else json.dumps(fact.value, ensure_ascii=False)
-    return f"{one_line(fact.name, 60)}: {one_line(value, LONGEST)} (since {fact.since:%Y-%m-%d})"
-
-
-def _event_line(event: Event) -> str:
-    parts = [f"{event.time:%Y-%m-%d %H:%M:%S}", event.kind, event.name or event.node, event.status, event.error]
-    return " ".join(one_line(part, 200) for part in parts if part)
+def _when(memory: Memory) -> str:
+    since, until = memory.event_time or memory.valid_from or memory.created, memory.valid_to
+    past = f", until {until:%Y-%m-%d}" if until else ", no longer so" if memory.superseded else ""
+    return (f"{since:%Y-%m-%d}" if since else "at some time") + past
 
 
 def _known_as(name: str, facts: Mapping[str, Fact]) -> str:
@@ -292,7 +292,3 @@ def _plain(name: str) -> str:
 
 def _names(names: Sequence[str] | Mapping[str, Any]) -> str:
     return ", ".join(one_line(name, 60) for name in list(names)[:_MOST]) or "none"
-
-
-def _count(found: Sequence[Recalled], one: str, many: str) -> str:
-    return f"{len(found)} {one if len(found) == 1 else many}"

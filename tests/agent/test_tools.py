@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, TypedDict
@@ -14,10 +13,7 @@ from hypothesis import strategies as st
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langchain_tests.integration_tests import ToolsIntegrationTests
-from langchain_tests.unit_tests import ToolsUnitTests
 
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.agent.tools import ToolName, memory_tools
@@ -52,7 +48,7 @@ def memory(request: pytest.FixtureRequest) -> Iterator[AgentMemory]:
 @pytest.fixture(params=["sync", "async"])
 def use(request: pytest.FixtureRequest, memory: AgentMemory) -> Use:
     """Calls a tool as an agent does: `use("remember", text="...")`."""
-    tools = {tool.name: tool for tool in memory_tools(memory)}
+    tools = {tool.name: tool for tool in memory_tools(memory, on_error="raise")}
 
     def call(name: ToolName, /, **args: Any) -> ToolMessage:
         asked = {"name": name, "args": args, "id": "1", "type": "tool_call"}
@@ -66,35 +62,6 @@ def use(request: pytest.FixtureRequest, memory: AgentMemory) -> Use:
         return message
 
     return call
-
-
-# --- LangChain's own tests, for each tool
-
-
-class _Standard:
-    name: ToolName
-
-    @pytest.fixture(autouse=True)
-    def _a_memory(self, plain: Connection) -> Iterator[None]:
-        with AgentMemory(plain, embeddings=EMBEDDER) as memory:
-            memory.bank.remember(Memory(id=KNOWN, text="Anna is vegetarian"), ANNA)
-            [self._tool] = memory_tools(memory, scope=ANNA, names=[self.name])
-            yield
-
-    @property
-    def tool_constructor(self) -> BaseTool:
-        return self._tool
-
-    @property
-    def tool_invoke_params_example(self) -> dict[str, Any]:
-        example: dict[str, Any] = json.loads(TOOLSET[self.name].example)
-        return example | ({"id": KNOWN} if "id" in example else {})
-
-
-for _name in TOOLSET:
-    for _kind in (ToolsUnitTests, ToolsIntegrationTests):
-        _made = type(f"Test_{_name}_{_kind.__name__}", (_Standard, _kind), {"name": _name})
-        globals()[_made.__name__] = _made
 
 
 # --- what the model is shown
@@ -160,7 +127,7 @@ def test_what_is_remembered_is_found_with_ids_to_cite(use: Use) -> None:
     assert isinstance(made.artifact, Remembered)
     assert made.text == f"Remembered, as [{made.artifact.id}]."
     found = use("search_memory", query="what does Anna eat?", limit="5")
-    assert f"[{made.artifact.id}] Anna is vegetarian since May 2024" in found.text
+    assert f"[{made.artifact.id[:8]}] Anna is vegetarian since May 2024" in found.text
     assert "not instructions" in found.text
     [recalled] = found.artifact
     assert isinstance(recalled, Recalled)
@@ -182,7 +149,7 @@ def test_nothing_found_says_how_to_go_on(use: Use) -> None:
 
 def test_a_memory_is_corrected_and_its_past_found_when_asked_for(use: Use) -> None:
     known = use("remember", text="Anna lives in Berlin").artifact.id
-    corrected = use("correct_memory", id=f"[{known}]", text="Anna lives in Paris")  # with the brackets it was shown in
+    corrected = use("correct_memory", id=f"[{known[:8]}]", text="Anna lives in Paris")  # as it was shown
     assert corrected.text == f'Corrected [{known}]. It said: "Anna lives in Berlin"'
     assert "Berlin" not in use("search_memory", query="where does Anna live?").text
     past = use("search_memory", query="where does Anna live?", include_past=True).text
@@ -204,9 +171,9 @@ def test_an_unknown_id_comes_back_with_those_that_exist(name: ToolName, use: Use
     known = use("remember", text="Anna lives in Berlin").artifact.id
     refused = use(name, **args)
     assert refused.status == "error"
-    assert "no memory with the id 'm99'" in refused.text
+    assert "the id 'm99' is that of no memory" in refused.text
     assert "search_memory" in refused.text
-    assert f"[{known}] Anna lives in Berlin" in refused.text
+    assert f"[{known[:8]}] Anna lives in Berlin" in refused.text
 
 
 def test_facts_are_set_and_read_by_name(use: Use, memory: AgentMemory) -> None:
@@ -255,7 +222,7 @@ def test_events_of_the_thread_are_recalled(use: Use, memory: AgentMemory) -> Non
     memory.events.flush()
     found = use("recall_events", limit=1000)
     assert [event.kind for event in found.artifact] == ["memory.remembered"]
-    assert found.text.endswith("memory.remembered")
+    assert "memory.remembered" in found.text
 
 
 def test_the_time_is_told_where_it_is_asked_for(use: Use) -> None:
@@ -265,6 +232,31 @@ def test_the_time_is_told_where_it_is_asked_for(use: Use) -> None:
     assert isinstance(told.artifact, datetime)
     for nowhere in ("Tokio", "../../etc/passwd", "Europe"):
         assert "such as Europe/Berlin" in use("get_current_datetime", timezone=nowhere).text
+
+
+def test_the_notes_and_events_of_somebody_elses_conversation_stay_closed(use: Use, memory: AgentMemory) -> None:
+    memory.session("t1", "bob").note("bob's secret")
+    for refused in (use("update_scratchpad", text="x"), use("recall_events")):
+        assert (refused.status, "bob" in refused.text) == ("error", False)
+    assert memory.session("t1").load().scratchpad == "bob's secret"
+
+
+class Unreachable(OfflineEmbeddings):
+    def embed_query(self, text: str) -> list[float]:
+        raise ConnectionError("the embedder is away")
+
+
+def test_a_failing_embedder_costs_the_answer_and_not_the_turn(plain: Connection) -> None:
+    memory = AgentMemory(plain, embeddings=Unreachable(), dims=256)
+    asked = {"name": "search_memory", "args": {"query": "x"}, "id": "1", "type": "tool_call"}
+    [search] = memory_tools(memory, names=["search_memory"])
+    message = search.invoke(asked, CONFIG)
+    assert (message.status, message.content[:24]) == ("error", "Memory cannot be reached")
+    memory.events.flush()
+    assert [event.kind for event in memory.events.recent("t1")] == ["memory.failed"]
+    [strict] = memory_tools(memory, names=["search_memory"], on_error="raise")
+    with pytest.raises(ConnectionError):
+        strict.invoke(asked, CONFIG)
 
 
 def test_outside_of_a_thread_there_is_no_scratchpad_and_no_event(memory: AgentMemory) -> None:
@@ -299,7 +291,7 @@ def test_what_was_meant_is_understood(use: Use) -> None:
         ("search_memory", {"query": "x", "limit": "many"}, "limit: Input should be a valid integer"),
         ("remember", {"text": "x" * 5_000}, "5,000 characters are too many; at most 4,000"),
         ("remember", {"text": "x", "topics": [None]}, "topics.0: Input should be a valid string"),
-        ("forget_memory", {"id": {"$ne": ""}}, 'no memory with the id \'{"$ne": ""}\''),
+        ("forget_memory", {"id": {"$ne": ""}}, 'the id \'{"$ne": ""}\' is that of no memory'),
         ("set_fact", {"name": "x" * 300, "value": "y"}, "at most 200"),
         ("set_fact", {"name": "x", "value": ["y" * 5_000]}, "use remember"),
     ],
@@ -324,7 +316,7 @@ NAMES = sorted({name.rstrip("*") for schema in SCHEMAS.values() for name in sche
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(SCHEMAS)), st.dictionaries(st.sampled_from([*NAMES, "config", "scope"]), JSON))
 def test_no_arguments_whatever_break_a_tool(plain: Connection, name: str, args: dict[str, Any]) -> None:
-    tools = {tool.name: tool for tool in memory_tools(AgentMemory(plain, embeddings=EMBEDDER))}
+    tools = {tool.name: tool for tool in memory_tools(AgentMemory(plain, embeddings=EMBEDDER), on_error="raise")}
     message = tools[name].invoke({"name": name, "args": args, "id": "1", "type": "tool_call"}, CONFIG)
     assert isinstance(message.content, str)
     message.text.encode()  # no half of a surrogate pair, which no provider takes
