@@ -9,9 +9,10 @@ from typing import Any
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm import items, record
 from langchain_agentmem.longterm.facts import Facts
+from langchain_agentmem.longterm.importing import Importer
 from langchain_agentmem.longterm.journal import MemoryEvents
 from langchain_agentmem.longterm.operations import guard
-from langchain_agentmem.longterm.reading import MemoryReader, read_memory
+from langchain_agentmem.longterm.reading import MemoryReader
 from langchain_agentmem.longterm.record import Memory, Scope, Source
 from langchain_agentmem.longterm.remembering import Intake, Progress, Remembered
 from langchain_agentmem.longterm.scoring import RecallWeights
@@ -81,6 +82,7 @@ class MemoryBank(MemoryReader):
             history_ttl=history_ttl,
             confirm=confirm,
         )
+        self._importer = Importer(store, self._intake, history_ttl=history_ttl)
 
     @traced("chain", outputs=outcomes)
     async def aremember(
@@ -111,7 +113,7 @@ class MemoryBank(MemoryReader):
         given = [memories] if isinstance(memories, str | Memory) else list(memories)
         taken = [Memory(text=each) if isinstance(each, str) else each for each in given]
         done = await self._intake.take(taken, self._path(scope), on_progress, operation=operation)
-        self._journal.note("remembered", [each.id for each in done])
+        self._journal.note("remembered", [each.id for each in done], scope.path)
         return done
 
     @traced("chain", "id", outputs=outcome)
@@ -136,7 +138,7 @@ class MemoryBank(MemoryReader):
         while (old := await self.aget(id, scope)) is not None:
             new = Memory(text=text, supersedes=id, value=value, **{name: getattr(old, name) for name in _CARRIED_OVER})
             if done := await self._intake.replace(new, path, old.version, operation):
-                self._journal.note("corrected", [id])
+                self._journal.note("corrected", [id], scope.path)
                 return done  # else somebody else changed it in between: theirs is the version to correct
         raise InvalidInputError(f"id: there is no memory {id!r} in this scope")
 
@@ -159,7 +161,7 @@ class MemoryBank(MemoryReader):
         """
         until = "" if at is None else items.from_time(at)
         done = await self._change(_RETIRE, id, scope, operation, self._history, until)
-        self._journal.note("corrected", [id])
+        self._journal.note("corrected", [id], scope.path)
         return done
 
     @traced("chain", "id", outputs=outcome)
@@ -178,7 +180,7 @@ class MemoryBank(MemoryReader):
             InvalidInputError: There is no such memory.
         """
         done = await self._change(_REINFORCE, id, scope, operation, self._confirm, record.dump_source(source))
-        self._journal.note("remembered", [id])
+        self._journal.note("remembered", [id], scope.path)
         return done
 
     async def _change(self, script: Script, id: str, scope: Scope, operation: str | None, *args: Any) -> Remembered:
@@ -210,8 +212,8 @@ class MemoryBank(MemoryReader):
         what, _, version, now = (await self.store.connection.send(call, *self.store.registration(path)))[0]
         if what == b"nothing":
             return None
-        self._journal.note("corrected", [id])
-        return read_memory(now, id, scope) or await self.aget(id, scope, version=int(version))
+        self._journal.note("corrected", [id], scope.path)
+        return record.read_values(now, id=id, namespace=path) or await self.aget(id, scope, version=int(version))
 
     async def apin(self, id: str, scope: Scope, pinned: bool = True) -> bool:
         """Pin a memory, so that it never expires and forgetting by filter spares it; says whether it is there.
@@ -264,7 +266,7 @@ class MemoryBank(MemoryReader):
         for start in range(0, 0 if dry_run else len(chosen), _PIPELINE):
             page = chosen[start : start + _PIPELINE]
             await self.store.connection.send(*(self.store.item_command(_DROP, *each, *undoable) for each in page))
-            self._journal.note("forgotten", [name for _, name in page])
+            self._journal.note("forgotten", [name for _, name in page], scope.path)
         return [name for _, name in chosen]
 
     async def _existing(self, ids: Sequence[str], path: items.Namespace, forgotten: bool) -> list[str]:
@@ -278,13 +280,25 @@ class MemoryBank(MemoryReader):
     async def aimport(
         self, lines: Iterable[str], scope: Scope, *, on_progress: Progress | None = None
     ) -> list[Remembered]:
-        """Remember what `export` wrote, with its ids and its use: what is known is confirmed, never stored twice.
+        """Take in what `export` wrote: memories with their ids, their use and what they were, and facts.
+
+        What lay below the exported scope comes to lie below this one, by the same labels, so users stay apart. What is
+        known here already stays as it is: a memory of the same id, or that says the same, and a fact of the same name,
+        so an old export never wins over what was learned since. Importing again changes nothing.
+
+        Args:
+            lines: The lines, such as an open file.
+            scope: Where they go; it need not be the one that they come from.
+            on_progress: Called with the number of memories done and of all.
+
+        Returns:
+            What became of each memory, in order: `added`, `kept`, or `retired`, which only its history is left of.
 
         Raises:
-            InvalidInputError: A line is not an exported memory; none was taken in.
+            InvalidInputError: A line is not an exported memory or fact; none was taken in.
         """
-        done = await self._intake.take(list(from_lines(lines)), self._path(scope), on_progress, used=True)
-        self._journal.note("remembered", [each.id for each in done])
+        done = await self._importer.take(list(from_lines(lines)), self._path(scope), on_progress)
+        self._journal.note("remembered", [each.id for each in done], scope.path)
         return done
 
     def remember(self, memories: str | Memory | Iterable[str | Memory], scope: Scope, **more: Any) -> list[Remembered]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal, TypeAlias
 
 from langchain_agentmem.errors import InvalidInputError
@@ -38,30 +38,43 @@ class Browser:
         if order not in _FIELD:
             raise InvalidInputError(f"order_by: {order!r} is none of {', '.join(_FIELD)}")
         end = offset + limit
-        if not await self._store.index.usable():
-            rows = await self._rows(path, filter)
-            rows.sort(key=lambda row: (-float(row.fields.get(_FIELD[order], 0)), row.key))
-            return [self._memory(row) for row in rows[offset:end]]
+        if limit <= 0:
+            return []
+        size = end if filters.is_covered(filter) else max(end, _PAGE)
         found: list[Memory] = []
-        seen, query = 0, Wanted(path, filter, end).query("l")
-        while len(found) < end:
-            size = max(end, _PAGE) if not filters.is_covered(filter) else end - len(found)
-            command = search.listing(
-                self._store.index.name, query, record.READ, offset=seen, limit=size, sort=_FIELD[order]
-            )
-            rows = search.rows((await self._store.index.ask([command]))[0])
-            found += [self._memory(row) for row in rows if self._passes(row, path, filter)]
-            seen += len(rows)
-            if len(rows) < size:
+        async for memory in self._walk(path, order, filter, size):
+            found.append(memory)
+            if len(found) >= end:
                 break
         return found[offset:end]
 
     async def all(self, path: Namespace, *, filter: Mapping[str, Any] | None) -> list[Memory]:
-        """Every memory that a filter lets pass."""
-        found: list[Memory] = []
-        while len(page := await self.page(path, "updated", filter, _PAGE, len(found))) == _PAGE:
-            found += page
-        return found + page
+        """Every memory that a filter lets pass, last remembered first."""
+        filters.check(filter)
+        return [memory async for memory in self._walk(path, "updated", filter, _PAGE)]
+
+    async def _walk(
+        self, path: Namespace, order: Order, filter: Mapping[str, Any] | None, size: int
+    ) -> AsyncIterator[Memory]:
+        """Memories that a filter lets pass, highest first, read from the index in pages of a size."""
+        if not await self._store.index.usable():
+            rows = await self._rows(path, filter)
+            rows.sort(key=lambda row: (-float(row.fields.get(_FIELD[order], 0)), row.key))
+            for row in rows:
+                yield self._memory(row)
+            return
+        query, seen = Wanted(path, filter, size).query("l"), 0
+        while True:
+            command = search.listing(
+                self._store.index.name, query, record.READ, offset=seen, limit=size, sort=_FIELD[order]
+            )
+            rows = search.rows((await self._store.index.ask([command]))[0])
+            for row in rows:
+                if self._passes(row, path, filter):
+                    yield self._memory(row)
+            seen += len(rows)
+            if len(rows) < size:
+                return
 
     async def count(self, path: Namespace, filter: Mapping[str, Any] | None) -> int:
         """How many a filter lets pass."""

@@ -119,7 +119,7 @@ class Facts:
         )
         keys = [f"{self._key(scope)}:{member}:{version}" for version in range(int(last or 0), 0, -1)]
         past = await self._store.connection.send(*(("GET", key) for key in keys))
-        found = [_read_past(name, text) for text in past if text]
+        found = [read_past(name, text) for text in past if text]
         return found if now is None else [_read(name, now), *found]
 
     def set(self, scope: Scope, name: str, value: Any, **more: Any) -> int:
@@ -167,8 +167,16 @@ class Facts:
 
 def read_all(reply: Any) -> dict[str, Fact]:
     """The facts in a reply to `Facts.command`."""
-    pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
-    return {fact.name: fact for fact in sorted((_read(unescape(name), text) for name, text in pairs), key=_by_name)}
+    found = (_read(unescape(name), text) for name, text in items.mapping(reply).items())
+    return {fact.name: fact for fact in sorted(found, key=_by_name)}
+
+
+def write_fact(fact: Fact) -> str:
+    """A fact as it is kept: see `memory.lua`. One that is past has its end before that."""
+    member = "-" if fact.memory_id is None else escape(fact.memory_id)
+    text = f"{fact.version} {items.from_time(fact.since)} {member} {json.dumps(fact.value)}"
+    text += f"\n{dump_source(fact.source)}" if fact.source else ""
+    return text if fact.until is None else f"{items.from_time(fact.until)} {text}"
 
 
 def _by_name(fact: Fact) -> str:
@@ -183,6 +191,7 @@ def _read(name: str, text: bytes) -> Fact:
     return Fact(name, json.loads(value), int(version), items.to_time(since), None, memory_id, said_in)
 
 
-def _read_past(name: str, text: bytes) -> Fact:
+def read_past(name: str, text: bytes) -> Fact:
+    """A fact as it was, from what is kept of it."""
     until, rest = text.split(b" ", 1)
     return replace(_read(name, rest), until=items.to_time(until))

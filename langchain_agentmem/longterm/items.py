@@ -16,8 +16,8 @@
 | `p`, `k` | `k`: sortable | pinned; confidence |
 | `q`, `r`, `y` | `r`: sortable | how often it was used, when last, the last few times |
 | `h`, `j`, `o` | | how often it was remembered, from where, and by which call last |
-| `P`, `D`, `Z` | | the version it took the place of; of the past: what took its place, until when it was said to be so |
-| `B`, `R`, `d` | | what an undo needs, see `memory.lua` |
+| `P`, `D`, `Z` | | the version it took the place of; of the past: what took its place, and what `z` was |
+| `B`, `F`, `R`, `d` | | what an undo needs, see `memory.lua` |
 
 Times are microseconds since 1970. The letter in `n` keeps one search from seeing what belongs to another: `l` an item,
 `e` an item of exactly that namespace, `o` an item without a vector, `m` a further vector of an item, `h` what an item
@@ -163,6 +163,11 @@ def load_value(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CorruptDataError("a stored item is not a JSON object: another program wrote into this prefix")
     return value
+
+
+def mapping(reply: Any) -> dict[bytes, bytes]:
+    """A reply to HGETALL, in the form of either protocol."""
+    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
 
 
 def to_time(microseconds: bytes | int) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -11,6 +11,7 @@ from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm import record
 from langchain_agentmem.longterm.access import AccessLog
 from langchain_agentmem.longterm.browsing import Browser, Order
+from langchain_agentmem.longterm.exporting import Exporter
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.journal import Journal, MemoryEvents
 from langchain_agentmem.longterm.recalling import Ranked, Recalled, Recaller, Wish, within_budget
@@ -19,7 +20,7 @@ from langchain_agentmem.longterm.remembering import Progress
 from langchain_agentmem.longterm.scoring import RecallWeights
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.tracing import documents, traced
-from langchain_agentmem.longterm.transfer import to_line
+from langchain_agentmem.longterm.transfer import Entry, write_entry
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import escape
@@ -49,6 +50,7 @@ class MemoryReader:
         self._journal = Journal(events)
         self._recaller = Recaller(store, weights)
         self._browser = Browser(store)
+        self._exporter = Exporter(store)
         self._accesses = AccessLog(store, access_interval)
 
     @traced("retriever", "query", "limit", "kinds", "topics", outputs=documents)
@@ -103,7 +105,7 @@ class MemoryReader:
         wanted = islice((each for each in recalled if accept is None or accept(each.memory)), limit)
         kept = within_budget(wanted, token_budget, count_tokens)
         self._accesses.note(each.memory for each in kept)
-        self._journal.recalled(query, {each.memory.id: each.score for each in kept})
+        self._journal.recalled(query, {each.memory.id: each.score for each in kept}, scope.path)
         return kept
 
     async def aget(self, id: str, scope: Scope, *, version: int | None = None) -> Memory | None:
@@ -113,7 +115,7 @@ class MemoryReader:
         if version is not None:
             asked = [("HMGET", each, *record.READ_VERSION) for each in (key, f"{key}:v{version}")]
         replies = await self.store.connection.send(*self._accesses.take(), *asked)
-        found = (read_memory(values, id, scope) for values in replies[-len(asked) :])
+        found = (record.read_values(values, id=id, namespace=scope.path) for values in replies[-len(asked) :])
         return next((each for each in found if each and version in (None, each.version)), None)
 
     async def ahistory(self, id: str, scope: Scope) -> list[Memory]:
@@ -128,7 +130,9 @@ class MemoryReader:
         )
         before = (f"{key}:v{version}" for version in range(int(last or 0), 0, -1))
         past = await self.store.connection.send(*(("HMGET", each, *record.READ_VERSION) for each in before))
-        return [memory for values in (now, *past) if (memory := read_memory(values, id, scope))]
+        return [
+            memory for values in (now, *past) if (memory := record.read_values(values, id=id, namespace=scope.path))
+        ]
 
     async def alist(
         self,
@@ -155,9 +159,16 @@ class MemoryReader:
         return await self._browser.count(self._path(scope), filter)
 
     async def aexport(self, scope: Scope, *, on_progress: Progress | None = None) -> Iterator[str]:
-        """The memories of a scope and those below it as lines of JSON, oldest last; superseded versions stay behind."""
-        found = await self._browser.all(self._path(scope), filter=None)
-        return _counted(map(to_line, found), len(found), on_progress)
+        """All that a scope and those below it hold, as lines of JSON: memories and facts, each with all it was.
+
+        A line is a memory, with the fact that it stands for, or a fact that no memory stands for. What was forgotten is
+        not in it.
+
+        Args:
+            scope: Whose memories.
+            on_progress: Called with the number of lines done and of all.
+        """
+        return _counted(await self._exporter.entries(self._path(scope)), on_progress)
 
     async def aflush(self) -> None:
         """Write what was noted about accesses since the last call. Every recall writes that of the one before."""
@@ -202,14 +213,8 @@ class MemoryReader:
         return scope.path
 
 
-def _counted(lines: Iterable[str], total: int, on_progress: Progress | None) -> Iterator[str]:
-    for done, line in enumerate(lines, 1):
-        yield line
+def _counted(entries: Sequence[Entry], on_progress: Progress | None) -> Iterator[str]:
+    for done, entry in enumerate(entries, 1):
+        yield write_entry(entry)
         if on_progress:
-            on_progress(done, total)
-
-
-def read_memory(values: Sequence[bytes | None], id: str, scope: Scope) -> Memory | None:
-    """A memory from the values of `record.READ`, or of `READ_VERSION`; None where there is none."""
-    fields = {name: value for name, value in zip(record.READ_VERSION, values, strict=False) if value is not None}
-    return record.read(fields, id=id, namespace=scope.path) if "v" in fields else None
+            on_progress(done, len(entries))

@@ -312,3 +312,9 @@ def read(fields_: Mapping[str, bytes], *, id: str, namespace: Namespace) -> Memo
         supersedes=f"{id}@{int(fields_['P'])}" if "P" in fields_ else None,
         superseded_by=f"{unescape(successor[0])}@{int(successor[1])}" if successor else None,
     )
+
+
+def read_values(values: Sequence[bytes | None], *, id: str, namespace: Namespace) -> Memory | None:
+    """A memory from the values of `READ` or `READ_VERSION`; None where there is none."""
+    found = {name: value for name, value in zip(READ_VERSION, values, strict=False) if value is not None}
+    return read(found, id=id, namespace=namespace) if "v" in found else None

@@ -137,7 +137,7 @@ class Intake:
             chunk = memories[start : start + _CHUNK]
             vectors = await self.embed([embedded_text(each.text, each.speaker) for each in chunk])
             calls = [
-                _Call(memory, memory.id or uuid4().hex, vector, used=_use(memory) if used else {})
+                _Call(memory, memory.id or uuid4().hex, vector, used=use(memory) if used else {})
                 for memory, vector in zip(chunk, vectors, strict=True)
             ]
             for place, call in enumerate(calls if operation is not None else [], start):
@@ -216,9 +216,7 @@ class Intake:
     def command(self, call: _Call, path: Namespace, on_server: bool) -> Command:
         """The script that takes a memory in."""
         memory = call.memory
-        ttl = self._ttls.get(memory.kind)
-        ttl_ms = None if ttl is None else max(1, round(ttl * 1000))
-        words = self.fields(memory, path, call.vector, ttl_ms) | call.used
+        words = self.fields(memory, path, call.vector) | call.used
         if call.related:
             words["g"] = " ".join(call.related[:_NEIGHBOURS])
         look = on_server and call.vector is not None
@@ -226,7 +224,7 @@ class Intake:
             _PUT,
             path,
             call.id,
-            *(call.token, words["i"], "" if ttl_ms is None else ttl_ms, self._history, call.replaces()),
+            *(call.token, words["i"], words.get(items.TTL, ""), self._history, call.replaces()),
             *(words.get("s", ""), words.get("m", ""), call.same, " ".join(call.differing), self._confirm),
             dump_source(memory.source),
             *(self._store.index.name if look else "", self._neighbours(memory, path), call.vector or b""),
@@ -234,8 +232,9 @@ class Intake:
             *(part for pair in words.items() for part in pair),
         )
 
-    def fields(self, memory: Memory, path: Namespace, vector: bytes | None, ttl: int | None) -> dict[str, Any]:
+    def fields(self, memory: Memory, path: Namespace, vector: bytes | None) -> dict[str, Any]:
         """The hash of a memory, except what only the server knows."""
+        ttl = self._ttls.get(memory.kind)
         when = memory.event_time or datetime.now(UTC)
         more: dict[str, Any] = {"i": identity(memory), "k": memory.confidence, "p": 1 if memory.pinned else None}
         if memory.event_time:
@@ -251,7 +250,7 @@ class Intake:
             dump(memory),
             vectors=[vector] if vector else [],
             words=lexical_text(memory.text, memory.speaker, when),
-            ttl=ttl,
+            ttl=None if ttl is None else max(1, round(ttl * 1000)),
             more=more.items(),
         )[0]
 
@@ -263,15 +262,19 @@ class Intake:
         return search.near(query, items.VECTOR, _NEIGHBOURS)
 
 
-def _use(memory: Memory) -> dict[str, Any]:
-    """The fields that say how a memory was used, as an export tells them."""
+def use(memory: Memory) -> dict[str, Any]:
+    """The fields that say how a memory was used and changed, as an export tells them."""
     moments = {"c": memory.created, "u": memory.updated, "r": memory.last_accessed}
-    use: dict[str, Any] = {name: items.from_time(moment) for name, moment in moments.items() if moment}
+    told: dict[str, Any] = {name: items.from_time(moment) for name, moment in moments.items() if moment}
     if memory.accesses:
-        use["y"] = " ".join(str(items.from_time(moment)) for moment in memory.accesses)
+        told["y"] = " ".join(str(items.from_time(moment)) for moment in memory.accesses)
     if memory.access_count:
-        use["q"] = memory.access_count
-    return use | {"h": memory.hits}
+        told["q"] = memory.access_count
+    if memory.version > 1:
+        told["b"] = memory.version
+    if memory.supersedes and memory.supersedes == f"{memory.id}@{memory.version - 1}":
+        told["P"] = memory.version - 1
+    return told | {"h": memory.hits}
 
 
 def identity(memory: Memory) -> str:

@@ -1,53 +1,103 @@
-"""Memories as JSON lines: out of one bank and into another."""
+"""Memories and facts as lines of JSON, each with all it was: out of one bank and into another."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.longterm.record import Memory, Source
+from langchain_agentmem.longterm.facts import Fact
+from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.longterm.record import Memory, Scope, Source
+
+T = TypeVar("T")
 
 _TIMES = ("event_time", "valid_from", "valid_to", "created", "updated", "last_accessed")
+_SPAN = ("since", "until")
+
+
+class Entry(NamedTuple):
+    """What one line holds: a memory and the fact that it stands for, or either alone.
+
+    Attributes:
+        below: The labels by which it lies below the scope that was exported.
+        memory: As it is; or, of one that was retired, as it was at last, and then `superseded`.
+        history: What it was before, newest first.
+        facts: The fact as it is and was, newest first.
+    """
+
+    below: Namespace = ()
+    memory: Memory | None = None
+    history: Sequence[Memory] = ()
+    facts: Sequence[Fact] = ()
 
 
 def to_line(memory: Memory) -> str:
     """A memory as one line of JSON, without what is as by default."""
-    kept: dict[str, Any] = {}
-    for each in fields(memory):
-        value = getattr(memory, each.name)
-        if value is None or value in ((), [], {}, ""):
-            continue
-        kept[each.name] = _plain(value)
-    return json.dumps(kept, ensure_ascii=False)
+    return json.dumps(_dump(memory), ensure_ascii=False)
 
 
-def from_line(line: str, number: int = 1) -> Memory:
-    """Undo `to_line`.
+def write_entry(entry: Entry) -> str:
+    """An entry as one line of JSON."""
+    value = _dump(entry.memory) if entry.memory else {}
+    more = {"below": entry.below, "history": map(_dump, entry.history), "facts": map(_dump, entry.facts)}
+    return json.dumps(value | {name: kept for name, each in more.items() if (kept := list(each))}, ensure_ascii=False)
+
+
+def from_lines(lines: Iterable[str]) -> Iterator[Entry]:
+    """The entries of a file; empty lines are skipped.
 
     Raises:
-        InvalidInputError: The line is not a memory; the message names its number.
+        InvalidInputError: A line is not an exported memory or fact; the message names its number.
     """
+    if isinstance(lines, str | bytes):
+        raise InvalidInputError("lines: an open file or a list of lines, not one text; split it with splitlines()")
+    return (_read(line, number) for number, line in enumerate(lines, 1) if line.strip())
+
+
+def _read(line: str, number: int) -> Entry:
     try:
         value = json.loads(line)
-        known = {each.name: value[each.name] for each in fields(Memory) if each.name in value}
-        known |= {name: datetime.fromisoformat(known[name]) for name in _TIMES if name in known}
-        known |= {"accesses": tuple(map(datetime.fromisoformat, known.get("accesses", ())))}
-        known |= {name: tuple(known.get(name, ())) for name in ("topics", "entities", "related", "namespace")}
-        known |= {"sources": tuple(map(Source.load, known.get("sources", ())))}
-        if "source" in known:
-            known["source"] = Source.load(known["source"])
-        return Memory(**known)
-    except (ValueError, TypeError, AttributeError) as error:
+        below = Scope(None, ("root", *value.get("below", ()))).namespace[1:]  # refuses what is no label
+        memory = _load(value) if "facts" not in value or "text" in value else None
+        return Entry(below, memory, _each(_load, value, "history"), _each(_load_fact, value, "facts"))
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise InvalidInputError(f"line {number}: it is not an exported memory ({error})") from error
 
 
-def from_lines(lines: Iterable[str]) -> Iterator[Memory]:
-    """The memories of a file; empty lines are skipped."""
-    return (from_line(line, number) for number, line in enumerate(lines, 1) if line.strip())
+def _each(load: Callable[[Mapping[str, Any]], T], value: Mapping[str, Any], name: str) -> tuple[T, ...]:
+    return tuple(map(load, value.get(name, ())))
+
+
+def _load(value: Mapping[str, Any]) -> Memory:
+    known = {each.name: value[each.name] for each in fields(Memory) if each.name in value}
+    known |= {name: datetime.fromisoformat(known[name]) for name in _TIMES if name in known}
+    known |= {"accesses": tuple(map(datetime.fromisoformat, known.get("accesses", ())))}
+    known |= {name: tuple(known.get(name, ())) for name in ("topics", "entities", "related", "namespace")}
+    known |= {"sources": tuple(map(Source.load, known.get("sources", ())))}
+    if "source" in known:
+        known["source"] = Source.load(known["source"])
+    return Memory(**known)
+
+
+def _load_fact(value: Mapping[str, Any]) -> Fact:
+    known = {each.name: value[each.name] for each in fields(Fact) if each.name in value}
+    known |= {name: datetime.fromisoformat(known[name]) for name in _SPAN if name in known}
+    if "source" in known:
+        known["source"] = Source.load(known["source"])
+    return Fact(**{"value": None} | known)
+
+
+def _dump(record: Memory | Fact) -> dict[str, Any]:
+    values = {each.name: getattr(record, each.name) for each in fields(record)}
+    return {name: _plain(value) for name, value in values.items() if _says(name, value)}
+
+
+def _says(name: str, value: Any) -> bool:
+    return value is not None and (name == "value" or value not in ((), [], {}, ""))
 
 
 def _plain(value: Any) -> Any:

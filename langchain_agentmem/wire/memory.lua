@@ -3,7 +3,8 @@
 -- KEYS, ARGV[1] and ARGV[2] as in item.lua
 -- A memory that is present lies in its item's hash. What it was lies beside it, as `:v1`, `:v2` ..., until it expires.
 -- Each state says in its fields what an undo needs: `R` the reinforcements of it, `B` the version to go back to when
--- that is not the one before, `d` the memories that it displaced; and, of the past, `D` what took its place.
+-- that is not the one before, `d` the memories that it displaced, `F` the fact that it took over; and, of the past, `D`
+-- what took its place.
 local PAST = {l = 'h', e = 'x', o = 'w'} -- what the letters of its tags become when it is past: only 'h' is asked for
 local PRESENT = {h = 'l', x = 'e', w = 'o'}
 local UNDOABLE = 8 -- reinforcements of a version that can be taken back
@@ -55,11 +56,14 @@ end
 
 -- A fact is 'version since member value\nsource': microseconds, the memory it comes from ('-' = none), the value and
 -- where it was said, both JSON, which has no line breaks.
-local function read_fact(name)
-  local text = redis.call('HGET', facts, name)
-  if not text then return nil end
+local function parse_fact(text)
   local version, since, from, value, source = string.match(text, '^(%d+) (%d+) (%S+) ([^\n]*)\n?(.*)$')
   return {version = tonumber(version), since = since, from = from, value = value, source = source, text = text}
+end
+
+local function read_fact(name)
+  local text = redis.call('HGET', facts, name)
+  return text and parse_fact(text)
 end
 
 -- Keep what a fact was: 'until' and its text, for `ttl` ms.
@@ -134,8 +138,9 @@ local function retire(name, ttl, successor, ended)
 end
 
 -- Version `version` of memory `name` says `identity` and stands for `fact`: nothing else that is present may. What did
--- is past from now on; only what says the same and stands for a fact of its own stays. Returns the members displaced.
-local function displace(name, version, identity, fact, ttl)
+-- is past from now on. Only what says the same and stands for a fact of its own stays; and, where `name` comes back with
+-- a fact, what stands for none, as both may have been there before. Returns the members displaced.
+local function displace(name, version, identity, fact, ttl, comes_back)
   local gone = {}
   local function leave(other)
     if other ~= name and other ~= '-' and there(other) then
@@ -144,7 +149,7 @@ local function displace(name, version, identity, fact, ttl)
     end
   end
   local twin = identity and redis.call('HGET', known, identity)
-  if twin and not redis.call('HGET', stem .. twin, 's') then leave(twin) end
+  if twin and redis.call('HEXISTS', stem .. twin, 's') == 0 and not (fact and comes_back) then leave(twin) end
   local held = fact and read_fact(fact)
   if held then leave(held.from) end
   return table.concat(gone, ' ')
@@ -165,7 +170,7 @@ local function unretire(name, ttl)
   local version = past_of(name)
   local key, past = stem .. name, stem .. name .. ':v' .. version
   local old = redis.call('HMGET', past, 'i', 's', 'n', 'Z')
-  displace(name, version, old[1], old[2], ttl)
+  displace(name, version, old[1], old[2], ttl, true)
   redis.call('RENAME', past, key)
   redis.call('PERSIST', key)
   redis.call('HDEL', key, 'D', 'Z')

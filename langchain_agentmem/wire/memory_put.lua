@@ -50,6 +50,8 @@ local function write(name, outcome, version, own, related)
   if source ~= '' then own.j = source end
   for field, value in pairs(told) do own[field] = value end
   own.b = version > 1 and version or nil
+  local old = fact and read_fact(fact)
+  if old and old.from == '-' then own.F = old.text end
   write_hash(stem .. name, own)
   redis.call('HSET', known, identity, name)
   if fact then set_fact(fact, name, fact_value, source, past_ttl, starts) end

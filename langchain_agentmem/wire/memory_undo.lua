@@ -22,7 +22,7 @@ end
 local function recover()
   local kept = read_hash(gone)
   local past = tonumber(kept['#'])
-  if kept.v then displace(member, tonumber(kept.b or 1), kept.i, kept.s, ttl) end
+  if kept.v then displace(member, tonumber(kept.b or 1), kept.i, kept.s, ttl, true) end
   recover_facts(kept)
   redis.call('HDEL', gone, '#')
   for i = 1, past do
@@ -64,15 +64,23 @@ local function replace(displaced, version)
   end
 end
 
+-- The fact that it stood for is again what it was before.
+local function give_back(fact, text)
+  local now_is, before = fact and read_fact(fact), text and parse_fact(text)
+  if not now_is or now_is.from ~= member then return end
+  if not before then return drop_fact(fact, ttl) end
+  set_fact(fact, '-', before.value, before.source, ttl)
+end
+
 -- What it said before becomes its next version.
 local function go_back()
   local version = version_of(member)
-  local present = redis.call('HMGET', item, 'B', 'd', 's')
+  local present = redis.call('HMGET', item, 'B', 'd', 's', 'F')
   local before = tonumber(present[1] or version - 1)
   local old = read_hash(item .. ':v' .. before)
   if not old.v then return nothing, true end
-  if present[3] ~= old.s then release(member, present[3], ttl) end
-  local displaced = displace(member, version + 1, old.i, old.s, ttl)
+  if present[3] ~= old.s then give_back(present[3], present[4]) end
+  local displaced = displace(member, version + 1, old.i, old.s, ttl, true)
   old.d = displaced ~= '' and displaced or nil
   retire(member, ttl, member .. ' ' .. version + 1)
   old.n, old.z = turned(old.n, PRESENT), old.Z ~= '' and old.Z or nil
