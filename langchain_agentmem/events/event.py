@@ -55,6 +55,7 @@ class Event:
     | `memory.remembered`, `.recalled`, `.corrected`, `.forgotten`, `.promoted` | memory tiers | it was done |
     | `memory.injected` | recall node, middleware | a model was shown memories and facts |
     | `memory.failed` | recall node, middleware | an agent's turn went on without memory |
+    | `promotion` | worker | an attempt to promote some turns of a thread ended, well or not |
 
     Any other kind is the user's own.
 

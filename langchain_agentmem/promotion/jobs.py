@@ -167,7 +167,7 @@ class Jobs:
 
     def __init__(self, redis: Connection, keys: Keys, settings: Settings, codec: Codec, redactor: Redactor) -> None:
         self.settings = settings
-        self._redis, self._codec, self._redactor = redis, codec, redactor
+        self._redis, self._keys, self._codec, self._redactor = redis, keys, codec, redactor
         self._stem, self._stream = keys.outbox(), keys.outbox_jobs()
         self._common = settings.for_scripts()
         self._looked_upto: str | bytes = "0-0"  # where the next look for jobs of the dead goes on
@@ -193,7 +193,7 @@ class Jobs:
         """
         thread = escape(thread_id)
         await self.aschedule(threads=[thread])
-        job = (await self._redis.send(("HGET", f"{self._stem}:state:{thread}", "job")))[0]
+        job = (await self._redis.send(("HGET", self._keys.outbox_state(thread_id), "job")))[0]
         return None if job is None else Job(job.decode(), thread)
 
     async def aclaim(self, worker: str, n: int, wait: float = 0.0) -> list[Job]:

@@ -205,6 +205,10 @@ class Keys:
         """What the keys of the outbox begin with; they lie in one slot, and its scripts make most of them."""
         return f"{self.base}:outbox:{{{self.base}}}"
 
+    def outbox_state(self, thread_id: str) -> str:
+        """The HASH of how far a thread is promoted, and who is at it."""
+        return f"{self.outbox()}:state:{escape(thread_id)}"
+
     def outbox_due(self) -> str:
         """The ZSET of the threads that wait to be promoted, by the time at which they are due."""
         return f"{self.outbox()}:due"

@@ -113,7 +113,8 @@ local function advance(thread, upto)
   redis.call('HDEL', state, 'plan', 'upto', 'attempts')
   redis.call('HINCRBY', state, 'waiting', -number)
   count('waiting', -number)
-  if redis.call('HGET', state, 'alone') == upto then redis.call('HDEL', state, 'alone') end
+  local alone = redis.call('HGET', state, 'alone')
+  if alone and #waiting(thread, alone, 1) == 0 then redis.call('HDEL', state, 'alone') end
   for i, entry in ipairs(redis.call('XREVRANGE', turns, upto, '-')) do
     if i > context then redis.call('XDEL', turns, entry[1]) end
   end

@@ -1,34 +1,39 @@
 -- uses: outbox
--- Forget turns of a thread, waiting or kept as context. Whoever holds the thread holds it no longer.
+-- Forget turns of a thread, waiting or kept as context. Who is promoting some of them holds the thread no longer.
 -- KEYS[1], ARGV[1] as in outbox.lua
 -- ARGV[2] thread  [3] the scope whose turns go, as L:L; '' = all, and what else is known of the thread
 -- Returns how many of them waited, and the job that a worker was at, '' = none.
 local thread, path = ARGV[2], ARGV[3]
 local turns, state = turns_of(thread), state_of(thread)
+local scope = stem .. ':scope:' .. path
+local function goes(entry) return path == '' or scope_of(field(entry, 'recipe')) == scope end
+
+local before = waiting(thread, '+')
 local held = redis.call('HMGET', state, 'job', 'until')
-local before, scopes, left = #waiting(thread, '+'), {}, 0
+local concerned = before[1] == nil or goes(before[1]) -- a batch has one scope and starts with the first that waits
+local scopes, left = {[scope] = true}, 0
 for _, entry in ipairs(redis.call('XRANGE', turns, '-', '+')) do
-  local scope = scope_of(field(entry, 'recipe'))
-  if path == '' or scope == stem .. ':scope:' .. path then
+  if goes(entry) then
     redis.call('XDEL', turns, entry[1])
-    scopes[scope] = true
+    scopes[scope_of(field(entry, 'recipe'))] = true
   else
     left = left + 1
   end
 end
-if path ~= '' then scopes[stem .. ':scope:' .. path] = true end
-for scope in pairs(scopes) do redis.call('SREM', scope, thread) end
+for key in pairs(scopes) do redis.call('SREM', key, thread) end
 
 local after = #waiting(thread, '+')
-if held[1] and not held[2] then drop(held[1]) end -- else the worker drops it, when it finds that it lost the thread
-redis.call('ZREM', due, thread)
+count('waiting', after - #before)
+if concerned and held[1] and not held[2] then drop(held[1]) end -- else its worker does, when it finds that it lost it
+if concerned then redis.call('ZREM', due, thread) end
 if left == 0 then
   redis.call('UNLINK', turns, state, ids_of(thread))
 else
   write_anew(turns)
-  redis.call('HDEL', state, 'job', 'owner', 'until', 'plan', 'upto', 'attempts', 'alone', 'held')
   redis.call('HSET', state, 'waiting', after)
-  if after > 0 then debounce(thread) else expire(thread) end
+  if concerned then
+    redis.call('HDEL', state, 'job', 'owner', 'until', 'plan', 'upto', 'attempts', 'alone', 'held')
+    if after > 0 then debounce(thread) else expire(thread) end
+  end
 end
-count('waiting', after - before)
-return {before - after, held[2] and held[1] or ''}
+return {#before - after, concerned and held[2] and held[1] or ''}

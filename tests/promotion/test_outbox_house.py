@@ -49,6 +49,18 @@ def test_a_scope_is_forgotten(plain: Connection, call: Call) -> None:
     assert "bob" not in repr(run(_everything(plain)))
 
 
+def test_who_promotes_for_another_scope_goes_on(outbox: Outbox, call: Call) -> None:
+    bob = Scope("bob")
+    outbox.add("t", said("a"), ANN, "x@1")
+    outbox.add("t", said("a", "b"), bob, "x@1")
+    (lease,) = call(atake(outbox))
+    assert call(outbox.jobs.akeep(lease, b"plan"))
+    assert call(outbox.aforget(scope=bob)) == Forgotten(1, 1, 0)
+    assert call(outbox.jobs.afinish(lease)) == "done"
+    assert outbox.stats().waiting == 0
+    assert call(apromoted(outbox)) == []
+
+
 async def _everything(redis_: Connection) -> list[Any]:
     """Every value on the server."""
     (names_,) = await redis_.send(("KEYS", "*"))
