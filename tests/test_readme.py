@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from langchain_agentmem import AgentMemory
+from langchain_agentmem.wire import keys as keys_module
 from langchain_agentmem.wire.connection import Connection
 
 ROOT = Path(__file__).parents[1]
@@ -35,9 +36,8 @@ def execute(program: str, folder: Path, url: str = "") -> str:
 def test_the_quickstart_remembers(tmp_path: Path) -> None:
     quickstart = blocks("python")[0]
     assert len(quickstart.splitlines()) <= 20
-    once = "I am going to Lisbon."
-    assert execute(quickstart, tmp_path) == f"You have told me: {once}\n"
-    assert execute(quickstart, tmp_path) == f"You have told me: {once} {once}\n"
+    assert execute(quickstart, tmp_path) == "Nice to meet you.\n"
+    assert "\n- diet: vegetarian" in execute(quickstart, tmp_path)
 
 
 @pytest.mark.parametrize("program", blocks("python")[1:], ids=["create_agent", "long_term", "async"])
@@ -47,15 +47,38 @@ def test_the_other_programs_run(program: str, tmp_path: Path, plain: Connection,
     assert ("Ada is going to Lisbon in May." in shown) == ("recall" in program)
 
 
-@pytest.mark.parametrize("name", ["events", "sessions"])
+SAID = {
+    "agents": ["vegetarian", "Hi, I'm vegetarian.", "True 1"],
+    "events": ["node.end answer", "order.placed"],
+    "migration": ["{'content': 'Ada plays the cello.'}"],
+    "promotion": ["4\n", "2 eats fish\n1 vegetarian\n"],
+    "sessions": [],
+}
+
+
+@pytest.mark.parametrize("name", SAID)
 def test_the_programs_of_a_page_run_one_after_the_other(
     name: str, tmp_path: Path, plain: Connection, plain_url: str
 ) -> None:
     page = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
-    assert execute("\n".join(blocks("python", page)), tmp_path, plain_url)
+    printed = execute("\n".join(blocks("python", page)), tmp_path, plain_url)
+    assert printed
+    assert [text for text in SAID[name] if text not in printed] == []
+
+
+def test_pages_name_the_real_keys(plain: Connection) -> None:
     keys = AgentMemory(plain).keys
     told = {"events": [keys.events("trip"), keys.feed(0), keys.signals()], "sessions": [keys.session("trip")]}
-    assert [key for key in told[name] if f"`{key}`" not in page] == []
+    for name, those in told.items():
+        page = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
+        assert [key for key in those if f"`{key}`" not in page] == []
+
+
+def test_the_table_of_keys_is_the_one_in_the_code() -> None:
+    page = (ROOT / "docs" / "concepts.md").read_text("utf-8")
+    rows = [line for line in (keys_module.__doc__ or "").splitlines() if line.startswith("| `P:T:")]
+    assert len(rows) > 30
+    assert [row for row in rows if row not in page.splitlines()] == []
 
 
 def test_the_targets_in_langgraph_json_are_there() -> None:
