@@ -7,6 +7,7 @@ from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.wire.keys import escape, unescape
 
 _SHORTEST = 8  # as `rendering` shortens them; less would be a guess
+_AROUND = " \t\n[](){}<>\"'`.,:;"
 _PAGE = 1_000  # ids in a round trip
 
 
@@ -15,17 +16,16 @@ async def afind_cited(bank: MemoryBank, id: str, scope: Scope) -> Memory | None:
 
     Args:
         bank: Where it lies.
-        id: The id, or its first 8 characters or more, with or without brackets around it.
+        id: The id, or its first 8 characters or more, with or without brackets or the like around it.
         scope: Whose memory.
 
     Returns:
         The memory; None if there is none, or more than one.
     """
-    name = id.strip().strip("[]")
-    if not name:
-        return None
-    if memory := await bank.aget(name, scope):
-        return memory
+    name = id.strip(_AROUND)
+    for exact in filter(None, dict.fromkeys((id, name))):
+        if memory := await bank.aget(exact, scope):
+            return memory
     found = await _beginning_with(bank, name, scope) if len(name) >= _SHORTEST else set()
     return await bank.aget(found.pop(), scope) if len(found) == 1 else None
 

@@ -25,6 +25,7 @@ _NEGATIONS = frozenset(
     "no not nor never none without cannot neither nobody nothing hardly stopped former except".split()
 )
 _NEGATED = re.compile(r"n['\u2019]t\b", re.I)
+_OPEN = re.compile(r"\b(?:if|whether|wonder\w*|please|maybe|perhaps)\b", re.I)  # such a sentence leaves it open
 _NOBODY = frozenset(map(stem, "user users human customer client person".split()))  # whom a memory is about, by no name
 _ABOUT = 2  # words beyond a fact's name and value that still only say whose it is: "Anna lives (in)"
 
@@ -33,8 +34,8 @@ class Overlap:
     """The words of the facts that are shown and of the last messages.
 
     A memory is told already where it stands for a fact and adds at most a name and a verb to it, where all its words
-    are in a fact, or where all are in what one message states. What a message asks tells nothing: the memory
-    that answers "Does Anna like jazz?" has the words of the question.
+    are in a fact, or where all are in what one message states. What a message asks or leaves open tells nothing: the
+    memory that answers "Does Anna like jazz?" has the words of the question.
 
     Args:
         facts: The facts that are shown.
@@ -42,7 +43,7 @@ class Overlap:
     """
 
     def __init__(self, facts: Iterable[Fact], messages: Sequence[BaseMessage]) -> None:
-        self._facts = [(fact.memory_id, frozenset(terms(f"{fact.name} {words_of(fact.value)}"))) for fact in facts]
+        self._facts = [(fact.memory_id, f"{fact.name} {words_of(fact.value)}") for fact in facts]
         told = (each for each in reversed(messages) if isinstance(each, HumanMessage | AIMessage))
         self._messages = [_Said(message.text[:_LONGEST]) for message in islice(told, _RECENT)]
         self._shown: set[str] = set()
@@ -57,11 +58,18 @@ class Overlap:
         return False
 
     def _in_facts(self, memory: Memory, words: frozenset[str]) -> bool:
-        for memory_id, held in self._facts:
+        for memory_id, held, negated in self._known:
             more = words - held
-            if not more or (memory_id == memory.id and len(more) <= _ABOUT and not _numbers(more)):
+            if memory_id == memory.id and len(more) <= _ABOUT and not _numbers(more):
+                return True
+            if not more and negated == _negated(memory.text):
                 return True
         return False
+
+    @cached_property
+    def _known(self) -> list[tuple[str | None, frozenset[str], bool]]:
+        """Of each fact the memory it comes from, its words, and whether they deny something."""
+        return [(memory_id, frozenset(terms(text)), _negated(text)) for memory_id, text in self._facts]
 
     def _in_messages(self, memory: Memory, words: frozenset[str]) -> bool:
         near = [said for said in self._messages if said.may_hold(words)]
@@ -82,7 +90,7 @@ class _Said:
     @cached_property
     def _statements(self) -> str:
         sentences = _SENTENCE.findall(self._text)
-        return " ".join(sentence for sentence in sentences if not is_question(sentence.strip()))
+        return " ".join(each for each in sentences if not is_question(each.strip()) and not _OPEN.search(each))
 
     @cached_property
     def stated(self) -> frozenset[str]:

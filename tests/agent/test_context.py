@@ -178,7 +178,11 @@ async def test_what_does_not_fit_goes_in_order(memory: AgentMemory, do: Do) -> N
     [
         ("The user is vegetarian", {"diet": "vegetarian"}, [], True),
         ("The user is vegetarian since May 2023", {"diet": "vegetarian"}, [], False),
+        ("The user is not vegetarian", {"diet": "vegetarian"}, [], False),
+        ("The user wants different shoes", {"shoes": "different, wants"}, [], True),
         ("Anna likes jazz", {}, [HumanMessage("Does Anna like jazz?")], False),
+        ("Anna likes jazz", {}, [HumanMessage("Tell me. Please say whether Anna likes jazz.")], False),
+        ("Anna likes jazz", {}, [HumanMessage("I wonder, Anna likes jazz, or not.")], False),
         ("Anna likes jazz", {}, [HumanMessage("Hi. Anna likes jazz, you know!")], True),
         ("Anna likes jazz", {}, [AIMessage("Anna doesn't like jazz.")], False),
         ("Anna does not like jazz", {}, [HumanMessage("Anna likes jazz.")], False),

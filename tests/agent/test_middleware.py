@@ -281,6 +281,25 @@ async def test_an_agent_inside_another(memory: AgentMemory, assembler: ContextAs
     assert all("guide knows" in str(sent[0].content) and "Anna likes" in str(sent[0].content) for sent in inner.seen)
 
 
+async def test_one_line_is_all_that_a_user_writes(memory: AgentMemory, do: Do) -> None:
+    told, asked = {"messages": "I like to hike in the Alps in June."}, {"messages": "Where do I like to hike?"}
+    model = ScriptedModel(lines=[AIMessage("How nice."), call("search_memory", query="hike"), yes()])
+    agent: Any = create_agent(
+        model,
+        tools=memory.tools(),
+        middleware=[memory.middleware()],
+        checkpointer=memory.checkpointer,
+        store=memory.store,
+    )
+    await do(agent.invoke, told, config(thread="monday"))
+    await do(memory.promote_pending)
+    done = await do(agent.invoke, asked, config(thread="friday"))
+    assert [bool(block) for block in blocks(model)] == [False, True, True]
+    assert told["messages"] in blocks(model)[1]
+    assert told["messages"] in done["messages"][2].content  # what the tool found
+    assert (await do(memory.bank.list, BOB)) == []
+
+
 @pytest.fixture
 def promotion(memory: AgentMemory) -> Callable[..., Any]:
     """An extraction node without a model, and the worker behind it."""
