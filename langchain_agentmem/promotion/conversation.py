@@ -17,6 +17,7 @@ from langchain_agentmem.promotion.guard import addresses_model, is_small_talk, w
 
 Redact = Callable[[str], str]
 
+_LONGEST = 12_000  # characters of a turn that a model is shown; what is longer was pasted, not said
 _ROLES = {"human": "user", "user": "user", "ai": "assistant", "assistant": "assistant"}
 
 
@@ -59,6 +60,7 @@ class Line:
     def shown(self) -> str:
         """The line for a prompt. As a JSON string, so that no text can pretend to be another line."""
         said = withheld(self.text) if self.by_user else self.text
+        said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}… (cut)"
         head = f"turn {self.number}" if self.number else "earlier"
         when = self.turn.time.strftime("%Y-%m-%d (%A) %H:%M %Z").strip()
         return f"{head}, {when}, {self._who()}: {json.dumps(said, ensure_ascii=False)}"

@@ -15,7 +15,7 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion import prompts
 from langchain_agentmem.promotion.asking import Asker, ChatModel
-from langchain_agentmem.promotion.batch import Batch
+from langchain_agentmem.promotion.batch import Batch, Usage
 from langchain_agentmem.promotion.budget import Budget
 from langchain_agentmem.promotion.changes import Change, Plan, Promoted, once
 from langchain_agentmem.promotion.conversation import Conversation
@@ -129,14 +129,15 @@ class Extractor:
             return Plan(batch.key, batch.scope)
         known = await self._known(talk, wanted)
         changes = [change for each in wanted if each.reading for change in each.reading(talk, known)]
+        draft, usage = Draft(talk, known, self._redact), Usage()
         asked = [each for each in wanted if each.schema]
-        if not asked or self._asker is None:
-            return Plan(batch.key, batch.scope, tuple(once(changes)))
-        draft = Draft(talk, known, self._redact)
-        schema = joint([(each.name, each.schema, each.several) for each in asked if each.schema])
-        answer = await self._asker.aask(prompt_of(asked, talk, known), schema, batch.scope, draft.check)
-        changes += draft.changes(asked, answer.value)
-        return Plan(batch.key, batch.scope, tuple(once(changes)), dict(draft.refused), answer.usage)
+        if asked and self._asker is not None:
+            schema = joint([(each.name, each.schema, each.several) for each in asked if each.schema])
+            answer = await self._asker.aask(prompt_of(asked, talk, known), schema, batch.scope, draft.check)
+            changes += draft.changes(asked, answer.value)
+            usage = answer.usage
+        found = tuple(_in_time(change, known) for change in once(changes))
+        return Plan(batch.key, batch.scope, found, dict(draft.refused), usage)
 
     def _wanted(self, batch: Batch) -> list[Strategy]:
         """The strategies that a batch names. It may have waited since an older version: today's is used."""
@@ -172,6 +173,22 @@ class Extractor:
             alone = replace(change.memory, supersedes=None)
             (kept,) = await self.bank.aremember(alone, scope, operation=f"{operation}:alone")
         return _promoted(change, kept.id, kept.outcome)
+
+
+def _in_time(change: Change, known: Known) -> Change:
+    """A change, unless what it says of a fact is older than the fact: then that was so until the fact became true.
+
+    A thread may be promoted late; it must not undo what was said in another one since. Within a thread the order of its
+    turns counts, whatever their clocks say.
+    """
+    memory = change.memory
+    fact = known.facts.get(memory.state) if memory and memory.state else None
+    if memory is None or fact is None or fact.since <= change.at or fact.value == memory.value:
+        return change
+    if fact.source is None or fact.source.thread_id in (None, change.source.thread_id):
+        return change
+    past = replace(memory, state=None, value=None, supersedes=None, valid_to=fact.since)
+    return replace(change, action="add", memory=past, target=None)
 
 
 def _promoted(change: Change, id: str, outcome: str) -> Promoted:

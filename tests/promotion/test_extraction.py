@@ -120,6 +120,20 @@ def test_the_same_value_again_is_no_new_version(bank: MemoryBank, stub: OpenAISt
     assert bank.facts.all(ANN)["diet"].version == 1
 
 
+@pytest.mark.parametrize("modelled", [True, False])
+def test_what_is_promoted_late_does_not_undo_what_was_said_since(
+    bank: MemoryBank, stub: OpenAIStub, modelled: bool
+) -> None:
+    stub.answer = says(preferences=[slot("diet", "vegetarian", 1, text="User is vegetarian.")])
+    extractor = Extractor(bank, stub.chat_model(), "preferences" if modelled else "rules")
+    promote(Extractor(bank, None, "rules"), "I eat fish.", thread="new", start=NOON.replace(day=3))
+    promote(extractor, "I'm vegetarian.", thread="old")
+    assert bank.facts.all(ANN)["diet"].value == "eats fish"
+    assert [each.memory.text for each in bank.recall("vegetarian", ANN)] != ["User is vegetarian."]
+    then = bank.recall("vegetarian", ANN, as_of=NOON.replace(day=2))
+    assert [each.memory.text for each in then] == ["User is vegetarian."]
+
+
 # --- numbers that are made up
 
 
@@ -228,6 +242,13 @@ def test_only_what_people_say_is_shown(bank: MemoryBank, stub: OpenAIStub) -> No
     (request,) = stub.requests
     assert 'user "Ann": "I like tea."' in request.text
     assert not any(word in request.all_text for word in ("SYS-", "RECALLED-", "TOOL-", "BLOCK-"))
+
+
+def test_what_was_pasted_is_shown_in_part(bank: MemoryBank, stub: OpenAIStub) -> None:
+    stub.answer = says(discrete=[])
+    Extractor(bank, stub.chat_model(), "discrete").plan(batch("I like tea. " * 10_000))
+    assert "… (cut)" in stub.requests[0].text
+    assert len(stub.requests[0].text) < 15_000
 
 
 @pytest.mark.parametrize("said", [(), ("Hi!", "> Hello! I am vegetarian."), ("> I am vegetarian.",)])
