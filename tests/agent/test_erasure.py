@@ -74,8 +74,9 @@ def live(memory: AgentMemory, user: str, *, threads: tuple[str, str]) -> None:
     memory.session(first, user).write(goal="a holiday", scratchpad="...")
     memory.session(first, user).append(HumanMessage("hi"))
     memory.history(second).add_messages([HumanMessage("hi"), AIMessage("hello")])
-    known, _ = memory.bank.remember([f"{user} is vegetarian", "lives in Rome"], scope)
+    known, _, gone = memory.bank.remember([f"{user} is vegetarian", "lives in Rome", "flies to Oslo in May"], scope)
     memory.bank.correct(known.id, "eats everything", scope)
+    memory.bank.forget(scope, [gone.id])  # it can be brought back for a day
     memory.store.put((*scope.path, "notes"), "n1", {"text": "below the scope"})
     for value in ("vegan", "vegetarian"):
         memory.facts.set(scope, "diet", value)
@@ -132,9 +133,9 @@ def test_after_it_all_is_as_if_the_user_had_never_been(memory: AgentMemory, forg
         "sessions": 1,
         "messages": 2,
         "items": 3,
-        "versions": 2,
+        "versions": 3,
         "facts": 1,
-        "events": 16,
+        "events": 17,
         "turns": 2,
         "cached": 5,
         "keys": 0,
@@ -360,10 +361,12 @@ async def test_dead_letters_are_forgotten(plain: Connection) -> None:
 def test_caches_go_whole(memory: AgentMemory, forget: Forget) -> None:
     live(memory, "u1", threads=("e", "f"))
     memory.cache.set({(("node",), "k"): ("result", None)})
+    run(memory.connection.send(("SET", f"{memory.keys.base}:answers:a", "of the semantic cache")))
     forget("nobody")
     assert memory.cache.get([(("node",), "k")])
     assert forget("u1").erased["cached"] > 0
     assert not memory.cache.get([(("node",), "k")])
+    assert everything(memory.connection) == {}
 
 
 # --- how much it takes
