@@ -1,20 +1,25 @@
-"""The command line, run as a real process."""
+"""The command line: threads, the doctor, what goes wrong, and itself."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import click
 import pytest
 from langgraph.graph import START, MessagesState, StateGraph
 
-from langchain_agentmem import AgentMemory, __version__
+from langchain_agentmem import AgentMemory, Event, __version__
 from langchain_agentmem.serve import commands
+from langchain_agentmem.serve.cli import main
+from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from tests.users import socket_of
@@ -22,8 +27,34 @@ from tests.users import socket_of
 MAIN = "from langchain_agentmem.serve.cli import main; main()"
 
 
-def agentmem(*args: str, program: str = MAIN, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with `args`, without the caller's REDIS_URL."""
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def agentmem(*args: str, **env: str) -> Done:
+    """Run the command with `args` in this process, without the caller's REDIS_URL."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.delenv("REDIS_URL", raising=False)
+        for name, value in env.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["agentmem", *args])
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    if isinstance(code, str):  # what the interpreter itself would show
+        return Done(1, out.getvalue(), f"{err.getvalue()}{code}\n")
+    return Done(code or 0, out.getvalue(), err.getvalue())
+
+
+def a_process(*args: str, program: str = MAIN, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a real process."""
     given = {name: value for name, value in os.environ.items() if name != "REDIS_URL"} | env
     return subprocess.run(
         [sys.executable, "-c", program, *args], env=given, capture_output=True, text=True, check=False, timeout=60
@@ -93,6 +124,22 @@ def test_threads_as_json(
     assert all(thread["metadata"]["step"] == 1 and thread["checkpoint_id"] for thread in found)
 
 
+def test_a_thread_is_shown_and_deleted(filled: Connection, plain_url: str) -> None:
+    shown = agentmem("threads", "show", "one", "--url", plain_url)
+    assert [line.split() for line in shown.stdout.splitlines()] == [["human", "hello"], ["ai", "yes"]]
+    told = json.loads(agentmem("threads", "show", "one", "--json", "--url", plain_url).stdout)
+    assert [each["text"] for each in told["messages"]] == ["hello", "yes"]
+    memory = AgentMemory(filled)
+    memory.session("one", "ada").write(goal="tea")
+    assert json.loads(agentmem("threads", "delete", "one", "--yes", "--json", "--url", plain_url).stdout)["deleted"]
+    assert [thread.thread_id for thread in memory.threads()] == ["[bold]two"]
+    assert memory.session("one").load().goal is None
+    for command in ("show", "delete"):
+        done = agentmem("threads", command, "one", "--url", plain_url)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "agentmem: there is no thread 'one'; agentmem threads lists those that there are\n"
+
+
 def test_no_threads_is_said(plain: Connection, plain_url: str) -> None:
     assert agentmem("threads", "--url", plain_url).stdout == "No threads.\n"
 
@@ -153,14 +200,14 @@ def test_wrong_usage_is_one_line(args: list[str], plain_url: str) -> None:
 
 @pytest.mark.parametrize("missing", ["click", "rich"])
 def test_a_missing_extra_is_one_line(missing: str) -> None:
-    done = agentmem(program=f"import sys; sys.modules[{missing!r}] = None; {MAIN}")
+    done = a_process(program=f"import sys; sys.modules[{missing!r}] = None; {MAIN}")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "langchain-agentmem[cli]" in done.stderr
 
 
 def test_a_letter_that_the_terminal_does_not_know_is_replaced(plain: Connection, plain_url: str) -> None:
     remember(AgentMemory(plain), "caf\u00e9")
-    done = agentmem("threads", REDIS_URL=plain_url, PYTHONIOENCODING="ascii")
+    done = a_process("threads", REDIS_URL=plain_url, PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert "caf?" in done.stdout
 
@@ -172,7 +219,53 @@ def test_a_letter_that_the_terminal_does_not_know_is_replaced(plain: Connection,
 def test_its_commands_are_listed(args: tuple[str, ...]) -> None:
     done = agentmem(*args)
     assert done.returncode == 0
-    assert all(f"\n  {command} " in done.stdout for command in ("demo", "doctor", "threads"))
+    names = "demo chat doctor threads memories facts events worker promote stats dead-letters forget-user migrate"
+    listed = done.stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in listed] == names.split()
+    assert not any(line.endswith("...") for line in listed), "each is told whole"
+
+
+def commands_of(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands_of(command, *path, name)
+
+
+EVERY = dict(commands_of(commands.agentmem))
+
+
+@pytest.mark.parametrize("path", EVERY, ids=" ".join)
+def test_every_command_teaches_its_use(path: tuple[str, ...]) -> None:
+    done = agentmem(*path, "-h")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: agentmem {' '.join(path)} ")
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    options = [each for each in EVERY[path].params if isinstance(each, click.Option)]
+    assert all(each.help for each in options)
+    acts = not isinstance(EVERY[path], Commands)
+    assert not acts or any("--json" in each.opts for each in options)
+
+
+@pytest.mark.parametrize("group", ["memories", "facts", "events", "dead-letters"])
+def test_a_group_alone_shows_its_commands(group: str) -> None:
+    done = agentmem(group)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Commands:" in done.stdout
+
+
+def test_who_reads_the_output_may_have_enough(plain: Connection, plain_url: str) -> None:
+    memory = AgentMemory(plain)
+    memory.events.append(*(Event(kind="mine", thread_id="one", data={"n": "x" * 500}) for _ in range(500)))
+    program = [sys.executable, "-c", MAIN, "events", "replay", "one", "--json", "--url", plain_url]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(60) == 1
 
 
 def test_its_version() -> None:

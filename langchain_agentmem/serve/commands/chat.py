@@ -25,10 +25,11 @@ from langchain_agentmem.serve.commands.options import as_json, examples, on_a_se
 @with_embeddings
 @on_a_server
 def chat(model: str | None, user: str, thread: str | None, as_json: bool, **where: Any) -> None:
-    """Talk to an agent that remembers, across conversations and restarts.
+    """Talk to an agent that remembers.
 
-    Without a key it talks to a small scripted model, and all the same really remembers. Without --url, REDIS_URL and
-    --path the memory is kept by an embedded server in your data directory. /help in the chat shows what can be asked.
+    It does so across conversations and restarts. Without a key it talks to a small scripted model, and all the same
+    really remembers. Without --url, REDIS_URL and --path the memory is kept by an embedded server in your data
+    directory. /help in the chat shows what can be asked.
     """
     speaker = choose_speaker(model)
     if where["path"] or not where["url"]:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from langchain_agentmem import AgentMemory, Event
+from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.serve.commands.options import as_json, examples, when, with_memory
 from langchain_agentmem.serve.console import make_console
 from langchain_agentmem.serve.output import print_line
@@ -20,10 +21,10 @@ _KINDS = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Commands)
 @examples("agentmem events tail --follow", "agentmem events replay trip --since 1h --json | jq .kind")
 def events() -> None:
-    """What agents did: the last events of a thread or of all, or every one that is kept."""
+    """What agents did."""
 
 
 @events.command()
@@ -35,7 +36,10 @@ def events() -> None:
 @as_json
 @with_memory
 def tail(memory: AgentMemory, thread: str | None, lines: int, follow: bool, idle: float | None, **shown: Any) -> None:
-    """Show the last events of THREAD, else of all threads. With --json, a line each."""
+    """Show the last events.
+
+    Of THREAD, else of all threads. With --json, a line each.
+    """
     recent = memory.events.recent(thread, lines)
     _show(chain(recent, _coming(memory, thread, recent, idle)) if follow else recent, **shown)
 
@@ -56,7 +60,10 @@ def replay(
     after_id: str | None,
     **shown: Any,
 ) -> None:
-    """Show every event of THREAD that is kept, else of all threads, oldest first. With --json, a line each."""
+    """Show every event that is kept, oldest first.
+
+    Of THREAD, else of all threads. With --json, a line each.
+    """
     _show(memory.events.replay(thread, since=since, until=until, after_id=after_id), **shown)
 
 

@@ -10,6 +10,7 @@ import click
 
 from langchain_agentmem import AgentMemory, Scope
 from langchain_agentmem.longterm.facts import Fact
+from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.serve.commands.options import as_json, examples, in_scope, with_memory, yes
 from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_table
 
@@ -18,10 +19,10 @@ _EXPECTED = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Commands)
 @examples("agentmem facts set diet vegetarian --user ada", "agentmem facts list --user ada")
 def facts() -> None:
-    """What is true now, by name: list, get, set, history, delete."""
+    """What is true now, by name."""
 
 
 @facts.command("list")
@@ -62,7 +63,10 @@ def get(memory: AgentMemory, name: str, as_json: bool, scope: Scope) -> None:
 @in_scope
 @with_memory
 def set_(memory: AgentMemory, name: str, value: str, expected_version: int | None, as_json: bool, scope: Scope) -> None:
-    """Set the fact NAME to VALUE: JSON where it is that, else text. What it was stays in its history."""
+    """Set the fact NAME to VALUE.
+
+    The value is JSON where it is that, else text. What it was stays in the fact's history.
+    """
     version = memory.facts.set(scope, name, _read(value), expected_version=expected_version)
     if as_json:
         print_json({"name": name, "version": version})
@@ -97,7 +101,10 @@ def history(memory: AgentMemory, name: str, as_json: bool, scope: Scope) -> None
 def delete(
     memory: AgentMemory, name: str, expected_version: int | None, yes: bool, as_json: bool, scope: Scope
 ) -> None:
-    """Delete the fact NAME. Its former values stay in its history until they expire."""
+    """Delete the fact NAME.
+
+    Its former values stay in its history until they expire.
+    """
     fact = memory.facts.get(scope, name)
     if fact is None:
         _missing(name)

@@ -31,10 +31,11 @@ def forget_user(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Erase all of USER, in every tier, and prove it. This cannot be undone.
+    """Erase all of a user, and prove it.
 
-    Their threads, sessions, histories, memories, facts, events, turns that wait, and the caches. Then every key of the
-    tenant is looked at, and a receipt says what was erased. Stop their agents first. Exit code 1 if something is left.
+    This cannot be undone. Their threads, sessions, histories, memories, facts, events, turns that wait, and the
+    caches. Then every key of the tenant is looked at, and a receipt says what was erased. Stop their agents first. Exit
+    code 1 if something is left.
     """
     confirm(f"Erase all of {user!r} on {memory.keys.base}, for ever?", yes=yes)
     scope, *more = (Scope(user, tuple(labels.split("."))) for labels in (namespace, *also))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn, TextIO, get_args
 
 import click
 
 from langchain_agentmem import AgentMemory, Memory, MemoryBank, Scope
+from langchain_agentmem.longterm.browsing import Order
 from langchain_agentmem.longterm.transfer import from_lines, to_line
+from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.serve.commands.options import (
     as_json,
     examples,
@@ -27,14 +29,14 @@ _KIND = click.option("--kind", help="Only of this kind: semantic, episodic, proc
 _OUTCOMES = ("added", "reinforced", "superseded", "kept")
 
 
-@click.group()
+@click.group(cls=Commands)
 @examples(
     'agentmem memories search "what does she eat?" --user ada',
     "agentmem memories list --user ada --kind semantic",
     "agentmem memories export --user ada > ada.jsonl",
 )
 def memories() -> None:
-    """What was learned: search, list, show, forget, export, import."""
+    """What was learned, searched, listed and kept in order."""
 
 
 @memories.command()
@@ -52,9 +54,9 @@ def memories() -> None:
 @with_embeddings
 @with_memory
 def search(memory: AgentMemory, query: str, as_json: bool, scope: Scope, explain: bool, **wish: Any) -> None:
-    """Find what answers QUERY, best first, by meaning and by words.
+    """Find what answers a QUERY, best first.
 
-    Looking is not recalling: it leaves no event, and does not count as use.
+    By meaning and by words. Looking is not recalling: it leaves no event, and does not count as use.
     """
     found = MemoryBank(memory.store).recall(query, scope, explain=explain, **wish)
     if as_json:
@@ -66,7 +68,7 @@ def search(memory: AgentMemory, query: str, as_json: bool, scope: Scope, explain
 
 @memories.command("list")
 @_KIND
-@click.option("--order-by", type=click.Choice(["updated", "accessed", "confidence"]), default="updated")
+@click.option("--order-by", type=click.Choice(get_args(Order)), default="updated", help="Highest first.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="How many to skip.")
 @limit
 @as_json
@@ -137,7 +139,10 @@ def forget(
     as_json: bool,
     scope: Scope,
 ) -> None:
-    """Forget the memories IDS, or those that options choose, with all their versions. This cannot be undone."""
+    """Forget memories, with all their versions.
+
+    Those named by IDS, or those that options choose. This cannot be undone.
+    """
     if bool(ids) == bool(kind or before or everything):
         raise click.UsageError("Name memories by their ids, or choose them with --kind, --before or --all")
     choice: dict[str, Any] = {"ids": ids} if ids else {"filter": _filter(kind) or {}, "before": before}
@@ -160,8 +165,9 @@ def forget(
 @in_scope
 @with_memory
 def export(memory: AgentMemory, file: TextIO, as_json: bool, scope: Scope) -> None:
-    """Write the memories of a scope to FILE (else to the terminal), as lines of JSON.
+    """Write the memories of a scope to a file.
 
+    FILE, else the terminal, gets a line of JSON for each.
     Progress and the count go to stderr, so that the lines can be piped. Superseded versions stay behind.
     """
     count = 0
@@ -180,7 +186,10 @@ def export(memory: AgentMemory, file: TextIO, as_json: bool, scope: Scope) -> No
 @with_embeddings
 @with_memory
 def import_(memory: AgentMemory, file: TextIO, dry_run: bool, as_json: bool, scope: Scope) -> None:
-    """Remember what `export` wrote to FILE (else stdin). What is known is confirmed, never stored twice."""
+    """Remember what `export` wrote.
+
+    It is read from FILE, else from stdin. What is known is confirmed, never stored twice.
+    """
     lines = [line for line in file if line.strip()]
     if dry_run:
         told: dict[str, Any] = {"read": len(list(from_lines(lines))), "dry_run": True}

@@ -38,10 +38,10 @@ _UNITS = {"threads": "checkpoints", "store": "items", "histories": "messages"}
 def migrate(
     memory: AgentMemory, kinds: Sequence[str], source: str | None, dry_run: bool, as_json: bool, **prefixes: str
 ) -> None:
-    """Move what other packages keep in Redis into this one: KINDS, else all three.
+    """Move in from other packages.
 
-    threads are every checkpoint and pending write of langgraph-checkpoint-redis; store is every item of its store,
-    embedded anew; histories are all messages of langchain-redis.
+    KINDS, else all three: threads are every checkpoint and pending write of langgraph-checkpoint-redis; store is every
+    item of its store, embedded anew; histories are all messages of langchain-redis.
 
     The source is never changed. What is here already stays, so moving again moves what came since. Neither package has
     to be installed. Ends with exit code 1 if something could not be moved.

@@ -11,6 +11,7 @@ import click
 from langchain_agentmem import AgentMemory, Scope
 from langchain_agentmem.promotion.budget import Budget
 from langchain_agentmem.promotion.letters import DeadLetter
+from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.serve.commands.options import as_json, examples, in_scope, limit, names_of, with_memory, yes
 from langchain_agentmem.serve.heartbeats import Heartbeats
 from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_pairs, print_table
@@ -21,9 +22,10 @@ from langchain_agentmem.serve.output import ago, confirm, fail, print_json, prin
 @in_scope
 @with_memory
 def stats(memory: AgentMemory, as_json: bool, scope: Scope) -> None:
-    """Tell what waits to become memories, what has become of all that ever did, and what models took for it.
+    """Tell what waits to become memories.
 
-    With --user also what was spent for that scope today.
+    And what has become of all that ever did, what models took for it, and how the workers are. With --user also what
+    was spent for that scope today.
     """
     budget = Budget(memory.connection, **names_of(memory))
     now, workers = memory.outbox.stats(), Heartbeats(memory.connection, memory.keys).all()
@@ -43,10 +45,10 @@ def stats(memory: AgentMemory, as_json: bool, scope: Scope) -> None:
         click.echo("No worker is running.")
 
 
-@click.group("dead-letters")
+@click.group("dead-letters", cls=Commands)
 @examples("agentmem dead-letters list", "agentmem dead-letters replay --all")
 def dead_letters() -> None:
-    """Turns that could not be promoted, each with its error: list, replay, discard."""
+    """Turns that could not be promoted."""
 
 
 @dead_letters.command("list")
@@ -70,7 +72,7 @@ def list_(memory: AgentMemory, thread: str | None, limit: int, as_json: bool) ->
 @as_json
 @with_memory
 def replay(memory: AgentMemory, ids: Sequence[str], everything: bool, as_json: bool) -> None:
-    """Let the turns of the dead letters IDS wait again, for a worker to try anew."""
+    """Let the turns of dead letters wait again."""
     if bool(ids) == everything:
         raise click.UsageError("Name dead letters by their ids, or choose --all")
     turns = memory.outbox.replay(None if everything else ids)

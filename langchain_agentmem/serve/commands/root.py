@@ -11,6 +11,7 @@ from langchain_agentmem.serve.commands.doctor import doctor
 from langchain_agentmem.serve.commands.events import events
 from langchain_agentmem.serve.commands.facts import facts
 from langchain_agentmem.serve.commands.forget_user import forget_user
+from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.serve.commands.memories import memories
 from langchain_agentmem.serve.commands.migrate import migrate
 from langchain_agentmem.serve.commands.outbox import dead_letters, stats
@@ -18,22 +19,12 @@ from langchain_agentmem.serve.commands.threads import threads
 from langchain_agentmem.serve.commands.worker import promote, worker
 
 
-class InOrder(click.Group):
-    """A group that lists its commands in the order in which they were added."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names."""
-        return list(self.commands)
-
-
 @click.group(
-    cls=InOrder,
-    invoke_without_command=True,
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="agentmem")
-@click.pass_context
-def agentmem(context: click.Context) -> None:
+def agentmem() -> None:
     """Agent memory for LangChain and LangGraph on Redis or Valkey.
 
     Start with `agentmem demo`, or talk to an agent that remembers: `agentmem chat`. Both need no key and no server.
@@ -41,8 +32,6 @@ def agentmem(context: click.Context) -> None:
     The other commands look at the server that REDIS_URL or --url names, or at the data directory of an embedded one
     (--path). Every command prints JSON with --json, and teaches its use with -h.
     """
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help())
 
 
 for command in (

@@ -72,10 +72,10 @@ def _extracting(command: Command) -> Command:
 @with_embeddings
 @on_a_server
 def worker(check: bool, name: str | None, concurrency: int, grace: float, as_json: bool, **settings: Any) -> None:
-    """Make memories of the turns that wait, until SIGTERM or Ctrl-C.
+    """Make memories of the turns that wait.
 
-    Any number of workers may run. At a signal a worker ends what it has begun and takes up nothing new; at a second
-    one it ends at once. Nothing is lost either way, nor when it is killed.
+    It runs until SIGTERM or Ctrl-C, and any number of workers may. At a signal a worker ends what it has begun and
+    takes up nothing new; at a second one it ends at once. Nothing is lost either way, nor when it is killed.
     """
     with _open(settings) as (memory, strategies):
         heartbeats = Heartbeats(memory.connection, memory.keys)
@@ -110,7 +110,10 @@ async def _run(memory: AgentMemory, made: Worker, heartbeats: Heartbeats) -> int
 @with_embeddings
 @on_a_server
 def promote(as_json: bool, **settings: Any) -> None:
-    """Make memories of all that waits now, due or not, and end. Exit code 1 if something failed."""
+    """Make memories of all that waits now, and end.
+
+    Whether it is due or not. Exit code 1 if something failed.
+    """
     with _open(settings) as (memory, strategies):
         report = memory.promote_pending(strategy=strategies)
     errors = [f"{type(error).__name__}: {error}" for error in report.errors]
