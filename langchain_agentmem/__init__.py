@@ -29,8 +29,7 @@ from langchain_agentmem.longterm.record import Memory, Scope, Source
 from langchain_agentmem.longterm.scopes import ScopeTemplate
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.promotion.budget import Budget
-from langchain_agentmem.promotion.extraction import Extractor
-from langchain_agentmem.promotion.node import ExtractionNode
+from langchain_agentmem.promotion.extraction import ExtractionNode, Extractor
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.strategies import Strategy
 from langchain_agentmem.promotion.worker import Worker

@@ -21,8 +21,8 @@ from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike
 from langchain_agentmem.promotion.asking import ChatModel
 from langchain_agentmem.promotion.budget import Budget
+from langchain_agentmem.promotion.extraction import ExtractionNode
 from langchain_agentmem.promotion.factory import PromotionFactory, Strategies
-from langchain_agentmem.promotion.node import ExtractionNode
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.promoting import PromotionReport
 from langchain_agentmem.promotion.worker import Worker

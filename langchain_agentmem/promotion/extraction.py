@@ -1,211 +1,209 @@
-"""`Extractor`: from a batch of turns to a plan of changes, and from the plan to memories."""
+"""`ExtractionNode`: the node of a graph that hands what was said over to long-term memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from uuid import uuid4
 
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from langsmith.run_helpers import trace
-from langsmith.utils import tracing_is_enabled
+from langchain_core.messages import BaseMessage, MessageLikeRepresentation
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import ensure_config
+from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from langchain_agentmem.errors import ConfigurationError, InvalidInputError
-from langchain_agentmem.events.redact import redact_secrets
-from langchain_agentmem.longterm.bank import MemoryBank
-from langchain_agentmem.longterm.record import Memory
-from langchain_agentmem.promotion import prompts
-from langchain_agentmem.promotion.asking import Asker, ChatModel
-from langchain_agentmem.promotion.batch import Batch, Usage
-from langchain_agentmem.promotion.budget import Budget
-from langchain_agentmem.promotion.changes import Change, Plan, Promoted, once
-from langchain_agentmem.promotion.conversation import Conversation
-from langchain_agentmem.promotion.drafting import Draft
-from langchain_agentmem.promotion.known import Known, count_turns, look_up
-from langchain_agentmem.promotion.schemas import joint
-from langchain_agentmem.promotion.strategies import Strategy, strategies_of
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.errors import ConfigurationError, InvalidInputError, MissingScopeError
+from langchain_agentmem.events.here import here
+from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, template_of
+from langchain_agentmem.promotion.batch import Batch, Turn, digest, said_at
+from langchain_agentmem.promotion.changes import Promoted
+from langchain_agentmem.promotion.extractor import Extractor
+from langchain_agentmem.promotion.outbox import Outbox
+from langchain_agentmem.promotion.promoting import Promoter, Promotion
+from langchain_agentmem.promotion.taking import current_turn, everything
+from langchain_agentmem.thread.working import WorkingMemory
+from langchain_agentmem.wire.bridge import either, run
+
+__all__ = ["ExtractionNode", "Extractor", "Mode"]
+
+Mode: TypeAlias = Literal["background", "inline"]
+Messages: TypeAlias = Sequence[MessageLikeRepresentation]
 
 
-class Extractor:
-    """Turns what was said into changes of long-term memory.
-
-    Planning and applying are two steps, so that a plan can be kept in between: whoever applies it again, after a crash
-    or beside another, changes nothing.
-
-    Args:
-        bank: The memories.
-        model: A LangChain chat model, or a string for `init_chat_model`; None where all strategies do without.
-        strategies: Names, or strategies of your own; see `promotion.strategies`. Those that need a model share one
-            call.
-        budget: Limits on model calls and tokens.
-        redact: Takes secrets out of every text, before a model sees it and before it is stored.
-        method: How the model is asked for structured output, such as `function_calling`; by default its own way.
+class Talk(NamedTuple):
+    """What is handed over.
 
     Attributes:
-        strategies: The strategies, by name.
+        messages: The conversation.
+        thread_id: Its thread, where it is known.
+        checkpoint_id: The checkpoint that holds it, where there is one.
+        time: When it was said at the latest, for messages that do not say it themselves; None: now.
+        whole: Whether all of it is new, as far as the caller knows, or only its current turn.
+    """
+
+    messages: Messages
+    thread_id: str | None
+    checkpoint_id: str | None = None
+    time: datetime | None = None
+    whole: bool = True
+
+
+class ExtractionNode(Runnable[Any, Any]):
+    """Hands the turns of a conversation to long-term memory: to the outbox, or through a model at once.
+
+    As a node of a graph, `builder.add_node("remember", node)`, it reads the state's messages and changes nothing in the
+    state. It can as well be called with a list of messages or with the id of a thread, and all of it in a batch.
+
+    Where and whose the turns are it learns from the run: thread and checkpoint from its config, the scope through
+    `scope` from its context or config. A list of messages without a thread is known by the message it begins with.
+
+    Args:
+        outbox: Where turns wait for a worker. None: with `inline` only, and then what fails is not kept.
+        extractor: Whose strategies find memories in them.
+        scope: Whose memories: a template that each run fills in, or a scope for all.
+        mode: `background` writes to the outbox, in one round trip however long the thread is. `inline` also promotes
+            at once what the thread has waiting, before it returns; what fails then stays in the outbox, too.
+        messages_key: The key of the state that holds the conversation.
+        required: Whether a run that does not say whose memories it is about is an error. False: it is skipped.
+        checkpointer: Where a thread given by its id is read.
+        sessions: Opens the working memory of a thread given by its id that has no checkpoint: `memory.session`.
 
     Raises:
-        ConfigurationError: A strategy needs a model and there is none, or there is no such strategy or model.
+        ConfigurationError: There is no such mode, or it needs an outbox.
     """
 
     def __init__(
         self,
-        bank: MemoryBank,
-        model: ChatModel | str | None = None,
-        strategies: str | Strategy | Sequence[str | Strategy] = "verbatim",
+        outbox: Outbox | None,
+        extractor: Extractor,
         *,
-        budget: Budget | None = None,
-        redact: Callable[[str], str] = redact_secrets,
-        method: str | None = None,
+        scope: ScopeLike = DEFAULT_SCOPE,
+        mode: Mode = "background",
+        messages_key: str = "messages",
+        required: bool = True,
+        checkpointer: BaseCheckpointSaver[Any] | None = None,
+        sessions: Callable[[str], WorkingMemory] | None = None,
     ) -> None:
-        self.bank = bank
-        self.strategies = {each.name: each for each in strategies_of(strategies)}
-        self._redact = redact
-        self._asker = None if model is None else Asker(model, budget=budget, method=method)
-        for each in self.strategies.values():
-            if each.schema is not None and model is None:
-                raise ConfigurationError(f"model: the strategy {each.name!r} needs one; without: verbatim, rules")
+        if mode not in get_args(Mode):
+            raise ConfigurationError(f"mode: background or inline, not {mode!r}")
+        if mode == "background" and outbox is None:
+            raise ConfigurationError("outbox: background mode needs one; without: mode='inline'")
+        self._outbox, self._extractor, self._mode = outbox, extractor, mode
+        self._scope, self._required, self._messages_key = template_of(scope), required, messages_key
+        self._checkpointer, self._sessions = checkpointer, sessions
 
-    @property
-    def names(self) -> list[str]:
-        """The strategies' names and versions, as a batch holds them."""
-        return [each.key for each in self.strategies.values()]
-
-    async def aplan(self, batch: Batch) -> Plan:
-        """Find out what a batch changes. Changes nothing.
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Hand over a conversation.
 
         Args:
-            batch: The turns, and by which strategies they are looked through.
-
-        Raises:
-            ExtractionError: The model refused, was cut short, or could not be understood.
-            BudgetExceededError: There is nothing left of the budget.
-            ConfigurationError: The batch names a strategy that this extractor does not have.
-        """
-        if not tracing_is_enabled():
-            return await self._plan(batch)
-        inputs = {"thread_id": batch.thread_id, "turns": len(batch.turns), "strategies": [*batch.strategies]}
-        metadata = {"namespace": list(batch.scope.path), "thread_id": batch.thread_id}
-        with trace("memory.extract", "chain", inputs=inputs, metadata=metadata) as traced:
-            plan = await self._plan(batch)
-            actions = [change.action for change in plan.changes]
-            traced.end(outputs={"changes": actions, "refused": dict(plan.refused)})
-            return plan
-
-    def plan(self, batch: Batch) -> Plan:
-        """Sync form of `aplan`."""
-        return run(self.aplan(batch))
-
-    async def aapply(self, plan: Plan) -> list[Promoted]:
-        """Make the changes of a plan; those that were made already are not made again.
+            input: A graph's state (a dict or an object), a list of messages, or the id of a thread.
+            config: The run's config.
+            **kwargs: Ignored.
 
         Returns:
-            What became of each change, in order.
+            `{}` for a state, so that nothing is added to it; else what was promoted, a list of `Promoted`, which is
+            empty in background mode.
+
+        Raises:
+            MissingScopeError: The run does not say whose memories it is about.
+            InvalidInputError: The input is none of these, or there is no such thread.
+            ExtractionError: Inline: the model gave no usable answer. Its own errors are raised as they are.
         """
-        done: dict[int, Promoted] = {}
-        fresh = {i: each for i, each in enumerate(plan.changes) if each.memory and not each.target}
-        memories = [each.memory for each in fresh.values() if each.memory]
-        if memories:  # together: one embedding call, one round trip
-            kept = await self.bank.aremember(memories, plan.scope, operation=f"{plan.key}:add")
-            for (i, change), result in zip(fresh.items(), kept, strict=True):
-                done[i] = _promoted(change, result.id, result.outcome)
-        for i, change in enumerate(plan.changes):
-            if i not in done:
-                done[i] = await self._apply(change, plan, f"{plan.key}:{i}")
-        return [done[i] for i in sorted(done)]
-
-    def apply(self, plan: Plan) -> list[Promoted]:
-        """Sync form of `aapply`."""
-        return run(self.aapply(plan))
-
-    def loads(self, data: bytes) -> Plan:
-        """A plan that was kept, see `Plan.dumps`."""
-        return Plan.loads(data)
-
-    async def _plan(self, batch: Batch) -> Plan:
-        wanted = self._wanted(batch)
-        talk = Conversation(batch, self._redact)
-        if not talk.told and not (talk.lines and any(each.from_assistant for each in wanted)):
-            return Plan(batch.key, batch.scope)
-        known = await self._known(talk, wanted)
-        changes = [change for each in wanted if each.reading for change in each.reading(talk, known)]
-        draft, usage = Draft(talk, known, self._redact), Usage()
-        asked = [each for each in wanted if each.schema]
-        if asked and self._asker is not None:
-            schema = joint([(each.name, each.schema, each.several) for each in asked if each.schema])
-            answer = await self._asker.aask(prompt_of(asked, talk, known), schema, batch.scope, draft.check)
-            changes += draft.changes(asked, answer.value)
-            usage = answer.usage
-        found = tuple(_in_time(change, known) for change in once(changes))
-        return Plan(batch.key, batch.scope, found, dict(draft.refused), usage)
-
-    def _wanted(self, batch: Batch) -> list[Strategy]:
-        """The strategies that a batch names. It may have waited since an older version: today's is used."""
-        names = [name.partition("@")[0] for name in batch.strategies or self.strategies]
-        for name in names:
-            if name not in self.strategies:
-                raise ConfigurationError(
-                    f"strategies: turns of thread {batch.thread_id!r} wait for {name!r}, which this extractor does not"
-                    f" have; it has {', '.join(self.strategies)}"
-                )
-        return [self.strategies[name] for name in names]
-
-    async def _known(self, talk: Conversation, wanted: Sequence[Strategy]) -> Known:
-        names = {each.name for each in wanted}
-        known = Known() if names == {"verbatim"} else await look_up(self.bank, talk, self._redact)
-        return replace(known, sequence=await count_turns(self.bank, talk)) if "verbatim" in names else known
-
-    async def _apply(self, change: Change, plan: Plan, operation: str) -> Promoted:
-        target, scope = change.target or "", plan.scope
+        config = ensure_config(config)
+        is_state = not isinstance(input, str | list | tuple)
         try:
-            if change.memory is not None:
-                (kept,) = await self.bank.aremember(change.memory, scope, operation=operation)
-            elif change.action == "retire":
-                kept = await self.bank.aretire(target, scope, at=change.at, operation=operation)
-            else:
-                kept = await self.bank.areinforce(target, scope, source=change.source, operation=operation)
-        except InvalidInputError:
-            # Forgotten since it was read. What was said stands all the same; what is gone needs no retiring.
-            if await self.bank.aget(target, scope) is not None:
+            scope = self._scope.resolve(config)
+        except MissingScopeError:
+            if self._required:
                 raise
-            if change.memory is None:
-                return _promoted(change, target, "gone")
-            alone = replace(change.memory, supersedes=None)
-            (kept,) = await self.bank.aremember(alone, scope, operation=f"{operation}:alone")
-        return _promoted(change, kept.id, kept.outcome)
+            return {} if is_state else []
+        if isinstance(input, str):
+            talk = await self._thread(input, config)
+        else:
+            talk = self._given(input, is_state, config)
+        done = await self._hand_over(talk, scope) if talk.messages else []
+        return {} if is_state else done
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Sync form of `ainvoke`."""
+        return run(self.ainvoke(input, config, **kwargs))
+
+    def _given(self, input: Any, is_state: bool, config: RunnableConfig) -> Talk:
+        place = here(config)
+        messages = self._messages(input) if is_state else input
+        return Talk(messages, place.get("thread_id"), place.get("checkpoint_id"), whole=not is_state)
+
+    def _messages(self, state: Any) -> Messages:
+        name = self._messages_key
+        found = state.get(name) if isinstance(state, dict) else getattr(state, name, None)
+        if not isinstance(found, list | tuple):
+            raise InvalidInputError(f"messages_key: the state has no messages under {name!r}; name the key that has")
+        return found
+
+    async def _thread(self, thread_id: str, config: RunnableConfig) -> Talk:
+        """A thread's messages, from its newest checkpoint or from its working memory."""
+        if self._checkpointer is not None:
+            of_thread = RunnableConfig(configurable={"thread_id": thread_id, "checkpoint_ns": ""})
+            found = await either(self._checkpointer.get_tuple, self._checkpointer.aget_tuple, of_thread)
+            if found is not None:
+                messages = self._messages(found.checkpoint["channel_values"])
+                checkpoint = found.checkpoint
+                return Talk(messages, thread_id, checkpoint["id"], datetime.fromisoformat(checkpoint["ts"]))
+        if self._sessions is not None:
+            session = await self._sessions(thread_id).aload()
+            if session.exists:
+                return Talk(session.turns, thread_id, time=session.updated_at)
+        raise InvalidInputError(
+            f"input: there is no thread {thread_id!r} with messages; a thread is read from the checkpointer and the"
+            " sessions that this node was given"
+        )
+
+    async def _hand_over(self, talk: Talk, scope: Scope) -> list[Promoted]:
+        thread_id = talk.thread_id or _name_of(talk.messages, scope)
+        if self._outbox is None:
+            return await self._promote(talk, thread_id, scope)
+        await self._outbox.aadd(
+            thread_id,
+            talk.messages,
+            scope,
+            self._extractor.names,
+            checkpoint_id=talk.checkpoint_id,
+            time=_time(talk),
+        )
+        return await self._promote_waiting(self._outbox, thread_id) if self._mode == "inline" else []
+
+    async def _promote(self, talk: Talk, thread_id: str, scope: Scope) -> list[Promoted]:
+        """Without an outbox: what stands there, or of a graph's state the current turn."""
+        offer = everything(talk.messages, thread_id) if talk.whole else current_turn(talk.messages, thread_id)
+        late = talk.time or datetime.now(UTC)
+        turns = [Turn(each, said_at(each) or late, talk.checkpoint_id) for each in offer.messages]  # type: ignore[arg-type]
+        plan = await self._extractor.aplan(Batch(thread_id, scope, turns, self._extractor.names))
+        return await self._extractor.aapply(plan)
+
+    async def _promote_waiting(self, outbox: Outbox, thread_id: str) -> list[Promoted]:
+        """Do a worker's work until nothing of the thread waits, or another worker is at it."""
+        jobs, worker = outbox.jobs, f"inline-{uuid4().hex}"
+        promoter, done = Promoter(jobs, self._extractor), list[Promoted]()
+        while (job := await jobs.ajob(thread_id)) and (lease := await jobs.alease(job, worker)):
+            done += _changes(await promoter.apromote(lease))
+        return done
 
 
-def _in_time(change: Change, known: Known) -> Change:
-    """A change, unless what it says of a fact is older than the fact: then that was so until the fact became true.
-
-    A thread may be promoted late; it must not undo what was said in another one since. Within a thread the order of its
-    turns counts, whatever their clocks say.
-    """
-    memory = change.memory
-    fact = known.facts.get(memory.state) if memory and memory.state else None
-    if memory is None or fact is None or fact.since <= change.at or fact.value == memory.value:
-        return change
-    if fact.source is None or fact.source.thread_id in (None, change.source.thread_id):
-        return change
-    past = replace(memory, state=None, value=None, supersedes=None, valid_to=fact.since)
-    return replace(change, action="add", memory=past, target=None)
+def _changes(promotion: Promotion) -> list[Promoted]:
+    if promotion.error is not None:
+        raise promotion.error
+    return [change for change in promotion.changes if isinstance(change, Promoted)]
 
 
-def _promoted(change: Change, id: str, outcome: str) -> Promoted:
-    memory: Memory | None = change.memory
-    return Promoted(id, change.action, outcome, memory.text if memory else "", change.strategy)
+def _time(talk: Talk) -> datetime | None:
+    """The time of a conversation none of whose messages says its own. Of a state, however long, none is looked at."""
+    told = talk.time is not None and any(isinstance(each, BaseMessage) and said_at(each) for each in talk.messages)
+    return None if told else talk.time
 
 
-def prompt_of(strategies: Iterable[Strategy], talk: Conversation, known: Known) -> list[BaseMessage]:
-    """What a model is asked: how to note, what to look for, what is known, and the conversation.
-
-    The conversation is data, so it stands in a user's message, each turn as a JSON string.
-    """
-    sections = [prompts.SECTION.format(name=each.name, prompt=each.prompt) for each in strategies]
-    shown = known.shown()
-    parts = [prompts.KNOWN.format(memories=shown) if shown else prompts.NOTHING_KNOWN]
-    if known.summary:
-        parts.append(prompts.SUMMARY_SO_FAR.format(summary=known.summary))
-    lines = [line.shown() for line in (*talk.earlier, *talk.lines)]
-    parts.append(prompts.TURNS.format(turns="\n".join(lines)))
-    return [SystemMessage("\n".join([prompts.SYSTEM, *sections])), HumanMessage("\n".join(parts))]
+def _name_of(messages: Messages, scope: Scope) -> str:
+    """A name for a conversation without a thread: the same for the same beginning, in one scope."""
+    first = everything(messages[:1], "")
+    start = [first.messages[0].id, *(message.text for message in first.messages)] if first.messages else []
+    return f"messages-{digest([scope.path, start])}"

@@ -9,8 +9,7 @@ from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.promotion.asking import ChatModel
 from langchain_agentmem.promotion.budget import Budget
-from langchain_agentmem.promotion.extraction import Extractor
-from langchain_agentmem.promotion.node import ExtractionNode
+from langchain_agentmem.promotion.extraction import ExtractionNode, Extractor
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.strategies import Strategy
 from langchain_agentmem.promotion.worker import Worker

@@ -26,8 +26,7 @@ from langchain_agentmem.agent.rendering import OPENING
 from langchain_agentmem.agent.tools import memory_tools
 from langchain_agentmem.errors import MissingScopeError
 from langchain_agentmem.longterm.record import Scope
-from langchain_agentmem.promotion.extraction import Extractor
-from langchain_agentmem.promotion.node import ExtractionNode
+from langchain_agentmem.promotion.extraction import ExtractionNode, Extractor
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.worker import Worker
 from tests.agent.conftest import EMBEDDER, Do

@@ -10,8 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.promotion.batch import RECALLED
-from langchain_agentmem.promotion.extraction import Extractor
-from langchain_agentmem.promotion.node import ExtractionNode
+from langchain_agentmem.promotion.extraction import ExtractionNode, Extractor
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.wire.connection import Connection
 from tests.openai_stub import ChatRequest, OpenAIStub, Reply

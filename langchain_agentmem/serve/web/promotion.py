@@ -15,8 +15,7 @@ from langchain_agentmem.agent_memory import AgentMemory
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.remembering import Progress, Remembered
-from langchain_agentmem.promotion.extraction import Extractor
-from langchain_agentmem.promotion.node import ExtractionNode
+from langchain_agentmem.promotion.extraction import ExtractionNode, Extractor
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.serve.web.plain import plain_outcome

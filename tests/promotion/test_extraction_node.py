@@ -16,8 +16,7 @@ from langgraph.graph.message import add_messages
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError, MissingScopeError
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Scope
-from langchain_agentmem.promotion.extraction import Extractor
-from langchain_agentmem.promotion.node import ExtractionNode
+from langchain_agentmem.promotion.extraction import ExtractionNode, Extractor
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver

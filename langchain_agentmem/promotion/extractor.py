@@ -1,0 +1,211 @@
+"""`Extractor`: from a batch of turns to a plan of changes, and from the plan to memories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langsmith.run_helpers import trace
+from langsmith.utils import tracing_is_enabled
+
+from langchain_agentmem.errors import ConfigurationError, InvalidInputError
+from langchain_agentmem.events.redact import redact_secrets
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.record import Memory
+from langchain_agentmem.promotion import prompts
+from langchain_agentmem.promotion.asking import Asker, ChatModel
+from langchain_agentmem.promotion.batch import Batch, Usage
+from langchain_agentmem.promotion.budget import Budget
+from langchain_agentmem.promotion.changes import Change, Plan, Promoted, once
+from langchain_agentmem.promotion.conversation import Conversation
+from langchain_agentmem.promotion.drafting import Draft
+from langchain_agentmem.promotion.known import Known, count_turns, look_up
+from langchain_agentmem.promotion.schemas import joint
+from langchain_agentmem.promotion.strategies import Strategy, strategies_of
+from langchain_agentmem.wire.bridge import run
+
+
+class Extractor:
+    """Turns what was said into changes of long-term memory.
+
+    Planning and applying are two steps, so that a plan can be kept in between: whoever applies it again, after a crash
+    or beside another, changes nothing.
+
+    Args:
+        bank: The memories.
+        model: A LangChain chat model, or a string for `init_chat_model`; None where all strategies do without.
+        strategies: Names, or strategies of your own; see `promotion.strategies`. Those that need a model share one
+            call.
+        budget: Limits on model calls and tokens.
+        redact: Takes secrets out of every text, before a model sees it and before it is stored.
+        method: How the model is asked for structured output, such as `function_calling`; by default its own way.
+
+    Attributes:
+        strategies: The strategies, by name.
+
+    Raises:
+        ConfigurationError: A strategy needs a model and there is none, or there is no such strategy or model.
+    """
+
+    def __init__(
+        self,
+        bank: MemoryBank,
+        model: ChatModel | str | None = None,
+        strategies: str | Strategy | Sequence[str | Strategy] = "verbatim",
+        *,
+        budget: Budget | None = None,
+        redact: Callable[[str], str] = redact_secrets,
+        method: str | None = None,
+    ) -> None:
+        self.bank = bank
+        self.strategies = {each.name: each for each in strategies_of(strategies)}
+        self._redact = redact
+        self._asker = None if model is None else Asker(model, budget=budget, method=method)
+        for each in self.strategies.values():
+            if each.schema is not None and model is None:
+                raise ConfigurationError(f"model: the strategy {each.name!r} needs one; without: verbatim, rules")
+
+    @property
+    def names(self) -> list[str]:
+        """The strategies' names and versions, as a batch holds them."""
+        return [each.key for each in self.strategies.values()]
+
+    async def aplan(self, batch: Batch) -> Plan:
+        """Find out what a batch changes. Changes nothing.
+
+        Args:
+            batch: The turns, and by which strategies they are looked through.
+
+        Raises:
+            ExtractionError: The model refused, was cut short, or could not be understood.
+            BudgetExceededError: There is nothing left of the budget.
+            ConfigurationError: The batch names a strategy that this extractor does not have.
+        """
+        if not tracing_is_enabled():
+            return await self._plan(batch)
+        inputs = {"thread_id": batch.thread_id, "turns": len(batch.turns), "strategies": [*batch.strategies]}
+        metadata = {"namespace": list(batch.scope.path), "thread_id": batch.thread_id}
+        with trace("memory.extract", "chain", inputs=inputs, metadata=metadata) as traced:
+            plan = await self._plan(batch)
+            actions = [change.action for change in plan.changes]
+            traced.end(outputs={"changes": actions, "refused": dict(plan.refused)})
+            return plan
+
+    def plan(self, batch: Batch) -> Plan:
+        """Sync form of `aplan`."""
+        return run(self.aplan(batch))
+
+    async def aapply(self, plan: Plan) -> list[Promoted]:
+        """Make the changes of a plan; those that were made already are not made again.
+
+        Returns:
+            What became of each change, in order.
+        """
+        done: dict[int, Promoted] = {}
+        fresh = {i: each for i, each in enumerate(plan.changes) if each.memory and not each.target}
+        memories = [each.memory for each in fresh.values() if each.memory]
+        if memories:  # together: one embedding call, one round trip
+            kept = await self.bank.aremember(memories, plan.scope, operation=f"{plan.key}:add")
+            for (i, change), result in zip(fresh.items(), kept, strict=True):
+                done[i] = _promoted(change, result.id, result.outcome)
+        for i, change in enumerate(plan.changes):
+            if i not in done:
+                done[i] = await self._apply(change, plan, f"{plan.key}:{i}")
+        return [done[i] for i in sorted(done)]
+
+    def apply(self, plan: Plan) -> list[Promoted]:
+        """Sync form of `aapply`."""
+        return run(self.aapply(plan))
+
+    def loads(self, data: bytes) -> Plan:
+        """A plan that was kept, see `Plan.dumps`."""
+        return Plan.loads(data)
+
+    async def _plan(self, batch: Batch) -> Plan:
+        wanted = self._wanted(batch)
+        talk = Conversation(batch, self._redact)
+        if not talk.told and not (talk.lines and any(each.from_assistant for each in wanted)):
+            return Plan(batch.key, batch.scope)
+        known = await self._known(talk, wanted)
+        changes = [change for each in wanted if each.reading for change in each.reading(talk, known)]
+        draft, usage = Draft(talk, known, self._redact), Usage()
+        asked = [each for each in wanted if each.schema]
+        if asked and self._asker is not None:
+            schema = joint([(each.name, each.schema, each.several) for each in asked if each.schema])
+            answer = await self._asker.aask(prompt_of(asked, talk, known), schema, batch.scope, draft.check)
+            changes += draft.changes(asked, answer.value)
+            usage = answer.usage
+        found = tuple(_in_time(change, known) for change in once(changes))
+        return Plan(batch.key, batch.scope, found, dict(draft.refused), usage)
+
+    def _wanted(self, batch: Batch) -> list[Strategy]:
+        """The strategies that a batch names. It may have waited since an older version: today's is used."""
+        names = [name.partition("@")[0] for name in batch.strategies or self.strategies]
+        for name in names:
+            if name not in self.strategies:
+                raise ConfigurationError(
+                    f"strategies: turns of thread {batch.thread_id!r} wait for {name!r}, which this extractor does not"
+                    f" have; it has {', '.join(self.strategies)}"
+                )
+        return [self.strategies[name] for name in names]
+
+    async def _known(self, talk: Conversation, wanted: Sequence[Strategy]) -> Known:
+        names = {each.name for each in wanted}
+        known = Known() if names == {"verbatim"} else await look_up(self.bank, talk, self._redact)
+        return replace(known, sequence=await count_turns(self.bank, talk)) if "verbatim" in names else known
+
+    async def _apply(self, change: Change, plan: Plan, operation: str) -> Promoted:
+        target, scope = change.target or "", plan.scope
+        try:
+            if change.memory is not None:
+                (kept,) = await self.bank.aremember(change.memory, scope, operation=operation)
+            elif change.action == "retire":
+                kept = await self.bank.aretire(target, scope, at=change.at, operation=operation)
+            else:
+                kept = await self.bank.areinforce(target, scope, source=change.source, operation=operation)
+        except InvalidInputError:
+            # Forgotten since it was read. What was said stands all the same; what is gone needs no retiring.
+            if await self.bank.aget(target, scope) is not None:
+                raise
+            if change.memory is None:
+                return _promoted(change, target, "gone")
+            alone = replace(change.memory, supersedes=None)
+            (kept,) = await self.bank.aremember(alone, scope, operation=f"{operation}:alone")
+        return _promoted(change, kept.id, kept.outcome)
+
+
+def _in_time(change: Change, known: Known) -> Change:
+    """A change, unless what it says of a fact is older than the fact: then that was so until the fact became true.
+
+    A thread may be promoted late; it must not undo what was said in another one since. Within a thread the order of its
+    turns counts, whatever their clocks say.
+    """
+    memory = change.memory
+    fact = known.facts.get(memory.state) if memory and memory.state else None
+    if memory is None or fact is None or fact.since <= change.at or fact.value == memory.value:
+        return change
+    if fact.source is None or fact.source.thread_id in (None, change.source.thread_id):
+        return change
+    past = replace(memory, state=None, value=None, supersedes=None, valid_to=fact.since)
+    return replace(change, action="add", memory=past, target=None)
+
+
+def _promoted(change: Change, id: str, outcome: str) -> Promoted:
+    memory: Memory | None = change.memory
+    return Promoted(id, change.action, outcome, memory.text if memory else "", change.strategy)
+
+
+def prompt_of(strategies: Iterable[Strategy], talk: Conversation, known: Known) -> list[BaseMessage]:
+    """What a model is asked: how to note, what to look for, what is known, and the conversation.
+
+    The conversation is data, so it stands in a user's message, each turn as a JSON string.
+    """
+    sections = [prompts.SECTION.format(name=each.name, prompt=each.prompt) for each in strategies]
+    shown = known.shown()
+    parts = [prompts.KNOWN.format(memories=shown) if shown else prompts.NOTHING_KNOWN]
+    if known.summary:
+        parts.append(prompts.SUMMARY_SO_FAR.format(summary=known.summary))
+    lines = [line.shown() for line in (*talk.earlier, *talk.lines)]
+    parts.append(prompts.TURNS.format(turns="\n".join(lines)))
+    return [SystemMessage("\n".join([prompts.SYSTEM, *sections])), HumanMessage("\n".join(parts))]
