@@ -24,6 +24,15 @@ _PATTERNS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"""://(?:[^\s/"'<>@]{0,99}:[^\s"'<>]{0,299}|[^\s/"'<>@]{1,299})@"""), f"://{HIDDEN}@"),
     (re.compile(r"\b(bearer|authorization[\"']?\s*[:=]\s*[\"']?\w+)\s+[\w.~+/=-]{8,}", re.I), rf"\1 {HIDDEN}"),
     (re.compile(rf"""({_SENSITIVE}s?["']?\s*[:=]\s*){_VALUE}""", re.I), rf"\1{HIDDEN}"),
+    # As people say it: "my password for the bank is ...".
+    (
+        re.compile(
+            r"\b((?:my|our)\s+(?:\w+\s+){0,2}(?:pass(?:word|phrase|code)|pin(?:\s+(?:code|number))?|api\s+key|secret\s+key)"
+            r"(?:\s+(?:for|to|of)\s+(?:\w+\s+){1,3}?)?\s*(?:is|was)\s*:?\s+)[^\s,;]+",
+            re.I,
+        ),
+        rf"\1{HIDDEN}",
+    ),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"), HIDDEN),  # JSON web tokens
     (
         re.compile(
@@ -41,8 +50,8 @@ def redact_secrets(text: str) -> str:
     """Replace what looks like a secret by `***`.
 
     Known are API keys of the common vendors, bearer tokens and JSON web tokens, private keys, credentials in URLs,
-    `name=value` and `"name": "value"` where the name says that it is a secret, and payment card numbers (by their Luhn
-    check digit, ISO/IEC 7812-1).
+    `name=value` and `"name": "value"` where the name says that it is a secret, what is said to be a password ("my
+    password is ..."), and payment card numbers (by their Luhn check digit, ISO/IEC 7812-1).
     """
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)

@@ -33,6 +33,8 @@ SECRETS = {
     "card with spaces": ("charged {} twice", "4111 1111 1111 1111"),
     "card": ("charged {}.", "5500005555555559"),
     "card with dashes": ("charged {}", "3782-822463-10005"),
+    "password that is said": ("Well, my password is {}, so", "hunter2"),
+    "PIN that is said": ("our bank PIN for the card was {}.", "1234"),
     "private key": ("{}", "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----"),
     "half a private key": ("{}", "-----BEGIN PRIVATE KEY-----\nMIIabc"),
 }
@@ -40,6 +42,7 @@ HARMLESS = [
     "step 1 of 4: 20 tokens, max_tokens=900, input_tokens: 5",
     "run 01a1fae0-6677-73e8-ada8-de55428d623f of thread 1234567890123456",
     "https://example.com:8080/a?b=c#d and redis://localhost:6379/0",
+    "the password is required; my pine is green, I pinned my note",
     "time 1795211319926-17, mail a@b.example",
     "",
     "é\ud800\0",
