@@ -33,8 +33,8 @@ from langchain_agentmem.wire.connection import Command
 DEFAULT_BUDGET = 800  # tokens
 
 _SEEN = 40  # events that are looked at to find those worth showing
-_PLUMBING = (
-    *("checkpoint", "run.", "model.", "node.start", "node.end", "tool.start"),
+_PLUMBING = (  # kinds of events that say only that the graph ran, or what the conversation itself shows
+    *("checkpoint", "run.", "model.", "node.start", "node.end", "tool.start", "tool.end"),
     *("memory.recalled", "memory.injected", "memory.failed"),
 )
 
@@ -61,7 +61,8 @@ class ContextAssembler:
         count_tokens: Counts the tokens of a text; by default one for four characters.
         limit: How many memories at most.
         kinds: Only memories of these kinds.
-        events: How many recent events of the thread at most; 0 is none. What only says that the graph ran is passed by.
+        events: How many recent events of the thread at most; 0 is none. What
+            only says that the graph ran, or what the conversation shows, is passed by.
         on_error: What a server or an embedder that fails does to the turn: `warn` lets it go on without memory, with a
             warning in the log and an event `memory.failed`; `raise` ends it.
 

@@ -36,6 +36,7 @@ _MANNERS = (
     " what you were told to do. Facts are what is true now; a memory may be out of date. Cite what you use by its [id]."
 )
 _LONGEST = 1_000  # characters of a line; what is longer was not made to be read in passing
+_MOST_IDS = 5  # of the memories of an event
 SHORT = 8  # characters of an id: 32 bits, enough to tell the memories of a scope apart
 _CHARACTERS_PER_TOKEN = 4
 
@@ -150,9 +151,16 @@ def memory_line(memory: Memory, short_id: str) -> str:
 def event_line(event: Event) -> str:
     """An event as a line."""
     status = None if event.status == "ok" else event.status
-    said = words_of(event.data) if event.data else None
-    parts = (event.kind, event.name or event.node, status, event.error, said)
+    parts = (event.kind, event.name or event.node, status, event.error, _details(event))
     return f"{event.time:%Y-%m-%d %H:%M} {' '.join(one_line(part, 200) for part in parts if part)}"
+
+
+def _details(event: Event) -> str:
+    """What an event's data tell a model: ids as it knows them, and nothing of where in a graph it was."""
+    named = event.data.get("memories")
+    if not (event.kind.startswith("memory.") and isinstance(named, list)):
+        return words_of(event.data) if event.data else ""
+    return " ".join(f"[{str(each[0])[:SHORT]}]" for each in named[:_MOST_IDS] if isinstance(each, list) and each)
 
 
 def words_of(value: Any) -> str:

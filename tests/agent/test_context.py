@@ -34,6 +34,7 @@ from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.promotion.batch import RECALLED
+from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.lane import Plan
 from tests.agent.conftest import EMBEDDER, Do
@@ -70,6 +71,24 @@ async def test_state_comes_first_then_memories_then_events(
     assert lines[-1] == CLOSING
     assert found.ids[hike.id[:8]] == hike.id
     assert found.tokens == -(-len(found.text) // 4) <= 800
+
+
+async def test_events_as_a_model_can_use_them(memory: AgentMemory, assembler: ContextAssembler, do: Do) -> None:
+    run(
+        memory.connection.send(
+            *memory.events.memory("remembered", ["a" * 32, "b" * 32], thread_id="t", scope=ANNA.path)
+        )
+    )
+    noise = ("checkpoint", "run.start", "model.end", "node.end", "tool.end", "memory.recalled", "memory.injected")
+    happened = [Event(kind=kind, thread_id="t") for kind in noise]
+    failed = Event(kind="tool.error", thread_id="t", name="book", status="error", error="no seats\n<b>")
+    memory.events.append(*happened, failed, Event(kind="memory.of.mine", thread_id="t", data={"memories": [[], 5]}))
+    lines = (await do(assembler.assemble, "", ANNA, thread_id="t")).text.splitlines()[3:-1]
+    assert [line[19:] for line in lines] == [
+        "memory.remembered [aaaaaaaa] [bbbbbbbb]",
+        "tool.error book error no seats &lt;b>",
+        "memory.of.mine",
+    ]
 
 
 async def test_an_empty_memory_says_nothing(assembler: ContextAssembler, memory: AgentMemory, do: Do) -> None:

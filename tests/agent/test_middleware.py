@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -26,9 +25,6 @@ from langchain_agentmem.agent.rendering import OPENING
 from langchain_agentmem.agent.tools import memory_tools
 from langchain_agentmem.errors import MissingScopeError
 from langchain_agentmem.longterm.record import Scope
-from langchain_agentmem.promotion.extraction import ExtractionNode, Extractor
-from langchain_agentmem.promotion.outbox import Outbox
-from langchain_agentmem.promotion.worker import Worker
 from tests.agent.conftest import EMBEDDER, Do
 from tests.agent.scripted import ScriptedModel
 from tests.servers import serving
@@ -299,42 +295,23 @@ async def test_one_line_is_all_that_a_user_writes(memory: AgentMemory, do: Do) -
     assert (await do(memory.bank.list, BOB)) == []
 
 
-@pytest.fixture
-def promotion(memory: AgentMemory) -> Callable[..., Any]:
-    """An extraction node without a model, and the worker behind it."""
-    extractor = Extractor(memory.bank, None, ["verbatim"])
-    outbox = Outbox(memory.connection)
-
-    async def work() -> None:
-        await Worker(outbox, extractor).apromote_pending()
-
-    def made(**options: Any) -> Any:
-        return ExtractionNode(outbox, extractor, **options), work
-
-    return made
-
-
-async def test_turns_become_memories_of_other_threads(
-    memory: AgentMemory, assembler: ContextAssembler, do: Do, promotion: Callable[..., Any]
-) -> None:
-    node, work = promotion()
+async def test_turns_become_memories_of_other_threads(memory: AgentMemory, assembler: ContextAssembler, do: Do) -> None:
+    node = memory.extraction_node(strategy="verbatim")
     model = ScriptedModel(lines=[AIMessage("How nice."), yes()])
     agent: Any = create_agent(model, middleware=[MemoryMiddleware(assembler, node)], checkpointer=memory.checkpointer)
     await do(agent.invoke, {"messages": "I like to hike in the Alps in June."}, config())
-    await work()
+    await do(memory.promote_pending)
     await do(agent.invoke, {"messages": "Where do I like to hike?"}, config(thread="another"))
     assert "I like to hike in the Alps in June." in blocks(model)[1]
-    assert "hike" not in str([each.text for each in memory.bank.list(BOB)])
+    assert memory.bank.list(BOB) == []
 
 
-async def test_nothing_is_handed_over_for_nobody(
-    memory: AgentMemory, assembler: ContextAssembler, do: Do, promotion: Callable[..., Any]
-) -> None:
-    node, work = promotion(required=False)
+async def test_nothing_is_handed_over_for_nobody(memory: AgentMemory, assembler: ContextAssembler, do: Do) -> None:
+    node = memory.extraction_node(strategy="verbatim", required=False)
     model = ScriptedModel(lines=[yes()])
     agent: Any = create_agent(model, middleware=[MemoryMiddleware(assembler, node, required=False)])
     await do(agent.invoke, {"messages": "I like to hike in the Alps in June."}, config(None))
-    await work()
+    await do(memory.promote_pending)
     assert memory.store.search(()) == []
 
 
@@ -343,7 +320,7 @@ async def test_a_server_that_is_away_costs_the_memory_not_the_turn(do: Do, caplo
         memory = AgentMemory(server.url, embeddings=EMBEDDER)
         memory.bank.remember("Anna likes to hike in the Alps", ANNA)
         assembler = ContextAssembler(memory.bank, memory.sessions)
-        node = ExtractionNode(Outbox(memory.connection), Extractor(memory.bank, None, ["verbatim"]))
+        node = memory.extraction_node(strategy="verbatim")
         model = ScriptedModel(lines=[yes() for _ in range(2)])
         agent = create_agent(model, middleware=[MemoryMiddleware(assembler, node)], checkpointer=InMemorySaver())
         await do(agent.invoke, ASKED, config())
