@@ -6,6 +6,9 @@ every threshold over cosines stands here, by family, and nowhere else.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -108,7 +111,8 @@ def _names(embedder: object) -> list[str]:
 
 def _load() -> Any:
     try:
-        import wordllama
+        with _logging_untouched():
+            import wordllama
     except ImportError as error:
         raise ConfigurationError(
             "OfflineEmbeddings needs the wordllama package: pip install 'langchain-agentmem[embedded]', "
@@ -121,3 +125,15 @@ def _load() -> Any:
 def _model(program: Any, folder: Path) -> Any:
     """The model of a folder, once for a process: it is only read."""
     return program.load(cache_dir=folder, disable_download=True)
+
+
+@contextmanager
+def _logging_untouched() -> Iterator[None]:
+    """Keep the root logger as it is: wordllama configures it when imported, which is for the application to do."""
+    root = logging.getLogger()
+    level, handlers = root.level, [*root.handlers]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import subprocess
 import sys
 
 import pytest
@@ -21,6 +22,14 @@ def offline() -> OfflineEmbeddings:
 
 def cosine(one: list[float], other: list[float]) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def test_loading_it_leaves_logging_to_the_application(offline: OfflineEmbeddings) -> None:
+    program = (
+        "import logging; from langchain_agentmem.longterm.embeddings import OfflineEmbeddings; OfflineEmbeddings();"
+        "assert (logging.root.handlers, logging.root.level) == ([], logging.WARNING)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_near_meanings_are_nearer(offline: OfflineEmbeddings) -> None:
