@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from langchain_agentmem import AgentMemory, Memory, OfflineEmbeddings, Scope
 from langchain_agentmem.errors import AgentMemoryError
@@ -235,6 +236,17 @@ def test_text_is_no_markup(memory: AgentMemory, cli: Run) -> None:
     memory.bank.remember("[bold]:smile: \x1b[31mred", Scope("eve"))
     shown = cli("memories", "list", "--user", "eve").stdout
     assert "[bold]:smile:" in shown
+
+
+def test_only_what_embeds_needs_the_embedder(search: Connection, cli: Run) -> None:
+    other = AgentMemory(search, embeddings=DeterministicFakeEmbedding(size=8), dims=8)
+    other.bank.remember(Memory(text="Ada is vegetarian", id="diet", state="diet"), ADA)
+    assert told(cli("memories", "list", "--user", "ada", "--json"))[0]["id"] == "diet"
+    assert told(cli("memories", "show", "diet", "--user", "ada", "--json"))["id"] == "diet"
+    assert told(cli("facts", "set", "diet", "fish", "--user", "ada", "--json"))["version"] == 2
+    assert told(cli("memories", "forget", "diet", "--yes", "--user", "ada", "--json"))["forgotten"] == ["diet"]
+    with pytest.raises(AgentMemoryError, match="Use the embedder that wrote them"):
+        cli("memories", "search", "diet", "--user", "ada")
 
 
 def test_a_server_without_search_will_do(plain: Connection, plain_url: str) -> None:

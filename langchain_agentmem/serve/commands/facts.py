@@ -11,7 +11,7 @@ import click
 from langchain_agentmem import AgentMemory, Scope
 from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.serve.commands.group import Commands
-from langchain_agentmem.serve.commands.options import as_json, examples, in_scope, with_memory, yes
+from langchain_agentmem.serve.commands.options import as_json, bank_of, examples, in_scope, with_memory, yes
 from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_table
 
 _EXPECTED = click.option(
@@ -31,7 +31,7 @@ def facts() -> None:
 @with_memory
 def list_(memory: AgentMemory, as_json: bool, scope: Scope) -> None:
     """List the facts of a scope."""
-    found = list(memory.facts.all(scope).values())
+    found = list(bank_of(memory).facts.all(scope).values())
     if as_json:
         print_json([asdict(fact) for fact in found])
     else:
@@ -45,7 +45,7 @@ def list_(memory: AgentMemory, as_json: bool, scope: Scope) -> None:
 @with_memory
 def get(memory: AgentMemory, name: str, as_json: bool, scope: Scope) -> None:
     """Print the value of the fact NAME."""
-    fact = memory.facts.get(scope, name)
+    fact = bank_of(memory).facts.get(scope, name)
     if fact is None:
         _missing(name)
     if as_json:
@@ -67,7 +67,7 @@ def set_(memory: AgentMemory, name: str, value: str, expected_version: int | Non
 
     The value is JSON where it is that, else text. What it was stays in the fact's history.
     """
-    version = memory.facts.set(scope, name, _read(value), expected_version=expected_version)
+    version = bank_of(memory).facts.set(scope, name, _read(value), expected_version=expected_version)
     if as_json:
         print_json({"name": name, "version": version})
     else:
@@ -81,7 +81,7 @@ def set_(memory: AgentMemory, name: str, value: str, expected_version: int | Non
 @with_memory
 def history(memory: AgentMemory, name: str, as_json: bool, scope: Scope) -> None:
     """Show what the fact NAME is and was, newest first."""
-    found = memory.facts.history(scope, name)
+    found = bank_of(memory).facts.history(scope, name)
     if not found:
         _missing(name)
     if as_json:
@@ -105,11 +105,11 @@ def delete(
 
     Its former values stay in its history until they expire.
     """
-    fact = memory.facts.get(scope, name)
+    fact = bank_of(memory).facts.get(scope, name)
     if fact is None:
         _missing(name)
     confirm(f"Delete {name} = {_shown(fact.value)}?", yes=yes)
-    deleted = memory.facts.delete(scope, name, expected_version=expected_version)
+    deleted = bank_of(memory).facts.delete(scope, name, expected_version=expected_version)
     if as_json:
         print_json({"name": name, "deleted": deleted})
     else:

@@ -15,6 +15,7 @@ from langchain_agentmem.longterm.transfer import from_lines, to_line
 from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.serve.commands.options import (
     as_json,
+    bank_of,
     examples,
     in_scope,
     limit,
@@ -76,7 +77,7 @@ def search(memory: AgentMemory, query: str, as_json: bool, scope: Scope, explain
 @with_memory
 def list_(memory: AgentMemory, kind: str | None, as_json: bool, scope: Scope, **page: Any) -> None:
     """List memories, last changed first."""
-    found = memory.bank.list(scope, filter=_filter(kind), **page)
+    found = bank_of(memory).list(scope, filter=_filter(kind), **page)
     if as_json:
         print_json([_plain(each) for each in found])
     else:
@@ -104,7 +105,7 @@ def show(memory: AgentMemory, id: str, as_json: bool, scope: Scope) -> None:
 @with_memory
 def history(memory: AgentMemory, id: str, as_json: bool, scope: Scope) -> None:
     """Show what the memory ID says and said, newest first."""
-    versions = memory.bank.history(id, scope)
+    versions = bank_of(memory).history(id, scope)
     if not versions:
         _missing(id)
     if as_json:
@@ -146,12 +147,13 @@ def forget(
     if bool(ids) == bool(kind or before or everything):
         raise click.UsageError("Name memories by their ids, or choose them with --kind, --before or --all")
     choice: dict[str, Any] = {"ids": ids} if ids else {"filter": _filter(kind) or {}, "before": before}
-    chosen = memory.bank.forget(scope, dry_run=True, **choice)
+    bank = bank_of(memory)
+    chosen = bank.forget(scope, dry_run=True, **choice)
     if missing := [each for each in ids if each not in chosen]:
         _missing(missing[0])
     if chosen and not dry_run:
         confirm(f"Forget {_count(chosen)} of {_whose(scope)}, for ever?", yes=yes)
-        memory.bank.forget(scope, ids) if ids else memory.bank.forget(scope, **choice)
+        bank.forget(scope, **choice)
     if as_json:
         print_json({"forgotten": chosen, "dry_run": dry_run})
     else:
@@ -172,7 +174,7 @@ def export(memory: AgentMemory, file: TextIO, as_json: bool, scope: Scope) -> No
     """
     count = 0
     with Meter("exporting") as meter:
-        for count, line in enumerate(memory.bank.export(scope, on_progress=meter), 1):  # noqa: B007 - counts the lines
+        for count, line in enumerate(bank_of(memory).export(scope, on_progress=meter), 1):  # noqa: B007 - counts the lines
             file.write(f"{line}\n")
     told = json.dumps({"exported": count}) if as_json else f"Exported {count} memories."
     click.echo(told, err=True)
@@ -204,7 +206,7 @@ def import_(memory: AgentMemory, file: TextIO, dry_run: bool, as_json: bool, sco
 
 
 def _existing(memory: AgentMemory, id: str, scope: Scope) -> Memory:
-    found = memory.bank.get(id, scope)
+    found = bank_of(memory).get(id, scope)
     return found if found is not None else _missing(id)
 
 

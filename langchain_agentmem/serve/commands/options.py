@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from langchain_agentmem import AgentMemory, Scope
+from langchain_agentmem import AgentMemory, AgentMemoryStore, MemoryBank, Scope
 from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.wire.keys import unescape
 
@@ -67,6 +67,11 @@ def names_of(memory: AgentMemory) -> dict[str, Any]:
     """The prefix and the tenant that a memory was opened with."""
     prefix, tenant = map(unescape, memory.keys.base.split(":"))
     return {"prefix": prefix, "tenant": tenant}
+
+
+def bank_of(memory: AgentMemory) -> MemoryBank:
+    """The memories, for a command that reads, changes or forgets them: it embeds nothing, so it needs no embedder."""
+    return MemoryBank(AgentMemoryStore(memory.connection, **names_of(memory)), events=memory.events)
 
 
 def with_memory(command: Command) -> Command:
