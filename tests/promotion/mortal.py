@@ -1,7 +1,8 @@
-"""Workers that are killed with SIGKILL at a named step of a promotion.
+"""Workers that a signal hits at a named step of a promotion: SIGKILL, or SIGSTOP until they are told to go on.
 
-Run as a program it reads orders, JSON by the line, and for each forks a worker, waits for its death and tells its
-signal. It has everything imported and no connection open, so a worker costs a fork and not a start.
+Run as a program it reads orders, JSON by the line, and for each forks a worker and tells the signal that ended or
+stopped it; an order without a point lets the stopped one go on to its end. It has everything imported and no connection
+open, so a worker costs a fork and not a start.
 """
 
 from __future__ import annotations
@@ -45,12 +46,17 @@ def extractor_of(kind: str, bank: MemoryBank) -> Any:
     return Scribe(bank) if kind == "scribe" else Extractor(bank, None, "verbatim")
 
 
+fate = [signal.SIGKILL]
+
+
 def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    """What is to happen, once."""
+    if fate:
+        os.kill(os.getpid(), fate.pop())
 
 
 def doom(point: str, extractor: Any) -> None:
-    """Arrange that this process dies at a point of its first promotion."""
+    """Arrange that it happens at a point of this process' first promotion."""
     when, step = point.split()
     if step in SENT:
         _die_around_script(when, *SENT[step])
@@ -130,14 +136,21 @@ async def work(url: str, kind: str, point: str) -> None:
 
 def main() -> None:
     module._WAIT = 0.05
+    child = 0
     for line in sys.stdin:
-        child = os.fork()
+        url, kind, point, number = json.loads(line)
+        if point:
+            child = os.fork()
+        else:
+            os.kill(child, signal.SIGCONT)
         if child == 0:
             signal.alarm(30)  # for one that never comes to its point
-            asyncio.run(work(*json.loads(line)))
+            fate[:] = [signal.Signals(number)]
+            asyncio.run(work(url, kind, point))
             os._exit(0)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201
+        _, status = os.waitpid(child, os.WUNTRACED)
+        ended = os.WSTOPSIG(status) if os.WIFSTOPPED(status) else abs(os.waitstatus_to_exitcode(status))
+        print(ended, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from tests.promotion.mortal import POINTS, SETTINGS, work
 from tests.promotion.scribe import ANN, bank_on, said
 
 KINDS = ("scribe", "verbatim")
-Kill = Callable[[str, str, str], int]
+Hit = Callable[..., int]
 State = list[tuple[Any, ...]]
 
 
@@ -33,20 +33,21 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def kill() -> Iterator[Kill]:
-    """Runs a worker that dies at a point; says by which signal."""
+def hit(plain_url: str) -> Iterator[Hit]:
+    """Runs a worker that a signal hits at a point; says by which signal it ended or stopped, 0 if by none."""
     program = [sys.executable, "-m", "tests.promotion.mortal"]
     root = Path(__file__).parents[2]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as mortals:
-        assert mortals.stdin
-        assert mortals.stdout
+        orders, answers = mortals.stdin, mortals.stdout
+        assert orders
+        assert answers
 
-        def order(url: str, kind: str, point: str) -> int:
-            print(json.dumps([url, kind, point]), file=mortals.stdin, flush=True)
-            return -int(mortals.stdout.readline())  # type: ignore[union-attr]
+        def order(kind: str, point: str, number: int = signal.SIGKILL) -> int:
+            print(json.dumps([plain_url, kind, point, number]), file=orders, flush=True)
+            return int(answers.readline())
 
         yield order
-        mortals.stdin.close()
+        orders.close()
 
 
 def fill(redis: Connection) -> Outbox:
@@ -84,25 +85,38 @@ def undisturbed(plain_url: str) -> dict[str, State]:
 
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_worker_killed(plain_url: str, kill: Kill, undisturbed: dict[str, State], kind: str, point: str) -> None:
+def test_a_worker_killed(plain_url: str, hit: Hit, undisturbed: dict[str, State], kind: str, point: str) -> None:
     with Connection(plain_url) as redis:
         fill(redis)
-        assert kill(plain_url, kind, point) == signal.SIGKILL
+        assert hit(kind, point) == signal.SIGKILL
         asyncio.run(work(plain_url, kind, ""))
         assert state(redis) == undisturbed[kind]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_workers_killed_at_each_step_in_turn(
-    plain_url: str, kill: Kill, undisturbed: dict[str, State], kind: str
+    plain_url: str, hit: Hit, undisturbed: dict[str, State], kind: str
 ) -> None:
     with Connection(plain_url) as redis:
         outbox = fill(redis)
         deaths = 0
         for point in POINTS:
-            deaths += kill(plain_url, kind, point) == signal.SIGKILL
+            deaths += hit(kind, point) == signal.SIGKILL
             if not outbox.stats().waiting:
                 break
         assert deaths >= 5
         asyncio.run(work(plain_url, kind, ""))
         assert state(redis) == undisturbed[kind]
+
+
+@pytest.mark.parametrize("point", ["after lease", "after extract", "before apply", "between changes", "before finish"])
+def test_a_worker_that_comes_back_from_the_dead(
+    plain_url: str, hit: Hit, undisturbed: dict[str, State], point: str
+) -> None:
+    """It slept past its lease; another promoted its turns; it goes on as if nothing had been."""
+    with Connection(plain_url) as redis:
+        fill(redis)
+        assert hit("scribe", point, signal.SIGSTOP) == signal.SIGSTOP
+        asyncio.run(work(plain_url, "scribe", ""))
+        assert hit("scribe", "") == 0
+        assert state(redis) == undisturbed["scribe"]

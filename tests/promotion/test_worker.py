@@ -195,9 +195,7 @@ async def test_nothing_is_made_of_what_is_forgotten(plain: Connection, bank: Mem
     assert await aheld(bank) == {"b": 1}
 
 
-async def test_a_worker_outlives_its_server(call: Call) -> None:
-    if call is run:
-        pytest.skip("a worker has one colour")
+async def test_a_worker_outlives_its_server() -> None:
     with serving("--appendonly", "yes", "--appendfsync", "always") as server, Connection(server.url) as redis:
         outbox, bank = Outbox(redis, **QUICK | {"lease": 0.2}), bank_on(redis)
         await outbox.aadd("t", said("a"), ANN, "x@1")
