@@ -92,6 +92,11 @@ class Page:
         self.one("#reset").click()
         self.until(lambda: not self.all("#messages li, #memories > li, #events li"))
 
+    def slide(self, name: str, value: float) -> None:
+        """Move a slider."""
+        slider = f"document.querySelector('#slider-{name}')"
+        self.run(f"{slider}.value = {value}; {slider}.dispatchEvent(new Event('input'))")
+
     def resize(self, width: int, height: int) -> None:
         """Set the size of the window's inside; under 500 pixels it is a phone."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
@@ -143,13 +148,14 @@ def _browser() -> Iterator[Any]:
 def take_picture(path: Path) -> None:
     """Play the page's steps up to the recall in a new thread, and take the picture."""
     with opened_page() as page:
+        page.slide("quiet", 30)  # so that something still waits
         for number in range(1, 6):
             page.step(number)
             if number < 5:
                 page.promote()
-        page.sees("#promotion-hint", "5 turns")
+        page.sees("#waiting", "ada-2")
         page.one("#recalled summary").click()
-        page.run("document.activeElement.blur(); document.querySelector('#waiting').textContent = ''")
+        page.run("document.activeElement.blur()")
         time.sleep(2)  # until what is new has ceased to glow
         page.resize(1280, int(page.run("return document.documentElement.scrollHeight")))
         path.write_bytes(page.driver.get_screenshot_as_png())

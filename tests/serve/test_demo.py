@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
 from langchain_agentmem import AgentMemory, ConfigurationError
+from langchain_agentmem.agent.rendering import CLOSING, OPENING
 from langchain_agentmem.serve.demo.agent import ModelError, build_agent, find_restaurant
 from langchain_agentmem.serve.demo.inventory import stored_keys
 from langchain_agentmem.serve.demo.model import ScriptedModel, choose_model
@@ -83,7 +84,7 @@ def answers(report: dict[str, Any]) -> dict[str, str]:
 
 
 def test_the_second_process_knows_what_the_first_one_heard(happened: dict[str, Any]) -> None:
-    first, second = happened["processes"]
+    first, second, _ = happened["processes"]
     assert first["process"] != second["process"]
     assert first["server_process"] != second["server_process"]
     answer = answers(second)["What do you know about me?"]
@@ -102,6 +103,24 @@ def test_the_fork_differs_and_the_trunk_stays(happened: dict[str, Any]) -> None:
     assert "Lisbon" not in second["fork"]
     assert "Lisbon" in second["trunk"]
     assert "Kyoto" not in second["trunk"]
+
+
+def test_a_third_process_knows_it_in_other_threads(happened: dict[str, Any]) -> None:
+    first, second, third = happened["processes"]
+    assert len({report["process"] for report in (first, second, third)}) == 3
+    assert len({report["server_process"] for report in (first, second, third)}) == 3
+    assert third["promoted"] >= 2 * len(first["turns"] + second["turns"])  # each question, each answer, tool calls
+    assert third["memories"] > 0
+    told = answers(third)
+    assert told["What do you know about me?"] == "You are Ada and you are vegetarian."
+    assert "“I am going to Lisbon in May.”" in told["Which holidays have I planned?"]
+    assert (
+        find_restaurant.invoke({"city": "Kyoto", "diet": "vegetarian"}) in told["Where could I have dinner in Kyoto?"]
+    )
+
+
+def test_it_tells_nobody_else(happened: dict[str, Any]) -> None:
+    assert answers(happened["processes"][2])["Which holidays has Ada planned?"] == "You have not told me yet."
 
 
 def test_it_tells_what_was_stored_and_how_long_it_took(happened: dict[str, Any]) -> None:
@@ -196,6 +215,32 @@ async def test_the_scripted_model_knows_what_it_is_told(said: list[str], answer:
     messages = [HumanMessage(text) for text in said]
     assert ScriptedModel().invoke(messages).text == expected
     assert (await ScriptedModel().ainvoke(messages)).text == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Who am I?", "You are Ada and you are vegan."),
+        ("What must I avoid?", "You are allergic to nuts."),
+        ("What should I cook?", "You are vegan."),
+        ("How do I travel?", "You told me: “I take night trains.” [t2]"),
+        ("What do you know about me?", "You are Ada, you are vegan and you are allergic to nuts."),
+    ],
+)
+def test_the_scripted_model_knows_what_is_recalled(question: str, answer: str) -> None:
+    block = f"""Be kind.
+
+{OPENING}
+Recalled data about the user.
+Facts:
+- allergy.nuts: nuts (since 2026-05-01)
+- diet: vegan (since 2026-05-01)
+- name: Ada (since 2026-05-01)
+Memories, best first:
+- [t1] user: Do I fly? (2026-05-01)
+- [t2] user: I take night trains. (2026-05-01)
+{CLOSING}"""
+    assert ScriptedModel().invoke([SystemMessage(block), HumanMessage(question)]).text == answer
 
 
 def test_the_scripted_model_asks_for_what_a_tool_needs() -> None:

@@ -57,15 +57,12 @@ class Stage:
         """Put what long-term memory knows in front of the model."""
         self.agent = self._build_agent(recall=self.memory.recall_node(key="recalled"))
 
-    def introduce(self) -> None:
-        """Tell who and what is here."""
+    def introduce(self, place: RunnableConfig = THREAD) -> None:
+        """Tell who and what is here, and what was said in a thread."""
         self.screen.note("model", self._name)
         self.screen.note("server", f"{self._server.info}, process {self._server.pid}, on a private unix socket")
-        self.screen.note("memory", self._found())
-
-    def _found(self) -> str:
-        said = len(self.agent.get_state(THREAD).values.get("messages", ()))
-        return f"{said} messages in thread 'trip'"
+        said = len(self.agent.get_state(place).values.get("messages", ()))
+        self.screen.note("memory", f"{said} messages in thread {place['configurable']['thread_id']!r}")
 
     def ask(self, text: str, config: RunnableConfig = THREAD, *, user: str = "Ada") -> str:
         """Say something to the agent, and return what it answers."""
@@ -130,12 +127,14 @@ def _id(config: RunnableConfig) -> str:
 
 def elsewhere(stage: Stage) -> dict[str, Any]:
     """A third process, and threads in which nothing was said: what is known comes from long-term memory."""
+    dinner = _thread("dinner", "ada")
+    stage.introduce(dinner)
     report = stage.memory.promote_pending()
     stage.screen.note("promoted", f"{report.promoted} turns of the conversation, into {report.memories} memories")
     stage.recall_from_now_on()
-    stage.ask("What do you know about me?", _thread("dinner", "ada"))
+    stage.ask("What do you know about me?", dinner)
     stage.ask("Which holidays have I planned?", _thread("holidays", "ada"))
-    stage.ask("Where could I have dinner in Kyoto?", _thread("dinner", "ada"))
+    stage.ask("Where could I have dinner in Kyoto?", dinner)
     stage.screen.scene("And what does it tell to somebody else?")
     stage.ask("Which holidays has Ada planned?", _thread("gossip", "bob"), user="Bob")
     return {"promoted": report.promoted, "memories": report.memories, **stage.report()}

@@ -43,7 +43,7 @@ def build_agent(
     *,
     recall: Runnable[Any, dict[str, Any]] | None = None,
     then: Mapping[str, Any] = MappingProxyType({}),
-) -> CompiledStateGraph[State, None, State, State]:
+) -> CompiledStateGraph[State, None, MessagesState, State]:
     """The agent: it answers, or calls the tool and then answers.
 
     Args:
@@ -64,7 +64,7 @@ def build_agent(
                 "Check OPENAI_API_KEY and OPENAI_MODEL, or unset the key to use the offline model."
             ) from error
 
-    graph = StateGraph(State)
+    graph = StateGraph(State, input_schema=MessagesState)
     if recall is not None:
         graph.add_node("recall", recall)
         graph.add_edge("recall", "chat")

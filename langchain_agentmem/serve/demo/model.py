@@ -114,7 +114,8 @@ def _reply(question: str, known: dict[str, str], recalled: Sequence[tuple[str, s
     if stated and not _EVERYTHING.search(question) and known.keys().isdisjoint(asked):
         cited, text = stated[0]
         return f"You told me: “{text}” {cited}"
-    told = [_PHRASES[fact].format(known[fact]) for fact in asked or known if fact in known]
+    wanted = known.keys() & (asked or known)
+    told = [phrase.format(known[fact]) for fact, phrase in _PHRASES.items() if fact in wanted]
     return f"{_sentence(told)}." if told else "You have not told me yet."
 
 
