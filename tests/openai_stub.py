@@ -52,6 +52,13 @@ class Hang:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A call of the tool that is asked for, with these arguments as they stand: they may be no JSON."""
+
+    arguments: str
+
+
+@dataclass(frozen=True)
 class Cut:
     """An answer that ends in the middle: `finish_reason` is `length`."""
 
@@ -70,7 +77,7 @@ class Filtered:
     """The provider withholds the answer."""
 
 
-Reply: TypeAlias = str | Mapping[str, Any] | Status | Hang | Cut | Refusal | Filtered
+Reply: TypeAlias = str | Mapping[str, Any] | Status | Hang | Call | Cut | Refusal | Filtered
 
 
 @dataclass(frozen=True)
@@ -274,8 +281,9 @@ def _message(request: ChatRequest, reply: Any) -> tuple[dict[str, Any], str]:
         return {"content": ""}, "content_filter"
     if isinstance(reply, Cut):
         return {"content": reply.text}, "length"
-    text = reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)
-    if request.tool and not isinstance(reply, str):
+    called = isinstance(reply, Call)
+    text = reply.arguments if called else reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False)
+    if request.tool and (called or not isinstance(reply, str)):
         call = {"id": "call_1", "type": "function", "function": {"name": request.tool, "arguments": text}}
         return {"content": None, "tool_calls": [call]}, "tool_calls"
     return {"content": text}, "stop"

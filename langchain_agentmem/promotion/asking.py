@@ -60,6 +60,7 @@ class Asker:
         self.model = chat_model(model)
         self._budget = budget
         self._options: dict[str, Any] = {"method": method} if method else {}
+        self._ready: dict[type[BaseModel], tuple[ChatModel, str]] = {}
 
     async def aask(
         self, prompt: Sequence[BaseMessage], schema: type[Model], scope: Scope, check: Check | None = None
@@ -77,9 +78,10 @@ class Asker:
             ExtractionError: The model refused, its answer was cut short, or two answers in a row could not be read.
             BudgetExceededError: There is nothing left of the budget.
         """
-        form = json_schema(schema)
-        shape = json.dumps(form, ensure_ascii=False)
-        runnable, asked = self._prepared(form), list(prompt)
+        if schema not in self._ready:
+            self._ready[schema] = self._prepared(json_schema(schema))
+        runnable, shape = self._ready[schema]
+        asked = list(prompt)
         if runnable is self.model:
             asked.append(HumanMessage(prompts.JSON_ONLY.format(schema=shape)))
         first, usage = await self._call(runnable, asked, scope)
@@ -100,17 +102,19 @@ class Asker:
                 f"the model's answer could not be read, twice in a row: {error} Use a model that can write JSON"
             ) from error
 
-    def _prepared(self, form: dict[str, Any]) -> Runnable[Any, Any]:
-        """The model with structured output, or the model as it is where it has none.
+    def _prepared(self, form: dict[str, Any]) -> tuple[ChatModel, str]:
+        """The model with structured output, or as it is where it has none; and the schema to be read.
 
         It is given the JSON schema, not the class: then an answer of another form comes back to be read and repaired,
         where the class would raise inside the provider's client and leave nothing to repair.
         """
+        shape = json.dumps(form, ensure_ascii=False)
         structured = getattr(self.model, "with_structured_output", None)
         try:
-            return structured(form, include_raw=True, **self._options) if structured else self.model
+            ready = structured(form, include_raw=True, **self._options) if structured else self.model
         except NotImplementedError:
-            return self.model
+            ready = self.model
+        return ready, shape
 
     async def _call(self, runnable: Runnable[Any, Any], messages: list[BaseMessage], scope: Scope) -> tuple[Any, Usage]:
         tokens = count_tokens_approximately(messages) + _ANSWER
@@ -155,7 +159,7 @@ def _read(answer: Any, schema: type[Model]) -> Model:
     message = _message(answer)
     for call in getattr(message, "tool_calls", None) or []:
         return validate(call["args"], schema)
-    return parse(message.text, schema)
+    return parse(_text(message), schema)
 
 
 def _message(answer: Any) -> BaseMessage:
@@ -164,7 +168,7 @@ def _message(answer: Any) -> BaseMessage:
 
 
 def _text(message: BaseMessage) -> str:
-    calls = getattr(message, "tool_calls", None) or []
+    calls = [call for name in ("tool_calls", "invalid_tool_calls") for call in getattr(message, name, None) or []]
     return message.text or "\n".join(str(call["args"]) for call in calls)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langsmith.run_helpers import trace
 from langsmith.utils import tracing_is_enabled
+from pydantic import BaseModel
 
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError
 from langchain_agentmem.events.redact import redact_secrets
@@ -61,6 +62,7 @@ class Extractor:
         self.bank = bank
         self.strategies = {each.name: each for each in strategies_of(strategies)}
         self._redact = redact
+        self._forms: dict[tuple[str, ...], type[BaseModel]] = {}
         self._asker = None if model is None else Asker(model, budget=budget, method=method)
         for each in self.strategies.values():
             if each.schema is not None and model is None:
@@ -132,12 +134,19 @@ class Extractor:
         draft, usage = Draft(talk, known, self._redact), Usage()
         asked = [each for each in wanted if each.schema]
         if asked and self._asker is not None:
-            schema = joint([(each.name, each.schema, each.several) for each in asked if each.schema])
-            answer = await self._asker.aask(prompt_of(asked, talk, known), schema, batch.scope, draft.check)
+            prompt = prompt_of(asked, talk, known)
+            answer = await self._asker.aask(prompt, self._form(asked), batch.scope, draft.check)
             changes += draft.changes(asked, answer.value)
             usage = answer.usage
         found = tuple(_in_time(change, known) for change in once(changes))
         return Plan(batch.key, batch.scope, found, dict(draft.refused), usage)
+
+    def _form(self, asked: Sequence[Strategy]) -> type[BaseModel]:
+        """One schema for these strategies together, made once."""
+        names = tuple(each.name for each in asked)
+        if names not in self._forms:
+            self._forms[names] = joint([(each.name, each.schema, each.several) for each in asked if each.schema])
+        return self._forms[names]
 
     def _wanted(self, batch: Batch) -> list[Strategy]:
         """The strategies that a batch names. It may have waited since an older version: today's is used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -41,11 +42,17 @@ def _action(value: Any) -> Any:
     return folded if folded in _ACTIONS else "add"
 
 
+def _numbers(value: Any) -> Any:
+    """Numbers, also as `3`, `"3, 4"` or `["turn 3"]`; what is none stays, to be complained about."""
+    found = value if isinstance(value, list) else [] if value in (None, "") else [value]
+    split = [re.findall(r"\d+", each) or [each] if isinstance(each, str) else [each] for each in found]
+    return [number for numbers in split for number in numbers]
+
+
 def _number(value: Any) -> Any:
-    """The number of a memory, also as `"3"` or `[3]`; what is none stays, to be complained about."""
-    if isinstance(value, list):
-        value = value[0] if value else None
-    return None if value in ("", 0, "0", "none", "null") else value
+    """The number of a memory, written in any of these ways; None for 0 and for a word that says that there is none."""
+    first = next(iter(_numbers(value)), None)
+    return None if str(first).lower() in {"0", "none", "null", "n/a"} else first
 
 
 def _text(value: Any) -> Any:
@@ -53,7 +60,7 @@ def _text(value: Any) -> Any:
 
 
 Texts = Annotated[list[str], BeforeValidator(_list)]
-Numbers = Annotated[list[int], BeforeValidator(_list)]
+Numbers = Annotated[list[int], BeforeValidator(_numbers)]
 Share = Annotated[float | None, BeforeValidator(_share)]
 Text = Annotated[str | None, BeforeValidator(_text)]
 

@@ -21,7 +21,7 @@ from langchain_agentmem.promotion.extraction import Extractor
 from langchain_agentmem.promotion.schemas import Learned, Preference, Summary, joint
 from langchain_agentmem.promotion.tolerant import UnreadableError, parse
 from langchain_agentmem.wire.connection import Connection
-from tests.openai_stub import Cut, Filtered, Hang, OpenAIStub, Refusal, Reply, Status
+from tests.openai_stub import Call, Cut, Filtered, Hang, OpenAIStub, Refusal, Reply, Status
 from tests.promotion.conftest import Do
 from tests.promotion.talks import ANN, batch, fact, says
 
@@ -118,6 +118,12 @@ async def test_careless_form_is_forgiven(bank: MemoryBank, stub: OpenAIStub, do:
     (change,) = plan.changes
     assert change.memory is not None
     assert change.memory.text.split() == ["User", "likes", "tea."]
+
+
+def test_a_careless_call_of_a_tool(bank: MemoryBank, stub: OpenAIStub) -> None:
+    stub.answer = lambda request: Call('{"discrete": [{"text": "User likes tea.", "turns": ["turn 1"],}]}')
+    plan = Extractor(bank, stub.chat_model(), "discrete", method="function_calling").plan(batch("I like tea."))
+    assert (len(plan.changes), plan.usage.calls) == (1, 1)
 
 
 @pytest.mark.parametrize("bad", ["No JSON here.", '{"discrete": [{"text": "Us', '{"memories": []}', "{}"])

@@ -178,6 +178,18 @@ def test_scopes_come_from_the_run(box: Outbox, extractor: Extractor, bank: Memor
     assert "I like rain." in texts(bank)
 
 
+def test_the_context_of_a_graph_says_whose_it_is(
+    search: Connection, box: Outbox, extractor: Extractor, bank: MemoryBank
+) -> None:
+    builder: Any = StateGraph(MessagesState, context_schema=dict)
+    builder.add_node("remember", ExtractionNode(box, extractor, mode="inline"))
+    builder.add_edge(START, "remember")
+    graph = builder.compile(checkpointer=AgentMemorySaver(search))
+    config: Any = {"configurable": {"thread_id": "1", "user_id": "bo"}}
+    graph.invoke({"messages": [("user", "I like tea.")]}, config, context={"user_id": "ann"})
+    assert "I like tea." in texts(bank)
+
+
 def test_a_run_must_say_whose_it_is(box: Outbox, extractor: Extractor) -> None:
     with pytest.raises(MissingScopeError, match="user_id"):
         ExtractionNode(box, extractor).invoke({"messages": [("user", "I like tea.")]})
