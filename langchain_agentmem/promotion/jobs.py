@@ -26,6 +26,7 @@ Outcome: TypeAlias = Literal["done", "retry", "deferred", "released", "alone", "
 the thread is somebody else's now."""
 
 _MAY_BE_ZERO = ("quiet", "max_wait", "backoff", "max_backoff", "context")
+_MOST_TURNS = 1_000  # of a batch: a dead letter has a field for each, and Lua a limit on the arguments of a call
 _NOTHING = Batch("", Scope(), (), ())
 
 _SCHEDULE = Script("outbox_schedule")
@@ -58,6 +59,8 @@ class Settings:
             lowest = 0 if name in _MAY_BE_ZERO else 1e-3
             if not number >= lowest:
                 raise InvalidInputError(f"{name} is {number}; it must be at least {lowest:g}")
+        if self.batch_turns > _MOST_TURNS:
+            raise InvalidInputError(f"batch_turns is {self.batch_turns}; it must be at most {_MOST_TURNS}")
 
     def for_scripts(self) -> str:
         """The part that every script is told, see outbox.lua."""

@@ -2,9 +2,10 @@
 -- KEYS[1]  P:T:outbox:{P:T}; every other key is made from it and lies in the same slot:
 --   :turns:I STREAM of thread I's turns: `turn`, `recipe` (whose memories, by which strategies; JSON). Those up to the
 --     cursor are promoted; a few of them are kept as context
---   :state:I HASH: cursor; waiting, turns behind it; noted, ids ever taken; job, its entry in :jobs; fence, owner, until
---     (ms): who holds the thread; attempts; held, its time is set and no debounce may change it; plan, upto: changes
---     found and not yet made; alone, up to where turns are tried one by one; closed, the last fence and how it ended
+--   :state:I HASH: cursor; waiting, turns behind it; noted, ids ever taken; job, its entry in :jobs; fence, owner,
+--     until (ms): who holds the thread; attempts; held, its time is set and no debounce may change it; plan, upto:
+--     changes found and not yet made; alone, up to where turns are tried one by one; closed, the last fence and how it
+--     ended
 --   :seen:I  ZSET of message ids taken, as digests, by number
 --   :scope:L:L SET of the threads that turns of scope L:L came from
 --   :due ZSET of threads by the time at which they are due (ms), :jobs STREAM of those that are; :dead STREAM of what
@@ -41,11 +42,16 @@ local function waiting(thread, upto, number)
   return redis.call('XRANGE', turns_of(thread), '(' .. cursor_of(thread), upto, unpack(some))
 end
 
--- Drop a stream's deleted entries from memory.
+-- A stream keeps the bytes of deleted entries for as long as others lie beside them: write it without. Its next id
+-- stays as it is, because an entry with an id at or below the cursor would never be read.
 local function write_anew(stream)
   local entries = redis.call('XRANGE', stream, '-', '+')
+  if #entries == 0 then return end
+  local info, last = redis.call('XINFO', 'STREAM', stream), nil
+  for i = 1, #info, 2 do last = info[i] == 'last-generated-id' and info[i + 1] or last end
   redis.call('UNLINK', stream)
   for _, entry in ipairs(entries) do redis.call('XADD', stream, entry[1], unpack(entry[2])) end
+  redis.call('XSETID', stream, last)
 end
 
 local function ensure_group()
@@ -69,9 +75,8 @@ end
 
 -- Nothing of a thread waits: it is forgotten after a while.
 local function expire(thread)
-  local last = redis.call('XREVRANGE', turns_of(thread), '+', '-', 'COUNT', 1)[1]
-  local keys = {turns_of(thread), state_of(thread), ids_of(thread), last and scope_of(field(last, 'recipe'))}
-  for _, key in ipairs(keys) do redis.call('PEXPIRE', key, kept) end
+  write_anew(turns_of(thread))
+  for _, key in ipairs({turns_of(thread), state_of(thread), ids_of(thread)}) do redis.call('PEXPIRE', key, kept) end
 end
 
 -- A job is over.
@@ -108,7 +113,9 @@ end
 -- Move the cursor over turns that are stored, or given up.
 local function advance(thread, upto)
   local turns, state = turns_of(thread), state_of(thread)
-  local number = #waiting(thread, upto)
+  local done = waiting(thread, upto)
+  local number = #done
+  redis.call('PEXPIRE', scope_of(field(done[1], 'recipe')), kept)
   redis.call('HSET', state, 'cursor', upto)
   redis.call('HDEL', state, 'plan', 'upto', 'attempts')
   redis.call('HINCRBY', state, 'waiting', -number)

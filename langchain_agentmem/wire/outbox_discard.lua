@@ -1,6 +1,5 @@
 -- uses: outbox
--- Delete dead letters. A stream keeps the bytes of deleted entries for as long as others lie beside them, so it is
--- written anew.
+-- Delete dead letters, so that nothing of them is left.
 -- KEYS[1], ARGV[1] as in outbox.lua
 -- ARGV[2..] ids of the letters
 -- Returns how many there were.

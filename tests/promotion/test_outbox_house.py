@@ -62,7 +62,8 @@ def test_who_promotes_for_another_scope_goes_on(outbox: Outbox, call: Call) -> N
 
 
 async def _everything(redis_: Connection) -> list[Any]:
-    """Every value on the server."""
+    """Every value on the server, as its bytes are."""
+    await redis_.send(("CONFIG", "SET", "rdbcompression", "no"))
     (names_,) = await redis_.send(("KEYS", "*"))
     return [names_, *await redis_.send(*(("DUMP", name) for name in names_))]
 
@@ -98,6 +99,24 @@ def test_only_a_thread_without_waiting_turns_expires(plain: Connection) -> None:
     assert all(90 < ttl <= 100 for ttl in lives())
     outbox.add("t", said("a", "b"), ANN, "x@1")
     assert lives() == [-1] * 4
+
+
+@pytest.mark.parametrize("context", [0, 4])
+def test_a_turn_that_comes_in_the_same_moment_is_not_taken_for_done(plain: Connection, context: int) -> None:
+    """Ids of a stream are made of the time; here many are made in the same millisecond."""
+    outbox = Outbox(plain, **QUICK, context=context)
+    for number in range(200):
+        outbox.add("t", said(f"m{number}"), ANN, "x@1")
+        assert run(apromoted(outbox)) == [f"m{number}"]
+
+
+def test_the_bytes_of_promoted_turns_are_gone(plain: Connection) -> None:
+    outbox = Outbox(plain, **QUICK, context=2)
+    outbox.add("t", said(*(f"turn{number}" for number in range(9))), ANN, "x@1")
+    run(apromoted(outbox))
+    dump = repr(run(_everything(plain)))
+    assert "turn8" in dump
+    assert "turn6" not in dump
 
 
 def test_the_statistics_add_up(plain: Connection, call: Call) -> None:
