@@ -135,6 +135,18 @@ def test_what_came_since_is_moved_and_what_was_said_here_stays(source: Connectio
     assert [comparable(found) for found in memory.checkpointer.list(peers.config("waits"))] == here
 
 
+def test_a_migration_that_broke_off_is_completed(source: Connection, memory: AgentMemory) -> None:
+    lost = [key for key in everything(source) if key.startswith(b"checkpoint_write:waits:")]
+    lost += [max(key for key in everything(source) if key.startswith(b"checkpoint:trip:__empty__:"))]
+    run(source.send(("DEL", *lost)))
+    Migration(memory, source).threads()
+    peers.play(source)
+    assert Migration(memory, source).threads().moved == 1
+    graph = peers.agent(memory.checkpointer)
+    assert graph.invoke(Command(resume="yes"), peers.config("waits"))["answers"] == ["you said yes"]
+    assert graph.get_state(peers.config("trip")).metadata["step"] == 6
+
+
 def test_a_thread_that_was_to_expire_still_does(source: Connection, memory: AgentMemory) -> None:
     keys = [key for key in everything(source) if key.startswith((b"checkpoint:fan:", b"checkpoint_write:fan:"))]
     run(source.send(*(("EXPIRE", key, 1000) for key in keys)))

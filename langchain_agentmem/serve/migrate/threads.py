@@ -103,17 +103,24 @@ class ThreadMover:
     async def _move_thread(self, thread_id: str, stored: Sequence[Stored], outcome: Outcome) -> None:
         everything: RunnableConfig = {"configurable": {"thread_id": thread_id}}
         there = {_place(each): _written(each) async for each in self._saver(None).alist(everything)}
+        wanted = [each for each in stored if not self._is_complete(each.ids, there.get(each.ids[1:]))]
+        outcome.kept += len(stored) - len(wanted)
         versions: dict[tuple[str, str], Mapping[str, Any]] = {}
-        for start in range(0, len(stored), PAGE):
-            page = stored[start : start + PAGE]
+        for start in range(0, len(wanted), PAGE):
+            page = wanted[start : start + PAGE]
             documents = await read(self._source, [each.key for each in page])
+            writes = await self._read_writes([each.ids for each in page])
             for each, (text, seconds) in zip(page, documents, strict=True):
                 if text is not None:
                     is_new = each.ids[1:] not in there
                     await self._move_one(each, text, seconds, versions, is_new=is_new)
-                    await self._move_writes(each.ids, there.get(each.ids[1:], Counter()), seconds)
+                    await self._move_writes(each.ids, writes[each.ids], there.get(each.ids[1:], Counter()), seconds)
                     outcome.moved += is_new
                     outcome.kept += not is_new
+
+    def _is_complete(self, ids: Ids, there: Counter[tuple[str, str]] | None) -> bool:
+        """Whether a checkpoint and all of its writes are there already."""
+        return there is not None and there.total() >= len(self._writes.get(ids, ()))
 
     async def _move_one(
         self,
@@ -141,16 +148,19 @@ class ThreadMover:
 
     async def _take_sends(self, parent: Ids, checkpoint: dict[str, Any]) -> None:
         """Put the sends that older checkpoints have among their parent's writes into their channel."""
-        found = await self._read_writes(parent)
-        sends = [write.value for task in sorted(found) for write in found[task] if write.channel == _TASKS]
+        found = (await self._read_writes([parent]))[parent]
+        ordered = [write for task in sorted(found) for write in sorted(found[task], key=lambda write: write.position)]
+        sends = [write.value for write in ordered if write.channel == _TASKS]
         if sends:
             checkpoint["channel_values"][_TASKS] = sends
             checkpoint["channel_versions"][_TASKS] = max(checkpoint["channel_versions"].values())
 
-    async def _move_writes(self, ids: Ids, there: Counter[tuple[str, str]], seconds: float | None) -> None:
+    async def _move_writes(
+        self, ids: Ids, tasks: Mapping[str, Sequence[Write]], there: Counter[tuple[str, str]], seconds: float | None
+    ) -> None:
         thread_id, ns, checkpoint_id = ids
         place = {"thread_id": thread_id, "checkpoint_ns": ns, "checkpoint_id": checkpoint_id}
-        for task_id, writes in (await self._read_writes(ids)).items():
+        for task_id, writes in tasks.items():
             missing = Counter((task_id, write.channel) for write in writes) - there
             if missing and not self._dry_run:
                 # Those with an index of their own first: it is their place in the call. Special ones are below zero.
@@ -158,17 +168,18 @@ class ThreadMover:
                 values = [(write.channel, write.value) for write in ordered]
                 await self._saver(seconds).aput_writes({"configurable": place}, values, task_id, writes[0].path)
 
-    async def _read_writes(self, ids: Ids) -> dict[str, list[Write]]:
-        """The pending writes of a checkpoint by task, each task's in order."""
-        texts = await read(self._source, self._writes.get(ids, ()))
-        tasks: dict[str, list[Write]] = {}
-        for document in (json.loads(text) for text, _ in texts if text is not None):
-            value = self._theirs.loads_blob(document["type"], document["blob"])
-            write = Write(int(document["idx"]), document["channel"], value, document.get("task_path") or "")
-            tasks.setdefault(document["task_id"], []).append(write)
-        for writes in tasks.values():
-            writes.sort(key=lambda write: write.position)
-        return tasks
+    async def _read_writes(self, wanted: Sequence[Ids]) -> dict[Ids, dict[str, list[Write]]]:
+        """The pending writes of checkpoints by task."""
+        keys = [(ids, key) for ids in wanted for key in self._writes.get(ids, ())]
+        texts = await read(self._source, [key for _, key in keys])
+        found: dict[Ids, dict[str, list[Write]]] = {ids: {} for ids in wanted}
+        for (ids, _), (text, _) in zip(keys, texts, strict=True):
+            if text is not None:
+                document = json.loads(text)
+                value = self._theirs.loads_blob(document["type"], document["blob"])
+                write = Write(int(document["idx"]), document["channel"], value, document.get("task_path") or "")
+                found[ids].setdefault(document["task_id"], []).append(write)
+        return found
 
 
 def _ids(found: Sequence[Any]) -> Ids:
