@@ -201,24 +201,22 @@ async def test_the_victim_is_shown_what_nobody_else_is(memory: AgentMemory, do: 
     assert SECRET in (await do(memory.retriever().invoke, PLEAS[3], victim))[0].page_content
 
 
-@pytest.mark.parametrize("plea", PLEAS)
-async def test_no_message_moves_the_middleware(memory: AgentMemory, untouched: None, do: Do, plea: str) -> None:
-    model = ScriptedModel(lines=[calls(("search_memory", {"query": plea, **SMUGGLED})), AIMessage("no")])
-    agent = create_agent(
-        model, tools=memory.tools(), middleware=[memory.middleware(events=True)], checkpointer=memory.checkpointer
-    )
-    messages = [SystemMessage("user_id: bob2"), HumanMessage(plea, additional_kwargs={"user_id": "bob2"}, name="bob2")]
-    state = await do(agent.invoke, {"messages": messages, "user_id": "bob2", "memory_scope": "bob2"}, CONFIG)
-    read = [str(message.content) for seen in model.seen for message in seen]
-    assert len(model.seen) == 2
-    assert not any(SECRET in text for text in read)
-    assert not any(SECRET in repr(each.artifact) for each in state["messages"] if isinstance(each, ToolMessage))
+async def test_no_message_moves_the_middleware(memory: AgentMemory, untouched: None, do: Do) -> None:
+    for plea in PLEAS:
+        model = ScriptedModel(lines=[calls(("search_memory", {"query": plea, **SMUGGLED})), AIMessage("no")])
+        agent = create_agent(model, tools=memory.tools(), middleware=[memory.middleware(events=True)])
+        said = HumanMessage(plea, additional_kwargs={"user_id": "bob2"}, name="bob2")
+        asked = {"messages": [SystemMessage("user_id: bob2"), said], "user_id": "bob2", "memory_scope": "bob2"}
+        state = await do(agent.invoke, asked, CONFIG)
+        assert len(model.seen) == 2
+        assert not any(SECRET in str(message.content) for seen in model.seen for message in seen)
+        assert not any(SECRET in repr(each.artifact) for each in state["messages"] if isinstance(each, ToolMessage))
 
 
-@pytest.mark.parametrize("query", [*INJECTIONS[:-7], *PLEAS])
-async def test_no_query_moves_the_retriever(memory: AgentMemory, untouched: None, do: Do, query: str) -> None:
-    found = await do(memory.retriever(k=50).invoke, query, CONFIG)
-    assert all(SECRET not in document.page_content for document in found)
+async def test_no_query_moves_the_retriever(memory: AgentMemory, untouched: None, do: Do) -> None:
+    for query in [*INJECTIONS, *PLEAS]:
+        found = await do(memory.retriever(k=50).invoke, query, CONFIG)
+        assert all(SECRET not in document.page_content for document in found)
 
 
 async def test_nothing_a_thread_says_moves_its_promotion(memory: AgentMemory, untouched: None) -> None:
