@@ -110,14 +110,20 @@ class Draft:
         return lines
 
     def _restates(self, entry: Entry, lines: Sequence[Line]) -> bool:
-        """Whether only the assistant said it: none of its words is the user's, who did not agree either."""
+        """Whether the assistant said it and no user: nobody agreed, and what its words add is the assistant's alone.
+
+        A user's question adds nothing to its answer; in what else a user says, one word of the entry is enough.
+        """
+        if any(_AGREES.match(line.text) for line in lines):
+            return False
         words = set(terms(_words_of(entry))) - _SUBJECT
-        said = {word for line in lines for word in terms(line.text)}
-        if not words or words & said or any(_AGREES.match(line.text) for line in lines):
+        own = words - {word for line in lines for word in terms(line.text)}
+        asked = all(line.text.rstrip().endswith("?") for line in lines)
+        if not own or (own < words and not asked):
             return False
         assistant = [line for line in (*self._talk.earlier, *self._talk.lines) if not line.by_user]
         heard = {word for line in assistant for word in terms(line.text)}
-        return len(words & heard) >= _RESTATED * len(words)
+        return len(own & heard) >= _RESTATED * len(own)
 
     def _memory(self, strategy: Strategy, entry: Any, lines: Sequence[Line]) -> Memory | None:
         """The memory that the strategy makes of an entry, with where it comes from and without secrets."""
@@ -162,24 +168,23 @@ class Draft:
         self, strategy: Strategy, entry: Any, lines: Sequence[Line], memory: Memory | None
     ) -> tuple[Action, KnownMemory | None]:
         """What is done, and to which known memory."""
-        action: Action = getattr(entry, "action", "add")
-        standing = self._known.standing_for(memory.state) if memory else None
-        if action != "add":
-            target = self._known.numbered(entry.known) or standing
-            if target is not None:
-                return action, target
-            if not getattr(entry, "text", None):
-                raise Refused("unknown memory")
+        if not isinstance(entry, Entry):
             return "add", None
+        standing = self._known.standing_for(memory.state) if memory else None
+        if entry.action != "add":
+            target = self._known.numbered(entry.known) or standing
+            if target is None and not entry.text:
+                raise Refused("unknown memory")
+            return ("add", None) if target is None else (entry.action, target)
         if memory and standing and _same(standing.value, memory.value):
             return "reinforce", standing
-        twin = self._known.saying(memory.text) if memory and not strategy.from_assistant else None
-        if memory and twin and not memory.state:
-            words = set(terms(memory.text)) - _SUBJECT
-            if not any(words & set(terms(line.text)) for line in lines if line.by_user):
-                raise Refused("echo")
-            return "reinforce", twin
-        return "add", None
+        twin = self._known.saying(memory.text) if memory and not memory.state else None
+        if memory is None or twin is None or strategy.from_assistant:
+            return "add", None
+        words = set(terms(memory.text)) - _SUBJECT
+        if not any(words & set(terms(line.text)) for line in lines if line.by_user):
+            raise Refused("echo")
+        return "reinforce", twin
 
 
 def entries_of(answer: BaseModel, name: str, *, every: bool = False) -> list[Any]:

@@ -23,7 +23,7 @@ from langchain_agentmem.promotion.conversation import Conversation
 from langchain_agentmem.promotion.drafting import Draft
 from langchain_agentmem.promotion.known import Known, count_turns, look_up
 from langchain_agentmem.promotion.schemas import joint
-from langchain_agentmem.promotion.strategies import Strategy, strategies_of
+from langchain_agentmem.promotion.strategies import RULES, VERBATIM, Strategy, strategies_of
 from langchain_agentmem.wire.bridge import run
 
 
@@ -160,9 +160,11 @@ class Extractor:
         return [self.strategies[name] for name in names]
 
     async def _known(self, talk: Conversation, wanted: Sequence[Strategy]) -> Known:
-        names = {each.name for each in wanted}
-        known = Known() if names == {"verbatim"} else await look_up(self.bank, talk, self._redact)
-        return replace(known, sequence=await count_turns(self.bank, talk)) if "verbatim" in names else known
+        """What these strategies ask of the memory, and no more: rules look at facts only, and verbatim at none."""
+        kinds = [each for each in wanted if each is not VERBATIM]
+        memories = any(each is not RULES for each in kinds)
+        known = await look_up(self.bank, talk, self._redact, memories=memories) if kinds else Known()
+        return replace(known, sequence=await count_turns(self.bank, talk)) if VERBATIM in wanted else known
 
     async def _apply(self, change: Change, plan: Plan, operation: str) -> Promoted:
         target, scope = change.target or "", plan.scope

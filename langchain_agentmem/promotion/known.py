@@ -98,9 +98,11 @@ def _plain(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-async def look_up(bank: MemoryBank, talk: Conversation, redact: Redact) -> Known:
-    """The facts of the scope and the memories nearest to each turn of a user. Counts as no recall."""
+async def look_up(bank: MemoryBank, talk: Conversation, redact: Redact, *, memories: bool = True) -> Known:
+    """The facts of the scope and, with `memories`, those nearest to each turn of a user. Counts as no recall."""
     facts = await bank.facts.aall(talk.scope)
+    if not memories:
+        return Known(facts=facts)
     found = {item.key: item for item in await _nearest(bank, talk)}
     nearest = [_known(item, redact) for item in found.values() if _is_learned(item, talk)]
     held = {memory.id for memory in nearest[:_MOST]}

@@ -41,6 +41,16 @@ def test_what_no_user_said_is_refused(
     assert (plan.changes, plan.refused) == ((), {reason: 1})
 
 
+def test_the_answer_to_a_question_is_not_the_users(extractor: Extractor, stub: OpenAIStub) -> None:
+    stub.answer = says(
+        discrete=[fact("Kyoto is famous for Fushimi Inari.", 1), fact("User asks what to see in Kyoto.", 1)],
+        preferences=[],
+    )
+    plan = extractor.plan(batch("What is there to see in Kyoto?", "> Kyoto is famous for Fushimi Inari."))
+    assert [change.memory.text for change in plan.changes if change.memory] == ["User asks what to see in Kyoto."]
+    assert plan.refused == {"assistant": 1}
+
+
 def test_what_a_user_agrees_to_is_his_word(extractor: Extractor, bank: MemoryBank, stub: OpenAIStub) -> None:
     stub.answer = says(discrete=[fact("User stays at Hotel Granvia.", 2)], preferences=[])
     promote(extractor, "> Shall I note that you stay at Hotel Granvia?", "Yes, please")
