@@ -313,7 +313,7 @@ JSON = st.recursive(
 NAMES = sorted({name.rstrip("*") for schema in SCHEMAS.values() for name in schema})
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(SCHEMAS)), st.dictionaries(st.sampled_from([*NAMES, "config", "scope"]), JSON))
 def test_no_arguments_whatever_break_a_tool(plain: Connection, name: str, args: dict[str, Any]) -> None:
     tools = {tool.name: tool for tool in memory_tools(AgentMemory(plain, embeddings=EMBEDDER), on_error="raise")}
