@@ -95,9 +95,9 @@ class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             self._turns.put(turn, run_of_it, context)
         else:
             self._assembler.note(context, scope, thread_id)
-        return (
-            request.override(system_message=_behind(request.system_message, context.text)) if context.text else request
-        )
+        if not context.text:
+            return request
+        return request.override(system_message=_behind(request.system_message, context.text))
 
     def _resolve(self, runtime: Runtime[Any] | None) -> Scope | None:
         try:
