@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.longterm import items, record
+from langchain_agentmem.longterm import checks, items, record
 from langchain_agentmem.longterm.facts import Facts
 from langchain_agentmem.longterm.importing import Importer
 from langchain_agentmem.longterm.journal import MemoryEvents
@@ -69,6 +69,9 @@ class MemoryBank(MemoryReader):
         confirm: float = 0.25,
         events: MemoryEvents | None = None,
     ) -> None:
+        for name, given in (("history_ttl", history_ttl), ("undo_ttl", undo_ttl), *(ttls or {}).items()):
+            if given is not None:
+                checks.seconds(name if name.endswith("_ttl") else f"ttls[{name!r}]", given)
         super().__init__(store, weights=weights, access_interval=access_interval, events=events)
         self.facts = Facts(store, history_ttl=history_ttl)
         self._history = round(history_ttl * 1000)
@@ -110,8 +113,7 @@ class MemoryBank(MemoryReader):
         Raises:
             InvalidInputError: `supersedes` names a memory that is not there.
         """
-        given = [memories] if isinstance(memories, str | Memory) else list(memories)
-        taken = [Memory(text=each) if isinstance(each, str) else each for each in given]
+        taken = _memories(memories)
         done = await self._intake.take(taken, self._path(scope), on_progress, operation=operation)
         self._journal.note("remembered", [each.id for each in done], scope.path)
         return done
@@ -132,6 +134,7 @@ class MemoryBank(MemoryReader):
         Raises:
             InvalidInputError: There is no such memory.
         """
+        checks.text("id", id)
         path = self._path(scope)
         if operation is not None and (done := await self._intake.done(path, operation)):
             return done
@@ -159,6 +162,7 @@ class MemoryBank(MemoryReader):
         Raises:
             InvalidInputError: There is no such memory.
         """
+        checks.moment("at", at)
         until = "" if at is None else items.from_time(at)
         done = await self._change(_RETIRE, id, scope, operation, self._history, until)
         self._journal.note("corrected", [id], scope.path)
@@ -179,11 +183,14 @@ class MemoryBank(MemoryReader):
         Raises:
             InvalidInputError: There is no such memory.
         """
+        if source is not None:
+            source.check()
         done = await self._change(_REINFORCE, id, scope, operation, self._confirm, record.dump_source(source))
         self._journal.note("remembered", [id], scope.path)
         return done
 
     async def _change(self, script: Script, id: str, scope: Scope, operation: str | None, *args: Any) -> Remembered:
+        checks.text("id", id)
         path = self._path(scope)
         call = self.store.item_command(script, path, id, *args, *guard(self.store.keys, path, operation))
         what, member, version = (await self.store.connection.send(call))[0]
@@ -206,6 +213,7 @@ class MemoryBank(MemoryReader):
         Returns:
             The memory as it is now, or None when there was nothing to take back.
         """
+        checks.text("id", id)
         path = self._path(scope)
         done = guard(self.store.keys, path, operation)
         call = self.store.item_command(_UNDO, path, id, self._history, *done, *record.READ)
@@ -220,6 +228,7 @@ class MemoryBank(MemoryReader):
 
         Unpinned, its time to live starts anew.
         """
+        checks.text("id", id)
         call = self.store.item_command(_PIN, self._path(scope), id, "1" if pinned else "")
         return bool((await self.store.connection.send(call))[0])
 
@@ -256,6 +265,9 @@ class MemoryBank(MemoryReader):
         """
         if ids is None and filter is None and before is None:
             raise InvalidInputError("ids: say what to forget: ids=, filter= or before=; filter={} is everything")
+        if ids is not None:
+            checks.texts("ids", ids)
+        checks.moment("before", before)
         path = self._path(scope)
         if ids is None:
             found = await self._browser.all(path, filter=filter)
@@ -283,8 +295,8 @@ class MemoryBank(MemoryReader):
         """Take in what `export` wrote: memories with their ids, their use and what they were, and facts.
 
         What lay below the exported scope comes to lie below this one, by the same labels, so users stay apart. What is
-        known here already stays as it is: a memory of the same id, or that says the same, and a fact of the same name,
-        so an old export never wins over what was learned since. Importing again changes nothing.
+        known here already stays as it is: a memory of the same id, or in the same words, a fact of the same name. So an
+        old export never wins over what was learned since, and importing again changes nothing.
 
         Args:
             lines: The lines, such as an open file.
@@ -332,6 +344,16 @@ class MemoryBank(MemoryReader):
     def import_(self, lines: Iterable[str], scope: Scope, *, on_progress: Progress | None = None) -> list[Remembered]:
         """Sync form of `aimport`."""
         return run(self.aimport(lines, scope, on_progress=on_progress))
+
+
+def _memories(given: str | Memory | Iterable[str | Memory]) -> list[Memory]:
+    if isinstance(given, Mapping | bytes) or not isinstance(given, str | Memory | Iterable):
+        raise InvalidInputError(f"memories: a text, a Memory, or a list of them, not a {type(given).__name__}")
+    memories = [given] if isinstance(given, str | Memory) else list(given)
+    for each in memories:
+        if not isinstance(each, str | Memory):
+            raise InvalidInputError(f"memories: texts and Memory objects only, a {type(each).__name__} is neither")
+    return [Memory(text=each) if isinstance(each, str) else each for each in memories]
 
 
 def _older(memory: Memory, before: datetime) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal, TypeAlias
 
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.longterm import filters, items, record
+from langchain_agentmem.longterm import checks, filters, items, record
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.searching import Wanted
@@ -37,6 +37,8 @@ class Browser:
         filters.check(filter)
         if order not in _FIELD:
             raise InvalidInputError(f"order_by: {order!r} is none of {', '.join(_FIELD)}")
+        checks.whole("limit", limit)
+        checks.whole("offset", offset)
         end = offset + limit
         if limit <= 0:
             return []

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from langchain_agentmem.errors import InvalidInputError, VersionConflictError
-from langchain_agentmem.longterm import items
+from langchain_agentmem.errors import VersionConflictError
+from langchain_agentmem.longterm import checks, items
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.operations import guard
-from langchain_agentmem.longterm.record import Scope, Source, dump_source
+from langchain_agentmem.longterm.record import Scope, Source, dump_source, path_of
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command
@@ -86,10 +86,9 @@ class Facts:
             VersionConflictError: It has another version than the expected one.
             InvalidInputError: JSON has no form for the value.
         """
-        try:
-            text = json.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise InvalidInputError(f"value: JSON cannot hold it ({error})") from error
+        text = checks.plain("value", value)
+        if source is not None:
+            source.check()
         return await self._write(scope, name, text, dump_source(source), expected_version, operation)
 
     async def adelete(
@@ -104,20 +103,21 @@ class Facts:
 
     async def aget(self, scope: Scope, name: str) -> Fact | None:
         """A fact as it is now, or None."""
+        checks.text("name", name)
         text = (await self._store.connection.send(("HGET", self._key(scope), escape(name))))[0]
         return None if text is None else _read(name, text)
 
     async def aall(self, scope: Scope) -> dict[str, Fact]:
         """All facts of a scope by name, sorted. One HGETALL."""
-        return read_all((await self._store.connection.send(self.command(scope.path)))[0])
+        return read_all((await self._store.connection.send(self.command(path_of(scope, self._store.keys))))[0])
 
     async def ahistory(self, scope: Scope, name: str) -> list[Fact]:
         """What a fact is and was, newest first."""
-        member = escape(name)
-        last, now = await self._store.connection.send(
-            ("HGET", self._store.keys.known(scope.path), f"!{member}"), ("HGET", self._key(scope), member)
-        )
-        keys = [f"{self._key(scope)}:{member}:{version}" for version in range(int(last or 0), 0, -1)]
+        checks.text("name", name)
+        path, member = path_of(scope, self._store.keys), escape(name)
+        facts, known = self._store.keys.facts(path), self._store.keys.known(path)
+        last, now = await self._store.connection.send(("HGET", known, f"!{member}"), ("HGET", facts, member))
+        keys = [f"{facts}:{member}:{version}" for version in range(int(last or 0), 0, -1)]
         past = await self._store.connection.send(*(("GET", key) for key in keys))
         found = [read_past(name, text) for text in past if text]
         return found if now is None else [_read(name, now), *found]
@@ -147,16 +147,18 @@ class Facts:
         return ("HGETALL", self._store.keys.facts(path))
 
     def _key(self, scope: Scope) -> str:
-        return self._store.keys.facts(scope.path)
+        return self._store.keys.facts(path_of(scope, self._store.keys))
 
     async def _write(
         self, scope: Scope, name: str, text: str, source: str, expected: int | None, operation: str | None
     ) -> int:
-        if not name:
-            raise InvalidInputError("name: a fact needs one")
+        checks.name("name", name)
+        if expected is not None:
+            checks.whole("expected_version", expected)
+        path = path_of(scope, self._store.keys)
         wanted = "" if expected is None else expected
-        done = guard(self._store.keys, scope.path, operation)
-        call = self._store.item_command(_SET, scope.path, "", escape(name), text, wanted, self._history, source, *done)
+        done = guard(self._store.keys, path, operation)
+        call = self._store.item_command(_SET, path, "", escape(name), text, wanted, self._history, source, *done)
         version = int((await self._store.connection.send(call))[0][0])
         if version < 0:
             raise VersionConflictError(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm import checks
 from langchain_agentmem.longterm.items import facet
 
 _MISSING = object()
@@ -27,8 +28,9 @@ def check(wanted: Mapping[str, Any] | None) -> None:
     """Refuse a filter that nothing could be compared with.
 
     Raises:
-        InvalidInputError: An operator is unknown, or a name is no text.
+        InvalidInputError: It is no dict, an operator is unknown, or a name is no text.
     """
+    checks.mapping("filter", wanted)
     for name, each in (wanted or {}).items():
         if not isinstance(name, str):
             raise InvalidInputError(f"filter: the names in it are texts, {name!r} is none")

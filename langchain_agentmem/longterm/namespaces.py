@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from langgraph.store.base import ListNamespacesOp, MatchCondition
 
 from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm import checks
 from langchain_agentmem.longterm.items import Namespace
+
+
+def read(name: str, given: Any) -> Namespace:
+    """A namespace, which may be given as a list.
+
+    Raises:
+        InvalidInputError: It is one text, which would be taken for its letters, or no sequence.
+    """
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InvalidInputError(f"{name}: a tuple of labels, such as ('memories', 'ada'), not a {type(given).__name__}")
+    return tuple(given)
 
 
 def check(op: ListNamespacesOp) -> None:
     """Refuse a listing that nothing could match.
 
     Raises:
-        InvalidInputError: A condition is of an unknown type.
+        InvalidInputError: A condition is of an unknown type, or a number is none.
     """
+    checks.whole("limit", op.limit)
+    checks.whole("offset", op.offset)
+    if op.max_depth is not None:
+        checks.whole("max_depth", op.max_depth)
     for condition in op.match_conditions or ():
         if condition.match_type not in ("prefix", "suffix"):
             raise InvalidInputError(f"match_conditions: {condition.match_type!r} is neither 'prefix' nor 'suffix'")

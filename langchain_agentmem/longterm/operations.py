@@ -11,7 +11,7 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm import checks
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.wire.keys import Keys, escape
 
@@ -33,9 +33,7 @@ def guard(keys: Keys, path: Namespace, operation: str | None) -> tuple[str, int]
 
 def named(keys: Keys, path: Namespace, operation: str) -> str:
     """The key of an operation that a caller gave a name."""
-    given: Any = operation
-    if not isinstance(given, str) or not given:
-        raise InvalidInputError(f"operation: a name that is not empty, not {given!r}")
+    checks.name("operation", operation)
     return keys.done(keys.known(path), escape(operation))
 
 

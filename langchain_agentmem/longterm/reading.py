@@ -7,8 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.longterm import record
+from langchain_agentmem.longterm import checks, record
 from langchain_agentmem.longterm.access import AccessLog
 from langchain_agentmem.longterm.browsing import Browser, Order
 from langchain_agentmem.longterm.exporting import Exporter
@@ -95,11 +94,15 @@ class MemoryReader:
             The memories, best first.
 
         Raises:
+            InvalidInputError: An argument is of another type.
             UnsupportedServerError: The server has no search module and the scope is over `exact_search_limit`.
         """
         path = self._path(scope)
         looked_at = limit if accept is None else _REFUSALS * limit
-        wish = Wish(query, path, looked_at, kinds, topics, since, until, as_of, include_history, pool)
+        checks.whole("pool", pool, least=1)
+        if token_budget is not None:
+            checks.whole("token_budget", token_budget)
+        wish = Wish(query, path, looked_at, kinds, topics, since, until, as_of, include_history, pool).checked()
         found = await self._recaller.find(wish, self._accesses.take())
         recalled = (self._recalled(each, explain) for each in found)
         wanted = islice((each for each in recalled if accept is None or accept(each.memory)), limit)
@@ -110,9 +113,11 @@ class MemoryReader:
 
     async def aget(self, id: str, scope: Scope, *, version: int | None = None) -> Memory | None:
         """A memory by its id, as it is or as it was in a version; None when there is none."""
+        checks.text("id", id)
         key = self.store.keys.item(self._path(scope), id)
         asked: list[Command] = [("HMGET", key, *record.READ)]
         if version is not None:
+            checks.whole("version", version, least=1)
             asked = [("HMGET", each, *record.READ_VERSION) for each in (key, f"{key}:v{version}")]
         replies = await self.store.connection.send(*self._accesses.take(), *asked)
         found = (record.read_values(values, id=id, namespace=scope.path) for values in replies[-len(asked) :])
@@ -124,6 +129,7 @@ class MemoryReader:
         Each names, as `id@version`, the one that it took the place of and the one that took its place: `supersedes` and
         `superseded_by`. What was retired has no successor.
         """
+        checks.text("id", id)
         path, key = self._path(scope), self.store.keys.item(self._path(scope), id)
         last, now = await self.store.connection.send(
             ("HGET", self.store.keys.known(path), f"#{escape(id)}"), ("HMGET", key, *record.READ_VERSION)
@@ -208,9 +214,7 @@ class MemoryReader:
         return Recalled(memory, scored.score, scored.candidate.similarity, scored.terms if explain else None)
 
     def _path(self, scope: Scope) -> Namespace:
-        if scope.tenant is not None and escape(scope.tenant) != self.store.keys.base.rpartition(":")[2]:
-            raise InvalidInputError(f"scope: its tenant {scope.tenant!r} is not the one that this bank was made for")
-        return scope.path
+        return record.path_of(scope, self.store.keys)
 
 
 def _counted(entries: Sequence[Entry], on_progress: Progress | None) -> Iterator[str]:

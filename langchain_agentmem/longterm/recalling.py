@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from langchain_agentmem.longterm import items, record
+from langchain_agentmem.longterm import checks, items, record
 from langchain_agentmem.longterm.exact import similarities
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.query import Query as Question
@@ -72,6 +72,20 @@ class Wish(NamedTuple):
         if self.since or self.until:
             query = query.within(items.HAPPENED, _time(self.since), _time(self.until))
         return query
+
+    def checked(self) -> Wish:
+        """Itself.
+
+        Raises:
+            InvalidInputError: Something in it is of another type.
+        """
+        checks.text("query", self.text)
+        checks.whole("limit", self.limit)
+        checks.texts("kinds", self.kinds)
+        checks.texts("topics", self.topics)
+        for name in ("since", "until", "as_of"):
+            checks.moment(name, getattr(self, name))
+        return self
 
     def query(self, now: datetime) -> Query:
         """What a memory must be, as the server can check it."""

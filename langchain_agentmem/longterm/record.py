@@ -11,9 +11,9 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.longterm import items
+from langchain_agentmem.longterm import checks, items
 from langchain_agentmem.longterm.items import Namespace
-from langchain_agentmem.wire.keys import unescape
+from langchain_agentmem.wire.keys import Keys, escape, unescape
 
 _LABEL_ESCAPES = str.maketrans({"%": "%25", ".": "%2E", "\0": "%00"})
 
@@ -33,7 +33,7 @@ class Scope:
         tenant: The tenant, where the application wants it checked: it must be the one that the bank was made for.
 
     Raises:
-        InvalidInputError: The user is an empty text, or the namespace is none that a store can hold.
+        InvalidInputError: The user is no text, or an empty one, or the namespace is none that a store can hold.
     """
 
     user: str | None = None
@@ -41,8 +41,12 @@ class Scope:
     tenant: str | None = None
 
     def __post_init__(self) -> None:
-        if self.user == "":
-            raise InvalidInputError("user: an id that is not empty, or None for what is not one user's")
+        if self.user is not None:
+            checks.name("user", self.user)
+        if self.tenant is not None:
+            checks.name("tenant", self.tenant)
+        checks.texts("namespace", self.namespace)
+        object.__setattr__(self, "namespace", tuple(self.namespace))
         if not self.namespace or not all(self.namespace):
             raise InvalidInputError(f"namespace: labels that are not empty, not {self.namespace!r}")
         if any("." in label or "\0" in label for label in self.namespace):
@@ -52,6 +56,18 @@ class Scope:
     def path(self) -> Namespace:
         """The namespace of the store that holds the scope, the user's id as its last label."""
         return self.namespace if self.user is None else (*self.namespace, escape_label(self.user))
+
+
+def path_of(scope: Scope, keys: Keys) -> Namespace:
+    """The namespace of a scope in a store with these keys.
+
+    Raises:
+        InvalidInputError: It is no scope, or one of another tenant.
+    """
+    checks.instance("scope", scope, Scope, "Scope('ada')")
+    if scope.tenant is not None and escape(scope.tenant) != keys.base.rpartition(":")[2]:
+        raise InvalidInputError(f"scope: its tenant {scope.tenant!r} is not the one that this bank was made for")
+    return scope.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,16 @@ class Source:
     checkpoint_id: str | None = None
     session: str | None = None
     sequence: int | None = None
+
+    def check(self) -> None:
+        """Refuse what is no source.
+
+        Raises:
+            InvalidInputError: It is of another type, or JSON cannot hold it.
+        """
+        checks.instance("source", self, Source, "Source(thread_id='t')")
+        checks.texts("source", self.message_ids)
+        checks.plain("source", self.dump())
 
     def dump(self) -> dict[str, Any]:
         """As JSON values, without what is not known."""
@@ -164,8 +190,7 @@ class Memory:
         if not isinstance(text, str) or not text.strip():
             raise InvalidInputError("text: a memory needs a text that says something")
         for name in ("importance", "confidence"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InvalidInputError(f"{name}: a number from 0 to 1, not {getattr(self, name)!r}")
+            checks.share(name, getattr(self, name))
 
     @classmethod
     def of(cls, model: BaseModel, *, text: str | None = None, **more: Any) -> Self:
@@ -179,6 +204,27 @@ class Memory:
         data = model.model_dump(mode="json")
         said = text or "; ".join(f"{name}: {value}" for name, value in data.items() if value not in (None, "", []))
         return cls(text=said, kind=more.pop("kind", type(model).__name__), data=data, **more)
+
+    def check(self) -> None:
+        """Refuse what cannot be kept, before any of it is.
+
+        Raises:
+            InvalidInputError: An attribute is of another type than it must be, or JSON cannot hold it.
+        """
+        checks.name("kind", self.kind)
+        for name in ("id", "speaker", "state", "supersedes"):
+            if getattr(self, name) is not None:
+                checks.text(name, getattr(self, name))
+        for name in ("topics", "entities"):
+            checks.texts(name, getattr(self, name))
+        for name in ("event_time", "valid_from", "valid_to"):
+            checks.moment(name, getattr(self, name))
+        for name in ("data", "metadata"):
+            checks.mapping(name, getattr(self, name))
+            checks.plain(name, getattr(self, name) and dict(getattr(self, name)))
+        checks.plain("value", self.value)
+        if self.source is not None:
+            self.source.check()
 
     def as_model(self, schema: type[BaseModel]) -> BaseModel:
         """The object of your own schema that `of` was given."""

@@ -132,6 +132,8 @@ class Intake:
         operation: str | None = None,
     ) -> list[Remembered]:
         """Take memories in, in order; each sees those before it. With `used`, a new one brings its past use along."""
+        for each in memories:
+            each.check()
         taken: list[Remembered] = []
         for start in range(0, len(memories), _CHUNK):
             chunk = memories[start : start + _CHUNK]
@@ -149,6 +151,7 @@ class Intake:
 
     async def replace(self, memory: Memory, path: Namespace, version: int, operation: str | None) -> Remembered | None:
         """Let a memory take the place of the one that it names, if that is still the version; None if it is not."""
+        memory.check()
         vector = (await self.embed([embedded_text(memory.text, memory.speaker)]))[0]
         call = _Call(memory, uuid4().hex, vector, version=version)
         if operation is not None:

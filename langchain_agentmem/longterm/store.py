@@ -22,7 +22,7 @@ from langgraph.store.base import (
 )
 
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.longterm import filters, items, namespaces, writing
+from langchain_agentmem.longterm import checks, filters, items, namespaces, writing
 from langchain_agentmem.longterm.exact import ExactSearch
 from langchain_agentmem.longterm.index import ItemIndex
 from langchain_agentmem.longterm.items import Namespace
@@ -333,11 +333,19 @@ def _checked(op: Op) -> Op:
             op = _typed(op)
             if not op.namespace:
                 raise InvalidInputError("namespace: an item needs at least one label")
-            if op.ttl is not None and not 0 < op.ttl < _LONGEST_TTL:
-                raise InvalidInputError(f"ttl: minutes over 0, or None for an item that never expires; not {op.ttl!r}")
+            ttl: Any = op.ttl
+            if ttl is not None and not (isinstance(ttl, int | float) and 0 < ttl < _LONGEST_TTL):
+                raise InvalidInputError(f"ttl: minutes over 0, or None for an item that never expires; not {ttl!r}")
+            checks.mapping("value", op.value)
+            if op.index:
+                checks.texts("index", op.index)
         case SearchOp():
-            op = op._replace(namespace_prefix=tuple(op.namespace_prefix))
+            op = op._replace(namespace_prefix=namespaces.read("namespace_prefix", op.namespace_prefix))
             filters.check(op.filter)
+            checks.whole("limit", op.limit)
+            checks.whole("offset", op.offset)
+            if op.query is not None:
+                checks.text("query", op.query)
         case ListNamespacesOp():
             namespaces.check(op)
         case _:
@@ -349,7 +357,7 @@ def _checked(op: Op) -> Op:
 def _typed(op: Named) -> Named:
     if type(op.namespace) is tuple and type(op.key) is str:
         return op
-    return op._replace(namespace=tuple(op.namespace), key=str(op.key))
+    return op._replace(namespace=namespaces.read("namespace", op.namespace), key=str(op.key))
 
 
 def _first_of_equals(ops: Sequence[Op]) -> list[int]:

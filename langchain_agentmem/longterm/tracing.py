@@ -53,7 +53,7 @@ def traced(
             given = signature.bind(bank, *args, **kwargs)
             given.apply_defaults()
             inputs = {each: given.arguments[each] for each in shown if given.arguments[each]}
-            metadata: dict[str, Any] = {"namespace": list(given.arguments["scope"].path)}
+            metadata: dict[str, Any] = {"namespace": list(getattr(given.arguments["scope"], "path", ()))}
             if run_type == "retriever":
                 metadata |= described(bank.store)
             # The sync form in both colours: it only queues, as LangChain's own tracer does, and this coroutine stays in

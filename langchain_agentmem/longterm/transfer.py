@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm import checks
 from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.record import Memory, Scope, Source
@@ -53,14 +54,20 @@ def from_lines(lines: Iterable[str]) -> Iterator[Entry]:
     Raises:
         InvalidInputError: A line is not an exported memory or fact; the message names its number.
     """
-    if isinstance(lines, str | bytes):
-        raise InvalidInputError("lines: an open file or a list of lines, not one text; split it with splitlines()")
-    return (_read(line, number) for number, line in enumerate(lines, 1) if line.strip())
+    given: Any = lines
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InvalidInputError(f"lines: an open file or a list of lines, not a {type(given).__name__}")
+    return (_read(line, number) for number, line in enumerate(lines, 1) if _holds(line))
+
+
+def _holds(line: Any) -> bool:
+    return not isinstance(line, str) or bool(line.strip())
 
 
 def _read(line: str, number: int) -> Entry:
     try:
         value = json.loads(line)
+        checks.texts("below", value.get("below", []))
         below = Scope(None, ("root", *value.get("below", ()))).namespace[1:]  # refuses what is no label
         memory = _load(value) if "facts" not in value or "text" in value else None
         return Entry(below, memory, _each(_load, value, "history"), _each(_load_fact, value, "facts"))

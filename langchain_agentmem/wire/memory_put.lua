@@ -35,7 +35,6 @@ end
 local function reinforce(name)
   local again = replayed(name)
   if again then return again end
-  if imported then return done('kept', name) end
   confirm(name, ARGV[12], source)
   redis.call('HSET', stem .. name, 'o', token .. ' reinforced')
   return done('reinforced', name)
@@ -61,9 +60,9 @@ local function write(name, outcome, version, own, related)
 end
 
 local function add(related)
-  local past = past_of(member) -- of one that was so named before: its versions go on counting
-  local own = past > 0 and {B = 0} or {}
-  return write(member, 'added', math.max(past + 1, told.b or 1), own, related)
+  local past = past_of(member) -- of one that was so named before: its versions go on counting, but it is not a change
+  local version = math.max(past + 1, told.b or 1)
+  return write(member, 'added', version, past > 0 and not imported and {B = 0} or {}, related)
 end
 
 local function supersede(name)
@@ -81,7 +80,7 @@ end
 
 -- Something says the same already. It is confirmed, unless this says more: a fact that it stands for.
 local function meet(name)
-  if fact and not imported then return supersede(name) end
+  if fact then return supersede(name) end
   return reinforce(name)
 end
 
@@ -109,9 +108,7 @@ end
 -- The fact has a value already: the memory that holds it says the same, or is superseded.
 local function settle_fact()
   local old = read_fact(fact)
-  if not old or old.from == member then return end
-  if imported then return done('kept', old.from) end
-  if old.from == '-' or not there(old.from) then return end
+  if not old or old.from == '-' or not there(old.from) then return end
   local holder = redis.call('HMGET', stem .. old.from, 'i', 'm')
   if holder[1] == identity and holder[2] == fact_value then return reinforce(old.from) end
   return supersede(old.from)
@@ -129,18 +126,28 @@ end
 -- Whether a memory may stand for what this one does: it stands for no fact, or this one for none.
 local function is_open(name) return not (fact and redis.call('HEXISTS', stem .. name, 's') == 1) end
 
+-- What comes from an export is added as it was, unless it is there: by its name, by its fact, or in the same words.
+local function restore(twin)
+  if there(member) then return done('kept', member) end
+  local old = fact and read_fact(fact)
+  if old and old.from ~= member then return done('kept', old.from) end
+  if twin and not fact and redis.call('HEXISTS', stem .. twin, 's') == 0 then return done('kept', twin) end
+  local _, related = nil, ''
+  if index ~= '' then _, related = neighbours() end
+  return add(related)
+end
+
 local function take()
   local again = replayed(member)
   if again then return again end
+  local twin = redis.call('HGET', known, identity)
+  if twin and redis.call('HGET', stem .. twin, 'i') ~= identity then twin = nil end
+  if imported then return restore(twin) end
   if replaces ~= '' then return replace() end
   local settled = fact and settle_fact()
   if settled then return settled end
-  local twin = redis.call('HGET', known, identity)
-  if twin and redis.call('HGET', stem .. twin, 'i') == identity and is_open(twin) then return meet(twin) end
-  if there(member) then -- it was given an id that is taken: what it is now
-    if imported then return done('kept', member) end
-    return supersede(member)
-  end
+  if twin and is_open(twin) then return meet(twin) end
+  if there(member) then return supersede(member) end -- it was given an id that is taken: what it is now
   if same ~= '' and there(same) and is_open(same) then return meet(same) end
   if index == '' then return add('') end
   local near, related = neighbours()

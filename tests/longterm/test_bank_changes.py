@@ -118,3 +118,173 @@ async def test_what_is_reinforced_gains(bank: MemoryBank, do: Do) -> None:
     assert (now.hits, now.confidence, now.sources) == (2, pytest.approx(0.625), (said,))
     with pytest.raises(InvalidInputError, match="no memory"):
         await do(bank.reinforce, "nobody", ANNA)
+
+
+# --- undo
+
+
+async def test_undo_goes_back_step_by_step(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, "Anna is 30", ANNA))[0].id
+    await do(bank.remember, "anna is 30", ANNA)
+    await do(bank.correct, made, "Anna is 31", ANNA)
+    await do(bank.correct, made, "Anna is 32", ANNA)
+    await do(bank.reinforce, made, ANNA, source=Source(thread_id="t"))
+    await do(bank.forget, ANNA, [made])
+    found = [await do(bank.undo, made, ANNA) for _ in range(6)]
+    assert [each and (each.text, each.hits, len(each.sources)) for each in found] == [
+        ("Anna is 32", 2, 1),
+        ("Anna is 32", 1, 0),
+        ("Anna is 31", 1, 0),
+        ("Anna is 30", 2, 0),
+        ("Anna is 30", 1, 0),
+        None,
+    ]
+    assert (await do(bank.remember, "Anna is 30", ANNA))[0].outcome == "reinforced"
+    assert await do(bank.count, ANNA) == 1
+
+
+async def test_what_is_forgotten_comes_back_as_it_was(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, Memory(text="Anna lives in Rome", state="home", value="Rome"), ANNA))[0].id
+    await do(bank.remember, Memory(text="Anna lives in Oslo", state="home", value="Oslo"), ANNA)
+    await do(bank.pin, made, ANNA)
+    history, facts_then = await do(bank.history, made, ANNA), await do(bank.facts.history, ANNA, "home")
+    assert await do(bank.forget, ANNA, [made]) == [made]
+    for more in ({}, {"include_history": True}, {"as_of": datetime.now(UTC)}):
+        assert await do(bank.recall, "Where does Anna live?", ANNA, **more) == []
+    assert await do(bank.history, made, ANNA) == await do(bank.facts.history, ANNA, "home") == []
+    assert await do(bank.store.search, ANNA.path, query="Anna") == []
+    assert (await do(bank.undo, made, ANNA)).text == "Anna lives in Oslo"
+    assert await do(bank.history, made, ANNA) == history
+    assert await do(bank.facts.history, ANNA, "home") == facts_then
+    assert (await do(bank.recall, "Where does Anna live?", ANNA))[0].memory.id == made
+
+
+async def test_a_memory_that_comes_back_puts_out_what_took_its_place(bank: MemoryBank, do: Do) -> None:
+    rome = (await do(bank.remember, Memory(text="Anna lives in Rome", state="home", value="Rome"), ANNA))[0].id
+    await do(bank.forget, ANNA, [rome])
+    oslo = (await do(bank.remember, Memory(text="Anna lives in Oslo", state="home", value="Oslo"), ANNA))[0].id
+    await do(bank.undo, rome, ANNA)
+    assert [each.id for each in await do(bank.list, ANNA)] == [rome]
+    assert await facts(bank, do) == {"home": "Rome"}
+    assert (await do(bank.history, oslo, ANNA))[0].superseded_by == f"{rome}@1"
+    await do(bank.undo, oslo, ANNA)
+    assert [each.id for each in await do(bank.list, ANNA)] == [oslo]
+    assert await facts(bank, do) == {"home": "Oslo"}
+
+
+async def test_what_is_erased_does_not_come_back(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, DIET, ANNA))[0].id
+    await do(bank.facts.set, ANNA, "diet", "omnivore")
+    await do(bank.facts.set, ANNA, "diet", "vegetarian")
+    assert await do(bank.forget, ANNA, [made], erase=True) == [made]  # it was past already
+    assert await do(bank.undo, made, ANNA) is None
+    assert [each.value for each in await do(bank.facts.history, ANNA, "diet")] == ["vegetarian", "omnivore"]
+
+
+async def test_with_no_time_to_undo_forgetting_erases(bank: MemoryBank, do: Do) -> None:
+    strict = MemoryBank(bank.store, undo_ttl=0)
+    made = (await do(strict.remember, DIET, ANNA))[0].id
+    await do(strict.forget, ANNA, [made])
+    assert await do(strict.undo, made, ANNA) is None
+
+
+# --- versions
+
+
+async def test_versions_name_each_other(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, DIET, ANNA))[0].id
+    await do(bank.correct, made, "Anna is vegetarian", ANNA)
+    now, before = await do(bank.history, made, ANNA)
+    assert (now.supersedes, now.superseded_by) == (f"{made}@1", None)
+    assert (before.supersedes, before.superseded_by) == (None, f"{made}@2")
+    assert await do(bank.get, made, ANNA, version=1) == before
+    assert await do(bank.get, made, ANNA, version=2) == now
+    assert await do(bank.get, made, ANNA, version=3) is None
+    again = await do(bank.remember, await do(bank.history, made, ANNA), Scope("bob"))
+    assert [each.outcome for each in again] == ["added", "superseded"]  # of one state
+
+
+async def test_a_new_memory_of_an_old_id_counts_on(bank: MemoryBank, do: Do) -> None:
+    await do(bank.remember, Memory(text="Anna sails", id="x"), ANNA)
+    await do(bank.retire, "x", ANNA)
+    assert (await do(bank.remember, Memory(text="Anna rows", id="x"), ANNA))[0].version == 2
+    await do(bank.correct, "x", "Anna swims", ANNA)
+    assert [each.text for each in await do(bank.history, "x", ANNA)] == ["Anna swims", "Anna rows", "Anna sails"]
+
+
+async def test_a_correction_into_what_another_says_leaves_one(bank: MemoryBank, do: Do) -> None:
+    one, other = (each.id for each in await do(bank.remember, ["Anna is 30", "Anna is 31"], ANNA))
+    await do(bank.correct, one, "Anna is 31.", ANNA)
+    assert [each.id for each in await do(bank.list, ANNA)] == [one]
+    assert (await do(bank.history, other, ANNA))[0].superseded_by == f"{one}@2"
+    await do(bank.undo, one, ANNA)
+    assert sorted(each.text for each in await do(bank.list, ANNA)) == ["Anna is 30", "Anna is 31"]
+
+
+# --- a fact and its memory
+
+
+async def test_a_memory_may_come_to_stand_for_a_fact(bank: MemoryBank, do: Do) -> None:
+    rome = (await do(bank.remember, Memory(text="Anna lives in Rome", state="home", value="Rome"), ANNA))[0].id
+    oslo = (await do(bank.remember, "Anna lives in Oslo", ANNA))[0].id
+    done = (await do(bank.remember, Memory(text="Anna lives in Oslo", state="home", value="Oslo"), ANNA))[0]
+    assert (done.id, done.outcome) == (rome, "superseded")
+    assert [each.id for each in await do(bank.list, ANNA)] == [rome]
+    assert (await do(bank.history, oslo, ANNA))[0].superseded_by == f"{rome}@2"
+    assert await facts(bank, do) == {"home": "Oslo"}
+    await do(bank.forget, ANNA, [rome])
+    assert await facts(bank, do) == {}
+
+
+async def test_a_fact_follows_its_memory_and_the_memory_its_fact(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, DIET, ANNA))[0].id
+    await do(bank.correct, made, "Anna is an omnivore", ANNA, value="omnivore")
+    assert await facts(bank, do) == {"diet": "omnivore"}
+    await do(bank.undo, made, ANNA)
+    assert await facts(bank, do) == {"diet": "vegan"}
+    await do(bank.facts.delete, ANNA, "diet")
+    assert await do(bank.get, made, ANNA) is None
+    await do(bank.undo, made, ANNA)
+    assert await facts(bank, do) == {"diet": "vegan"}
+    await do(bank.facts.set, ANNA, "diet", "omnivore")
+    assert await do(bank.get, made, ANNA) is None
+    await do(bank.undo, made, ANNA)
+    assert await facts(bank, do) == {"diet": "vegan"}
+    values = [each.value for each in await do(bank.facts.history, ANNA, "diet")]
+    assert values == ["vegan", "omnivore", "vegan", "vegan", "omnivore", "vegan"]
+    again = (await do(bank.remember, Memory(text="Anna is vegan", state="diet", value="strict"), ANNA))[0]
+    assert (again.id, again.outcome) == (made, "superseded")
+    assert await facts(bank, do) == {"diet": "strict"}
+
+
+async def test_two_facts_may_be_said_in_the_same_words(bank: MemoryBank, do: Do) -> None:
+    told = [Memory(text="Anna lives and works in Oslo", state=name, value="Oslo") for name in ("home", "work")]
+    assert [each.outcome for each in await do(bank.remember, told, ANNA)] == ["added", "added"]
+    assert [each.outcome for each in await do(bank.remember, told, ANNA)] == ["reinforced", "reinforced"]
+    assert await facts(bank, do) == {"home": "Oslo", "work": "Oslo"}
+
+
+async def test_a_fact_says_where_it_comes_from(bank: MemoryBank, do: Do) -> None:
+    one, two = Source(thread_id="t1", message_ids=("m 1",)), Source(thread_id="t2")
+    await do(bank.facts.set, ANNA, "diet", "vegan\n", source=one)
+    await do(bank.facts.set, ANNA, "diet", "vegan\n")
+    await do(bank.facts.set, ANNA, "diet", {"a": " "}, source=two)
+    assert [(each.value, each.source) for each in await do(bank.facts.history, ANNA, "diet")] == [
+        ({"a": " "}, two),
+        ("vegan\n", one),
+    ]
+    await do(bank.remember, Memory(text="Anna lives in Rome", state="home", source=one), ANNA)
+    assert (await do(bank.facts.get, ANNA, "home")).source == one
+
+
+async def test_a_supersession_counts_from_when_it_is_so(bank: MemoryBank, do: Do) -> None:
+    now = datetime.now(UTC)
+    moved = now - timedelta(days=3)
+    rome = Memory(text="Anna lives in Rome", state="home", valid_from=now - timedelta(days=30))
+    made = (await do(bank.remember, rome, ANNA))[0].id
+    await do(bank.remember, Memory(text="Anna lives in Oslo", state="home", valid_from=moved), ANNA)
+    assert (await do(bank.history, made, ANNA))[1].valid_to == moved
+    assert (await do(bank.facts.get, ANNA, "home")).since == moved
+    for moment, city in ((now - timedelta(days=9), "Rome"), (now - timedelta(days=1), "Oslo")):
+        found = await do(bank.recall, "Where does Anna live?", ANNA, as_of=moment)
+        assert [each.memory.text for each in found] == [f"Anna lives in {city}"]

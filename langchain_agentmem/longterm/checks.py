@@ -1,0 +1,85 @@
+"""What arguments must be. Said at the door, by their names, before anything is sent or changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from langchain_agentmem.errors import InvalidInputError
+
+
+def text(name: str, given: Any) -> None:
+    """A text, be it empty."""
+    if not isinstance(given, str):
+        raise InvalidInputError(f"{name}: a text, not {_told(given)}")
+
+
+def name(what: str, given: Any) -> None:
+    """A text that is not empty: an id, the name of a fact."""
+    if not isinstance(given, str) or not given:
+        raise InvalidInputError(f"{what}: a text that is not empty, not {_told(given)}")
+
+
+def texts(name: str, given: Any) -> None:
+    """Several texts, and not one, which would be taken for its letters."""
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise InvalidInputError(f"{name}: a list of texts, not {_told(given)}")
+    if isinstance(given, list | tuple | set | frozenset):
+        for each in given:
+            if not isinstance(each, str):
+                raise InvalidInputError(f"{name}: texts only, {_told(each)} is none")
+
+
+def whole(name: str, given: Any, *, least: int = 0) -> None:
+    """A whole number."""
+    if not isinstance(given, int) or isinstance(given, bool) or given < least:
+        raise InvalidInputError(f"{name}: a whole number from {least}, not {_told(given)}")
+
+
+def share(name: str, given: Any) -> None:
+    """A number from 0 to 1."""
+    if not isinstance(given, int | float) or not 0 <= given <= 1:
+        raise InvalidInputError(f"{name}: a number from 0 to 1, not {_told(given)}")
+
+
+def seconds(name: str, given: Any) -> None:
+    """A span of time."""
+    if not isinstance(given, int | float) or isinstance(given, bool) or not 0 <= given < 1e11:
+        raise InvalidInputError(f"{name}: seconds, as a number from 0, not {_told(given)}")
+
+
+def moment(name: str, given: Any) -> None:
+    """A time, or None."""
+    if given is not None and not isinstance(given, datetime):
+        raise InvalidInputError(f"{name}: a datetime, not {_told(given)}")
+
+
+def instance(name: str, given: Any, kind: type, example: str) -> None:
+    """An object of a class of this package."""
+    if not isinstance(given, kind):
+        raise InvalidInputError(f"{name}: a {kind.__name__}, such as {example}, not {_told(given)}")
+
+
+def mapping(name: str, given: Any) -> None:
+    """Names and values, or None."""
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidInputError(f"{name}: a dict, not {_told(given)}")
+
+
+def plain(name: str, given: Any) -> str:
+    """What JSON can hold. Returns it as JSON."""
+    try:
+        return json.dumps(given)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInputError(
+            f"{name}: JSON cannot hold it ({error}); use plain dicts, lists, texts, numbers"
+        ) from error
+
+
+def _told(given: Any) -> str:
+    """What was given, short, and without what a user may have said in it."""
+    if given is None or isinstance(given, int | float):
+        return repr(given)
+    return "an empty one" if isinstance(given, str) and not given else f"a {type(given).__name__}"
