@@ -32,7 +32,7 @@ _NO_STREAM = RunnableConfig(tags=[TAG_NOSTREAM, "agentmem"], run_name="extract_m
 """A promotion inside a graph must not show its tokens to whoever reads the graph's stream."""
 _CUT = frozenset(("length", "max_tokens", "max_output_tokens", "incomplete", "model_length"))
 _WITHHELD = frozenset(("content_filter", "refusal", "safety", "prohibited_content", "recitation", "blocklist", "spii"))
-_REASONS = ("finish_reason", "stop_reason", "done_reason")
+_REASONS = ("finish_reason", "stop_reason", "done_reason", "status")
 # Raised by openai's client before LangChain sees an answer. By name: no provider's package is needed here.
 _RAISED = {"LengthFinishReasonError": "cut short", "ContentFilterFinishReasonError": "withheld by a content filter"}
 

@@ -32,7 +32,7 @@ _JOBS = (
 _NO_NAMES = frozenset(
     """american australian austrian belgian brazilian british canadian chinese christian danish dutch english finnish
     french german greek hindu indian irish italian japanese jewish korean mexican muslim norwegian polish portuguese
-    russian scottish spanish swedish swiss turkish ukrainian vegan vegetarian sorry fine ok here back""".split()
+    buddhist catholic protestant atheist dr mr mrs ms russian scottish spanish swedish swiss turkish ukrainian vegan vegetarian sorry fine ok here back""".split()
 )
 _NO_THINGS = frozenset("it that this them these those you him her to the a your how what".split())
 
@@ -74,7 +74,7 @@ def _filled(slot: str, value: str, text: str) -> Iterator[Found]:
 
 
 def _identity(sentence: str) -> Iterator[Found]:
-    named = re.search(r"\b[Mm]y name(?:'s| is) ([A-Z][\w'-]+(?: [A-Z][\w'-]+)?)", sentence) or re.search(
+    named = re.search(r"\b(?:[Mm]y name(?:'s| is)|[Cc]all me) ([A-Z][\w'-]+(?: [A-Z][\w'-]+)?)", sentence) or re.search(
         r"(?:^|\b[Hh](?:i|ello|ey)\b[,! ]+(?:there[,! ]+)?)I(?:'m| am) ([A-Z][a-z'-]+)(?=[,.!]|$| and\b| from\b)",
         sentence,
     )
@@ -82,7 +82,7 @@ def _identity(sentence: str) -> Iterator[Found]:
         yield from _filled("name", named[1], f"The user's name is {named[1]}.")
     lives = re.search(
         rf"\b(?:I(?: \w+)? live|I(?:'m| am)(?: \w+)? based|(?:I|I've|I have|we|we've)(?: \w+)? (?:moved|relocated))"
-        rf"(?: \w+)? (?:in|to|near) {_PLACE}",
+        rf"(?: from [A-Z]\w+| \w+)? (?:in|to|near) {_PLACE}",
         sentence,
     )
     if lives:

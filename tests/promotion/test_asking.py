@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from langchain_core.messages import HumanMessage
 
 from langchain_agentmem.errors import BudgetExceededError, ConfigurationError, ExtractionError
 from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.promotion.asking import Asker
 from langchain_agentmem.promotion.batch import Usage
 from langchain_agentmem.promotion.budget import Budget
@@ -79,8 +81,6 @@ async def test_the_client_tries_again_when_it_is_told_to(bank: MemoryBank, stub:
 
 
 def test_an_embedder_that_fails_stores_nothing(bank: MemoryBank, search: Connection, stub: OpenAIStub) -> None:
-    from langchain_agentmem.longterm.store import AgentMemoryStore
-
     store = AgentMemoryStore(search, prefix="openai", index={"dims": 64, "embed": stub.embeddings()})
     own, stub.answer = MemoryBank(store), says(**GOOD)
     maker = extractor(own, stub)
@@ -174,8 +174,6 @@ def test_a_model_by_its_name(bank: MemoryBank, stub: OpenAIStub, monkeypatch: py
     st.lists(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1), max_size=4), st.text("ab\n `", max_size=9)
 )
 def test_any_texts_come_through(texts: list[str], around: str) -> None:
-    import json
-
     written = json.dumps({"discrete": [{"text": text} for text in texts]})
     read: Any = parse(f"{around}{written}{around}", SCHEMA)
     assert [entry.text for entry in read.discrete] == texts

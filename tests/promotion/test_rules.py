@@ -19,6 +19,8 @@ from tests.promotion.talks import ANN, CORRECTION, JAPAN, batch, promote
         ("Hi, I'm Ann!", "name", "Ann"),
         ("I live in New York, near the park.", "home", "New York"),
         ("I've just moved to Berlin.", "home", "Berlin"),
+        ("We moved from Oslo to Rome.", "home", "Rome"),
+        ("Just call me Bob.", "name", "Bob"),
         ("I'm vegetarian.", "diet", "vegetarian"),
         ("I\u2019m a strict vegan", None, None),
         ("I'm strictly vegan now", "diet", "vegan"),
