@@ -30,9 +30,10 @@ _JOBS = (
     r"|dentist|pharmacist|photographer|carpenter|farmer|driver|programmer|analyst|therapist|librarian|baker))"
 )
 _NO_NAMES = frozenset(
-    """american australian austrian belgian brazilian british canadian chinese christian danish dutch english finnish
-    french german greek hindu indian irish italian japanese jewish korean mexican muslim norwegian polish portuguese
-    buddhist catholic protestant atheist dr mr mrs ms russian scottish spanish swedish swiss turkish ukrainian vegan vegetarian sorry fine ok here back""".split()
+    """american atheist australian austrian back belgian brazilian british buddhist canadian catholic chinese
+    christian danish dr dutch english fine finnish french german greek here hindu indian irish italian japanese
+    jewish korean mexican mr mrs ms muslim norwegian ok polish portuguese protestant russian scottish sorry
+    spanish swedish swiss turkish ukrainian vegan vegetarian""".split()
 )
 _NO_THINGS = frozenset("it that this them these those you him her to the a your how what".split())
 
@@ -81,7 +82,7 @@ def _identity(sentence: str) -> Iterator[Found]:
     if named and named[1].lower() not in _NO_NAMES:
         yield from _filled("name", named[1], f"The user's name is {named[1]}.")
     lives = re.search(
-        rf"\b(?:I(?: \w+)? live|I(?:'m| am)(?: \w+)? based|(?:I|I've|I have|we|we've)(?: \w+)? (?:moved|relocated))"
+        rf"\b(?:I(?: \w+)? live|I(?:'m| am)(?: \w+)? based|(?:I|I've|I have|[Ww]e|[Ww]e've)(?: \w+)? (?:moved|relocated))"
         rf"(?: from [A-Z]\w+| \w+)? (?:in|to|near) {_PLACE}",
         sentence,
     )
