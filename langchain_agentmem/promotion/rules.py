@@ -82,7 +82,7 @@ def _identity(sentence: str) -> Iterator[Found]:
     if named and named[1].lower() not in _NO_NAMES:
         yield from _filled("name", named[1], f"The user's name is {named[1]}.")
     lives = re.search(
-        rf"\b(?:I(?: \w+)? live|I(?:'m| am)(?: \w+)? based|(?:I|I've|I have|[Ww]e|[Ww]e've)(?: \w+)? (?:moved|relocated))"
+        rf"\b(?:I(?: \w+)? live|I(?:'m| am)(?: \w+)? based|(?:I|[Ww]e)(?:'ve| have)?(?: \w+)? (?:moved|relocated))"
         rf"(?: from [A-Z]\w+| \w+)? (?:in|to|near) {_PLACE}",
         sentence,
     )
