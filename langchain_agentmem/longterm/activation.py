@@ -42,6 +42,8 @@ def activation(accesses: Sequence[float], count: int, created: float, now: float
         About .5 for one access a day ago, near 1 for many fresh ones, near 0 for one long ago.
     """
     first = max(_SHORTEST, now - created) / DAY
+    if not accesses and count <= 1:  # as most are
+        return 1.0 / (1.0 + math.pow(first, decay))
     ages = [max(_SHORTEST, now - moment) / DAY for moment in accesses] or [first]
     total = sum([math.pow(age, -decay) for age in ages])
     unseen = count - len(ages)

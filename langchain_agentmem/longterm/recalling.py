@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from langchain_agentmem.longterm import checks, items, record
+from langchain_agentmem.longterm.candidates import candidate
 from langchain_agentmem.longterm.exact import similarities
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.query import Query as Question
@@ -20,7 +21,6 @@ from langchain_agentmem.longterm.query import analyse
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.scoring import Candidate, Corpus, RecallWeights, Scored, rank
 from langchain_agentmem.longterm.store import AgentMemoryStore
-from langchain_agentmem.longterm.text import lexical_terms
 from langchain_agentmem.wire import search
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.gather import gather, gathered
@@ -29,7 +29,6 @@ from langchain_agentmem.wire.search import Query, Row
 
 _FIELDS = (*record.READ, items.WORDS, items.HAPPENED)
 _CHARACTERS_PER_TOKEN = 4
-_LONGEST_NUMBER = 18  # digits: counts and times, and cheap to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ class Recaller:
         below = self._store.keys.items_below(wish.path)
         fresh = [row for row in rows if row.key not in pool and "v" in row.fields and row.key.startswith(below)]
         for row, similarity in zip(fresh, self._similarities(fresh, vector), strict=True):
-            pool[row.key] = _Found(_candidate(row, similarity), row)
+            pool[row.key] = _Found(candidate(row, similarity), row)
 
     def _similarities(self, rows: Sequence[Row], vector: bytes | None) -> list[float | None]:
         """Cosines: from the vector leg as the server says, from the text leg as their vectors say."""
@@ -246,50 +245,6 @@ def _newest_first(scored: Sequence[Scored]) -> list[Scored]:
         best[item_of(each.candidate.id)] = held.score
         capped.append(held)
     return sorted(capped, key=lambda each: -each.score)
-
-
-def _candidate(row: Row, similarity: float | None) -> Candidate:
-    """What the ranking asks of a row. Hundreds are read for each recall, so no `Memory` is made for them."""
-    fields = row.fields
-    value = items.load_value(fields["v"])
-    source = record.said(value, "source") or {}
-    text = value.get("text")
-    session, sequence = _turn(source, value, row.key)
-    return Candidate(
-        id=row.key,
-        text=text if isinstance(text, str) else record.load(value).text,
-        terms=lexical_terms(fields.get(items.WORDS, b"").decode("utf-8", "replace")),
-        similarity=similarity,
-        speaker=record.said(value, "speaker"),
-        session=session,
-        sequence=sequence,
-        kind=record.said(value, "kind"),
-        when=_seconds(fields.get(items.HAPPENED)),
-        created=_seconds(fields.get("c")),
-        accesses=[int(moment) / 1e6 for moment in fields["y"].split()] if "y" in fields else (),
-        access_count=int(fields.get("q", 0)),
-        importance=record.said(value, "importance"),
-        confidence=float(fields.get("k", 0.5)),
-    )
-
-
-def _turn(source: Mapping[str, Any], value: Mapping[str, Any], key: str) -> tuple[str | None, int | None]:
-    """The conversation of a turn and its place there: as its source says, else by the number its id ends in ("D1:3").
-
-    Only what happened is read so. Ids that are alike up to that number stand in one row; random ones never are.
-    """
-    session, sequence = str(source.get("session") or source.get("thread_id") or ""), source.get("sequence")
-    if isinstance(sequence, int) or value.get("kind") != "episodic":
-        return session, sequence if isinstance(sequence, int) else None
-    names = source.get("message_ids")
-    name = str(names[0]) if isinstance(names, list) and names else key
-    row = name.rstrip("0123456789")
-    number = name[len(row) :]
-    return (f"{session}\0{row}", int(number)) if 0 < len(number) <= _LONGEST_NUMBER else (session, None)
-
-
-def _seconds(microseconds: bytes | None) -> float | None:
-    return None if microseconds is None else int(microseconds) / 1e6
 
 
 def _time(moment: datetime | None) -> int | None:

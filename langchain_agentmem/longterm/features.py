@@ -1,0 +1,236 @@
+"""What each candidate of a recall has to show for itself: features between 0 and 1, over a pool of about 200.
+
+Pure functions. They run for every candidate of every recall, so each costs about a microsecond.
+
+Relevance is divided by the best of the pool, not stretched from worst to best: stretching invents differences in a
+pool in which all are about equally good.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from langchain_agentmem.longterm.activation import activation, recency
+from langchain_agentmem.longterm.dates import DateWindow
+from langchain_agentmem.longterm.query import Query, answers, asking
+from langchain_agentmem.longterm.text import split_speaker, terms
+from langchain_agentmem.longterm.weights import RecallWeights
+
+__all__ = ["Candidate", "Column", "Corpus", "bm25", "cosines", "features"]
+
+Column = list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The word counts of one scope.
+
+    Attributes:
+        documents: How many memories the scope holds.
+        frequencies: For each stem of the query, how many of them hold it; a stem left out counts as held by none.
+    """
+
+    documents: int
+    frequencies: Mapping[str, int]
+
+    def idf(self, term: str) -> float:
+        """Inverse document frequency (Robertson and Sparck Jones), in the form that is never negative."""
+        held = min(self.frequencies.get(term, 0), self.documents)
+        return math.log(1.0 + (self.documents - held + 0.5) / (held + 0.5))
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One memory of the pool, as the search returned it.
+
+    Attributes:
+        id: Its id; also the last word on equal scores.
+        text: Its text, with or without a leading "Speaker: ".
+        terms: The stems of its full-text field: `text.lexical_terms(text.lexical_text(...))`.
+        similarity: Cosine with the query, or None when only the text leg found it (it then counts as the lowest known
+            cosine; the true one, where the vector is at hand, gains about a point of recall).
+        speaker: Who said it; read from the text when None.
+        session: The conversation it belongs to.
+        sequence: Its place there, counting by one.
+        kind: Its kind, for the half-life.
+        when: When it was said or happened, epoch seconds.
+        created: When it was written or last confirmed, epoch seconds; `when` when None.
+        accesses: The newest access times, epoch seconds.
+        access_count: How many accesses there were in all.
+        importance: 0 to 1.
+        confidence: 0 to 1.
+    """
+
+    id: str
+    text: str
+    terms: Sequence[str]
+    similarity: float | None = None
+    speaker: str | None = None
+    session: str | None = None
+    sequence: int | None = None
+    kind: str = "semantic"
+    when: float | None = None
+    created: float | None = None
+    accesses: Sequence[float] = ()
+    access_count: int = 0
+    importance: float = 0.5
+    confidence: float = 1.0
+
+
+def features(
+    query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: RecallWeights, now: float | None = None
+) -> dict[str, Column]:
+    """Every feature of every candidate, unweighted: what `rank` sums, and what weights can be fitted on.
+
+    Args:
+        query: The query as `query.analyse` read it.
+        pool: At least one candidate.
+        corpus: The scope's own word counts.
+        weights: For the constants inside features (b, k1, half-lives).
+        now: As in `rank`.
+
+    Returns:
+        For the name of each weight a column with one value, 0 to 1, for each candidate in order.
+    """
+    speakers = [each.speaker or split_speaker(each.text)[0] for each in pool]
+    stems = {who: frozenset(terms(who)) for who in set(speakers) if who}
+    return (
+        {"semantic": _over_best(cosines(pool))}
+        | _by_words(query, pool, corpus, weights, frozenset().union(*stems.values()))
+        | _asked_for(query, pool)
+        | {"speaker": _said_by(query, speakers, stems)}
+        | _history(pool, weights, now)
+    )
+
+
+def bm25(idf: Mapping[str, float], words: Sequence[str], mean: float, *, k1: float = 1.2, b: float = 0.4) -> float:
+    """BM25 of one memory (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
+
+    Args:
+        idf: The weight of each stem of the query.
+        words: The stems of the memory.
+        mean: Mean number of stems of a memory, over 0.
+        k1: Saturation of repeated words.
+        b: How far long memories are held back, 0 to 1.
+    """
+    norm = k1 * (1.0 - b + b * len(words) / mean)
+    score = 0.0
+    for term, weight in idf.items():
+        count = words.count(term)
+        if count:
+            score += weight * count * (k1 + 1.0) / (count + norm)
+    return score
+
+
+def cosines(pool: Sequence[Candidate]) -> Column:
+    """A memory that only the text leg found is no nearer than the farthest one of the vector leg."""
+    unknown = min((each.similarity for each in pool if each.similarity is not None), default=0.0)
+    return [unknown if each.similarity is None else each.similarity for each in pool]
+
+
+def _over_best(values: Column) -> Column:
+    best = max(values)
+    return [max(0.0, value) / best for value in values] if best > 0 else [0.0] * len(values)
+
+
+def _by_words(
+    query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: RecallWeights, speakers: frozenset[str]
+) -> dict[str, Column]:
+    """What each memory holds of the query's stems, and what its neighbours add. A set of stems is a number of bits.
+
+    Only for BM25 do the speakers' names count; they stand in half of all turns.
+    """
+    idf = {term: corpus.idf(term) for term in query.terms}
+    bits = [(1 << place, term) for place, term in enumerate(idf)]
+    shares = [(bit, idf[term]) for bit, term in bits if term not in speakers]
+    total = sum(share for _, share in shares) or 1.0
+
+    @cache
+    def worth(stems: int) -> float:
+        return sum(share for bit, share in shares if bit & stems) / total
+
+    held = [sum([bit for bit, term in bits if term in each.terms]) for each in pool]
+    mean = sum(len(each.terms) for each in pool) / len(pool) or 1.0
+    scores = [
+        bm25(idf, each.terms, mean, k1=weights.k1, b=weights.b) if own else 0.0
+        for each, own in zip(pool, held, strict=True)
+    ]
+    return {
+        "lexical": _over_best(scores),
+        "coverage": [worth(own) for own in held],
+        "neighbour": _beside(pool, held, worth),
+    }
+
+
+_STEPS = ((-1, 0.8), (1, 0.8), (-2, 0.64), (2, 0.64))
+
+
+def _beside(pool: Sequence[Candidate], held: Sequence[int], worth: Callable[[int], float]) -> Column:
+    """What the turns on either side hold beyond a turn's own stems, the nearer the more."""
+    turns = {
+        (c.session, c.sequence): own
+        for c, own in zip(pool, held, strict=True)
+        if c.session is not None and c.sequence is not None
+    }
+    added = []
+    for each, own in zip(pool, held, strict=True):
+        share, seen = 0.0, own
+        if turns and each.session is not None and each.sequence is not None:
+            for step, nearness in _STEPS:
+                new = turns.get((each.session, each.sequence + step), 0) & ~seen
+                if new:
+                    share += nearness * worth(new)
+                    seen |= new
+        added.append(share)
+    return added
+
+
+def _asked_for(query: Query, pool: Sequence[Candidate]) -> dict[str, Column]:
+    nothing = [0.0] * len(pool)
+    return {
+        "date": [_inside(query.windows, each.when) for each in pool] if query.windows else nothing,
+        "shape": [float(answers(query.shape, each.text)) for each in pool] if query.shape else nothing,
+        "asking": [asking(each.text) for each in pool],
+        "substance": [_SUBSTANCE[min(len(each.terms), _DOZEN)] for each in pool],
+    }
+
+
+_DOZEN = 12
+_SUBSTANCE = [math.log1p(words) / math.log1p(_DOZEN) for words in range(_DOZEN + 1)]
+
+
+def _inside(windows: Sequence[DateWindow], when: float | None) -> float:
+    if when is None:
+        return 0.0
+    moment = datetime.fromtimestamp(when, UTC)
+    return float(any(window.holds(moment) for window in windows))
+
+
+def _said_by(query: Query, speakers: Sequence[str | None], stems: Mapping[str, frozenset[str]]) -> Column:
+    """1 for the speakers whom the query names, half for the role it implies; 0 for all when that parts nobody."""
+    named = {who: 1.0 for who, words in stems.items() if not words.isdisjoint(query.terms)}
+    named = named or {who: 0.5 for who in stems if who.casefold() in query.roles}
+    if len(named) == len(stems):
+        named = {}
+    return [named.get(who, 0.0) if who else 0.0 for who in speakers]
+
+
+def _history(pool: Sequence[Candidate], weights: RecallWeights, now: float | None) -> dict[str, Column]:
+    columns = {
+        "importance": [each.importance for each in pool],
+        "confidence": [each.confidence for each in pool],
+    }
+    if now is not None:
+        written = [each.created or each.when or now for each in pool]
+        columns["activation"] = [
+            activation(each.accesses, each.access_count, since, now) for each, since in zip(pool, written, strict=True)
+        ]
+        columns["recency"] = [
+            recency(since, now, weights.half_lives.get(each.kind, weights.half_life))
+            for each, since in zip(pool, written, strict=True)
+        ]
+    return columns
