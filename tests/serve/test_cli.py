@@ -39,7 +39,8 @@ def agentmem(*args: str, **env: str) -> Done:
     """Run the command with `args` in this process, without the caller's REDIS_URL."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.delenv("REDIS_URL", raising=False)
+        for name in ("REDIS_URL", "OPENAI_API_KEY"):
+            patch.delenv(name, raising=False)
         for name, value in env.items():
             patch.setenv(name, value)
         patch.setattr(sys, "argv", ["agentmem", *args])
@@ -173,6 +174,13 @@ def test_the_data_of_an_embedded_server_is_found(tmp_path: Path) -> None:
         (("doctor", "--url", "redis://:hunter2@127.0.0.1:1"), "Is the server running"),
         (("threads", "--url", "http://:hunter2@localhost"), "redis://"),
         (("doctor", "--path", "/nonexistent/agentmem"), "there is no directory"),
+        (
+            ("promote", "--url", "redis://:hunter2@127.0.0.1:1", "--model", "nobody:x"),
+            "--model: nobody:x cannot be used",
+        ),
+        (("worker", "--url", "redis://127.0.0.1:1", "--model", "openai:gpt-x"), "OPENAI_API_KEY"),
+        (("memories", "search", "x", "--url", "redis://127.0.0.1:1", "--embeddings", "x"), "--embeddings: x cannot be"),
+        (("migrate", "--url", "redis://127.0.0.1:1", "--source", "redis+cluster://127.0.0.1"), "a single server"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line(args: tuple[str, ...], remedy: str) -> None:

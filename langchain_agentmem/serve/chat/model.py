@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from langchain_core.language_models import BaseChatModel
 
-from langchain_agentmem.errors import ConfigurationError
-from langchain_agentmem.events.redact import redact_secrets
 from langchain_agentmem.serve.demo.model import ScriptedModel, choose_model
+from langchain_agentmem.serve.providers import chat_model
 
 OFFLINE = "offline"
 
@@ -45,14 +44,4 @@ def choose_speaker(name: str | None) -> Speaker:
         return Speaker(*choose_model())
     if name == OFFLINE:
         return Speaker(ScriptedModel(), "scripted offline model (--model openai:gpt-4o-mini talks to a real one)")
-    try:
-        from langchain.chat_models import init_chat_model
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f'--model: {error.name} is missing: pip install "langchain-agentmem[langchain]"'
-        ) from error
-    try:
-        return Speaker(init_chat_model(name), name)
-    except Exception as error:  # each provider's own: a missing package, an unknown name, no key
-        told = redact_secrets(" ".join(str(error).split()))
-        raise ConfigurationError(f"--model: {name} cannot be used ({type(error).__name__}: {told})") from error
+    return Speaker(chat_model(name), name)

@@ -13,13 +13,13 @@ from langchain_core.runnables import RunnableConfig
 
 from langchain_agentmem.agent_memory import AgentMemory
 from langchain_agentmem.errors import AgentMemoryError, InvalidInputError
-from langchain_agentmem.events.redact import redact_secrets
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.promoting import PromotionReport
 from langchain_agentmem.serve.chat.agent import build_agent
 from langchain_agentmem.serve.chat.model import Speaker
 from langchain_agentmem.serve.chat.slash import SLASH, Leave
 from langchain_agentmem.serve.chat.view import View
+from langchain_agentmem.serve.providers import one_line
 from langchain_agentmem.wire.connection import REDIS_ERRORS
 
 _OURS: tuple[type[Exception], ...] = (AgentMemoryError, *REDIS_ERRORS)  # what ends a chat: the model's errors do not
@@ -121,8 +121,7 @@ class Talk:
             self.view.note("stopped")
             return
         except Exception as error:  # noqa: BLE001 - a model may raise anything; the conversation goes on
-            told = redact_secrets(" ".join(str(error).split()))
-            self.view.note(f"the model did not answer ({type(error).__name__}: {told})")
+            self.view.note(f"the model did not answer ({one_line(error)})")
             return
         self.view.answered({"thread": self.thread, "said": text, "answered": answer, "tools": tools})
         self._promote()
@@ -159,5 +158,4 @@ class Talk:
         promoting, self._promoting = self._promoting, None
         if promoting is not None:
             for error in promoting.result().errors:
-                told = redact_secrets(" ".join(str(error).split()))
-                self.view.note(f"not remembered yet ({type(error).__name__}: {told}); agentmem promote tries again")
+                self.view.note(f"not remembered yet ({one_line(error)}); agentmem promote tries again")

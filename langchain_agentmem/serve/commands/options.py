@@ -14,6 +14,7 @@ import click
 
 from langchain_agentmem import AgentMemory, AgentMemoryStore, MemoryBank, Scope
 from langchain_agentmem.errors import ConfigurationError
+from langchain_agentmem.serve import providers
 from langchain_agentmem.wire.keys import unescape
 
 Command = Callable[..., None]
@@ -48,12 +49,16 @@ def on_a_server(command: Command) -> Command:
     return command
 
 
-def open_memory(url: str | None, path: Path | None, prefix: str, tenant: str, **settings: Any) -> AgentMemory:
+def open_memory(
+    url: str | None, path: Path | None, prefix: str, tenant: str, *, embeddings: str | None = None, **settings: Any
+) -> AgentMemory:
     """The memory that the options name.
 
     Raises:
-        ConfigurationError: They name none.
+        ConfigurationError: They name none, or an embedder that cannot be used.
     """
+    if embeddings is not None:
+        settings["embeddings"] = providers.embeddings(embeddings)
     if path is not None:
         if not path.is_dir():
             raise ConfigurationError(f"--path: there is no directory {path}; name one that an embedded server has used")
@@ -79,8 +84,7 @@ def with_memory(command: Command) -> Command:
 
     @functools.wraps(command)
     def opened(url: str | None, path: Path | None, prefix: str, tenant: str, **given: Any) -> None:
-        settings = {"embeddings": given.pop("embeddings")} if "embeddings" in given else {}
-        with open_memory(url, path, prefix, tenant, **settings) as memory:
+        with open_memory(url, path, prefix, tenant, embeddings=given.pop("embeddings", None)) as memory:
             command(memory, **given)
 
     return on_a_server(opened)

@@ -28,6 +28,7 @@ from langchain_agentmem.serve.commands.options import (
 from langchain_agentmem.serve.console import make_console
 from langchain_agentmem.serve.heartbeats import Heartbeats
 from langchain_agentmem.serve.output import fail, print_json, print_line
+from langchain_agentmem.serve.providers import chat_model, one_line
 from langchain_agentmem.serve.working import Reporter, run_worker
 
 _EVERY = 10.0  # seconds between two lines where the output is no terminal
@@ -116,7 +117,7 @@ def promote(as_json: bool, **settings: Any) -> None:
     """
     with _open(settings) as (memory, strategies):
         report = memory.promote_pending(strategy=strategies)
-    errors = [f"{type(error).__name__}: {error}" for error in report.errors]
+    errors = [one_line(error) for error in report.errors]
     told = asdict(replace(report, errors=())) | {"errors": errors}
     if as_json:
         print_json(told)
@@ -135,8 +136,9 @@ def _open(settings: dict[str, Any]) -> Iterator[tuple[AgentMemory, Sequence[str]
     model, strategies = settings.pop("model"), settings.pop("strategies")
     limits = {"calls": settings.pop("max_calls"), "tokens": settings.pop("max_tokens")}
     waiting = {name: settings.pop(name) for name in ("quiet", "batch_turns", "max_attempts") if name in settings}
+    chosen = chat_model(model) if model else None
     known = strategies or [name for name, each in BUILT_IN.items() if model or each.schema is None]
-    with open_memory(**settings, model=model, outbox=waiting, budget=limits) as memory:
+    with open_memory(**settings, model=chosen, outbox=waiting, budget=limits) as memory:
         yield memory, known
 
 
