@@ -26,7 +26,7 @@ from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import LOST_CONNECTION, REDIS_ERRORS
 
 _WAIT = 1.0  # seconds that one look for jobs waits at the server: a stop is noticed that soon
-_NEVER = float("inf")
+_MINUTE, _NEVER = 60.0, float("inf")
 
 _log = logging.getLogger(__name__)
 
@@ -98,18 +98,19 @@ class Worker:
     async def arun(self, stop: asyncio.Event | None = None) -> None:
         """Promote until `stop` is set or `adrain` is called; then end the running jobs and take no new ones.
 
-        A server that is away is waited for.
+        A server that is away is waited for; one that only refuses, as in a failover, for a minute.
         """
         self._stop = stop or asyncio.Event()
         self._tally.looked()
-        away = Patience(_NEVER)
+        away, refusing = Patience(_NEVER), Patience(_MINUTE)
         try:
             while not self._stop.is_set():
                 try:
                     await self._look()
                     away.answered()
-                except LOST_CONNECTION as error:
-                    await away.failed(error)
+                    refusing.answered()
+                except REDIS_ERRORS as error:
+                    await (away if isinstance(error, LOST_CONNECTION) else refusing).failed(error)
         finally:
             await self._end()
 
@@ -124,6 +125,7 @@ class Worker:
     async def __aenter__(self) -> Self:
         self._stop = asyncio.Event()
         self._main = asyncio.create_task(self.arun(self._stop))
+        self._main.add_done_callback(_log_fault)
         return self
 
     async def __aexit__(
@@ -218,3 +220,9 @@ class Worker:
             await asyncio.gather(*late, return_exceptions=True)
             with suppress(*LOST_CONNECTION):  # its name then stays in the group until another worker clears it away
                 await self._jobs.aleave(self.name)
+
+
+def _log_fault(main: asyncio.Task[None]) -> None:
+    """Say at once what ended a worker in the background: who waits for it learns of it only at the end."""
+    if not main.cancelled() and (error := main.exception()) is not None:
+        _log.error("a worker ended: %s", type(error).__name__, exc_info=error)

@@ -219,6 +219,31 @@ async def test_a_fault_of_its_own_ends_a_worker_loudly(outbox: Outbox, bank: Mem
         await asyncio.wait_for(Worker(outbox, Scribe(bank), on_progress=broken).arun(), 20)
 
 
+async def test_a_server_that_refuses_for_a_while_is_waited_for(outbox: Outbox, bank: MemoryBank) -> None:
+    redis = outbox._redis
+    await outbox.aadd("t", said("a"), ANN, "x@1")
+    await redis.send(("CONFIG", "SET", "maxmemory", "1"))  # it refuses whatever takes memory
+    try:
+        async with Worker(outbox, Scribe(bank)) as worker:
+            await asyncio.sleep(0.3)
+            assert worker.health().promoted == 0
+            await redis.send(("CONFIG", "SET", "maxmemory", "0"))
+            await drained(outbox)
+    finally:
+        await redis.send(("CONFIG", "SET", "maxmemory", "0"))
+    assert await aheld(bank) == {"a": 1}
+
+
+async def test_what_ends_a_worker_in_the_background_is_said_at_once(
+    outbox: Outbox, bank: MemoryBank, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = await Worker(outbox, Scribe(bank), on_progress=lambda _: 1 / 0).__aenter__()
+    await until(lambda: bool(caplog.records))
+    assert "ZeroDivisionError" in caplog.text
+    with pytest.raises(ZeroDivisionError):
+        await worker.adrain()
+
+
 def test_settings_are_checked(outbox: Outbox, bank: MemoryBank) -> None:
     with pytest.raises(InvalidInputError, match="concurrency"):
         Worker(outbox, Scribe(bank), concurrency=0)
