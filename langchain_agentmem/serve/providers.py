@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
@@ -41,7 +41,7 @@ def embeddings(name: str) -> Embeddings:
     def make() -> Embeddings:
         from langchain.embeddings import init_embeddings
 
-        return cast("Embeddings", init_embeddings(name))
+        return init_embeddings(name)
 
     return _made("--embeddings", name, make)
 
