@@ -15,6 +15,7 @@ from langchain_agentmem.agent.erasure import Receipt, aforget_user
 from langchain_agentmem.agent.nodes import RecallNode
 from langchain_agentmem.agent.rag import semantic_cache, vectorstore
 from langchain_agentmem.agent.retriever import MemoryRetriever
+from langchain_agentmem.agent.tolerance import OnError
 from langchain_agentmem.agent.tools import ToolName, memory_tools
 from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.longterm.record import Scope
@@ -198,9 +199,11 @@ class AgentMemory(Tiers):
         handing_over = self.extraction_node(model, strategy, scope=scope, required=required)
         return _middleware()(self._assembler(context), handing_over, scope=scope, required=required, name=name)
 
-    def tools(self, *, scope: ScopeLike = DEFAULT_SCOPE, names: Iterable[ToolName] | None = None) -> list[BaseTool]:
+    def tools(
+        self, *, scope: ScopeLike = DEFAULT_SCOPE, names: Iterable[ToolName] | None = None, on_error: OnError = "warn"
+    ) -> list[BaseTool]:
         """The memory as tools for a model, see `memory_tools`."""
-        return memory_tools(self, scope=scope, names=names)
+        return memory_tools(self, scope=scope, names=names, on_error=on_error)
 
     def retriever(self, *, scope: ScopeLike = DEFAULT_SCOPE, k: int = 10, **options: Any) -> MemoryRetriever:
         """The memories of a scope as a LangChain retriever.
@@ -237,6 +240,8 @@ class AgentMemory(Tiers):
         Returns:
             What was erased, and what a last walk over all keys found to be left: nothing, if `clean`.
         """
+        if "tracer" in self.__dict__:
+            await self.tracer.aflush()  # what it holds back would come after
         return await aforget_user(self, scope, **options)
 
     def forget_user(self, scope: str | Scope, **options: Any) -> Receipt:
