@@ -86,7 +86,7 @@ async def test_a_worker_in_the_process(search: Connection) -> None:
     async with memory.worker():
         await chat(memory).ainvoke(said(TOLD), thread("monday"))
         async with asyncio.timeout(30):
-            while (await memory.outbox.astats()).waiting:
+            while (await memory.outbox.astats()).waiting:  # noqa: ASYNC110 - an outbox wakes nobody
                 await asyncio.sleep(0.02)
     assert (await memory.facts.aget(ADA, "diet")) is not None
 
