@@ -69,9 +69,11 @@ class MemoryBank(MemoryReader):
         confirm: float = 0.25,
         events: MemoryEvents | None = None,
     ) -> None:
-        for name, given in (("history_ttl", history_ttl), ("undo_ttl", undo_ttl), *(ttls or {}).items()):
-            if given is not None:
-                checks.seconds(name if name.endswith("_ttl") else f"ttls[{name!r}]", given)
+        checks.seconds("history_ttl", history_ttl)
+        checks.seconds("undo_ttl", undo_ttl)
+        for kind, ttl in (ttls or {}).items():
+            if ttl is not None:
+                checks.seconds(f"ttls[{kind!r}]", ttl)
         super().__init__(store, weights=weights, access_interval=access_interval, events=events)
         self.facts = Facts(store, history_ttl=history_ttl)
         self._history = round(history_ttl * 1000)
@@ -183,8 +185,7 @@ class MemoryBank(MemoryReader):
         Raises:
             InvalidInputError: There is no such memory.
         """
-        if source is not None:
-            source.check()
+        record.check_source(source)
         done = await self._change(_REINFORCE, id, scope, operation, self._confirm, record.dump_source(source))
         self._journal.note("remembered", [id], scope.path)
         return done

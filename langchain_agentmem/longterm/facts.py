@@ -11,7 +11,7 @@ from langchain_agentmem.errors import VersionConflictError
 from langchain_agentmem.longterm import checks, items
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.operations import guard
-from langchain_agentmem.longterm.record import Scope, Source, dump_source, path_of
+from langchain_agentmem.longterm.record import Scope, Source, check_source, dump_source, path_of
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command
@@ -87,8 +87,7 @@ class Facts:
             InvalidInputError: JSON has no form for the value.
         """
         text = checks.plain("value", value)
-        if source is not None:
-            source.check()
+        check_source(source)
         return await self._write(scope, name, text, dump_source(source), expected_version, operation)
 
     async def adelete(

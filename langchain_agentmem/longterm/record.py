@@ -90,16 +90,6 @@ class Source:
     session: str | None = None
     sequence: int | None = None
 
-    def check(self) -> None:
-        """Refuse what is no source.
-
-        Raises:
-            InvalidInputError: It is of another type, or JSON cannot hold it.
-        """
-        checks.instance("source", self, Source, "Source(thread_id='t')")
-        checks.texts("source", self.message_ids)
-        checks.plain("source", self.dump())
-
     def dump(self) -> dict[str, Any]:
         """As JSON values, without what is not known."""
         return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) not in (None, ())}
@@ -109,6 +99,18 @@ class Source:
         """Undo `dump`."""
         known = {each.name: value[each.name] for each in fields(cls) if each.name in value}
         return cls(**known | {"message_ids": tuple(known.get("message_ids", ()))})
+
+
+def check_source(source: Source | None) -> None:
+    """Refuse what is no source.
+
+    Raises:
+        InvalidInputError: It is of another type, or JSON cannot hold it.
+    """
+    if source is not None:
+        checks.instance("source", source, Source, "Source(thread_id='t')")
+        checks.texts("source", source.message_ids)
+        checks.plain("source", source.dump())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,8 +225,7 @@ class Memory:
             checks.mapping(name, getattr(self, name))
             checks.plain(name, getattr(self, name) and dict(getattr(self, name)))
         checks.plain("value", self.value)
-        if self.source is not None:
-            self.source.check()
+        check_source(self.source)
 
     def as_model(self, schema: type[BaseModel]) -> BaseModel:
         """The object of your own schema that `of` was given."""

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.longterm import items
+from langchain_agentmem.longterm import checks, items
 from langchain_agentmem.longterm.embeddings import calibrated_threshold, related_threshold
 from langchain_agentmem.longterm.exact import similarities
 from langchain_agentmem.longterm.identity import differs, normalise
@@ -132,6 +132,8 @@ class Intake:
         operation: str | None = None,
     ) -> list[Remembered]:
         """Take memories in, in order; each sees those before it. With `used`, a new one brings its past use along."""
+        if operation is not None:
+            checks.name("operation", operation)
         for each in memories:
             each.check()
         taken: list[Remembered] = []
