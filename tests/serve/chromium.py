@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import pytest
 
@@ -58,11 +59,20 @@ class Page:
         return self.driver.execute_script(script)
 
     def until(self, condition: Callable[[], Any]) -> None:
-        """Wait until something is so."""
+        """Wait until something is so. What the page has just drawn anew is looked for again."""
+        from selenium.common.exceptions import StaleElementReferenceException
+
         ends = time.monotonic() + _PATIENCE
-        while not condition():
+        while True:
+            with suppress(StaleElementReferenceException):
+                if condition():
+                    return
             assert time.monotonic() < ends, f"it did not come to pass; the page says: {self.text('main')[:2000]}"
             time.sleep(0.02)
+
+    def click(self, css: str) -> None:
+        """Click on the first such element."""
+        self.until(lambda: self.one(css).click() or True)
 
     def sees(self, css: str, words: str) -> None:
         """Wait until words are to be read there."""
@@ -72,7 +82,7 @@ class Page:
         """Say something to the agent, and wait for its answer."""
         answers = len(self.all("#messages .ai"))
         self.one("#text").send_keys(text)
-        self.one("#send").click()
+        self.click("#send")
         self.until(lambda: len(self.all("#messages .ai")) > answers)
 
     def step(self, number: int) -> None:
@@ -84,12 +94,12 @@ class Page:
     def promote(self) -> None:
         """Wait for nothing: promote now, and wait until that is done."""
         self.until(lambda: self.one("#promote").is_displayed())
-        self.one("#promote").click()
+        self.click("#promote")
         self.until(lambda: not self.one("#promote").is_displayed())
 
     def reset(self) -> None:
         """Forget all."""
-        self.one("#reset").click()
+        self.click("#reset")
         self.until(lambda: not self.all("#messages li, #memories > li, #events li"))
 
     def slide(self, name: str, value: float) -> None:
@@ -106,19 +116,20 @@ class Page:
 @contextmanager
 def opened_page() -> Iterator[Page]:
     """A page over a server of its own. Skips where there is no Chromium, driver or selenium."""
-    with _browser() as driver, _demo() as url:
-        page = Page(driver, url)
+    with _demo() as address, _browser() as driver:  # both start at once
+        page = Page(driver, address())
         page.open()
         yield page
 
 
 @contextmanager
-def _demo() -> Iterator[str]:
+def _demo() -> Iterator[Callable[[], str]]:
+    """A running demo; what waits until it tells its address."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
     process = subprocess.Popen([sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, text=True, env=env)
     try:
-        assert process.stdout
-        yield process.stdout.readline().split()[5]  # "The demo page is at URL ..."
+        told = cast("IO[str]", process.stdout)
+        yield lambda: told.readline().split()[5]  # "The demo page is at URL ..."
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
@@ -147,6 +158,8 @@ def _browser() -> Iterator[Any]:
 
 def take_picture(path: Path) -> None:
     """Play the page's steps up to the recall in a new thread, and take the picture."""
+    from PIL import Image  # comes with matplotlib
+
     with opened_page() as page:
         page.slide("quiet", 30)  # so that something still waits
         for number in range(1, 6):
@@ -154,11 +167,12 @@ def take_picture(path: Path) -> None:
             if number < 5:
                 page.promote()
         page.sees("#waiting", "ada-2")
-        page.one("#recalled summary").click()
+        page.click("#recalled summary")
         page.run("document.activeElement.blur()")
         time.sleep(2)  # until what is new has ceased to glow
         page.resize(1280, int(page.run("return document.documentElement.scrollHeight")))
-        path.write_bytes(page.driver.get_screenshot_as_png())
+        picture = Image.open(BytesIO(page.driver.get_screenshot_as_png()))
+    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
-import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -110,8 +109,8 @@ def test_a_forged_change_is_refused(browser: TestClient, user: str, wrong: Mappi
 def test_a_change_without_origin_or_token_is_refused(browser: TestClient, missing: str) -> None:
     kept = {"origin": ORIGIN, TOKEN_HEADER: browser.headers[TOKEN_HEADER]}
     del kept[missing]
-    stranger = httpx2.Request("POST", f"{ORIGIN}/api/reset", json={}, headers=kept)
-    assert browser.send(stranger).status_code == 403
+    stranger = TestClient(browser.app, base_url=ORIGIN, headers=kept)
+    assert stranger.post("/api/reset", json={}).status_code == 403
 
 
 def test_a_change_is_of_a_bounded_length(browser: TestClient) -> None:

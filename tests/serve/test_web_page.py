@@ -8,6 +8,8 @@ import pytest
 
 from tests.serve.chromium import Page, opened_page
 
+_LOWEST = """Math.min(...[...document.querySelectorAll("button")].filter((each) => each.checkVisibility())
+    .map((each) => each.getBoundingClientRect().height))"""
 EVIL = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'>"
 
 
@@ -51,14 +53,14 @@ def test_the_steps_tell_the_whole_story(page: Page) -> None:
     page.promote()
     page.sees("#promoted .superseded", "superseded")
     page.sees("#facts s", "vegetarian")
-    page.one("#memories button.tag").click()
+    page.click("#memories button.tag")
     page.sees("#memories .versions", "User is vegetarian.")
 
     page.step(5)
     page.sees("#messages .ai", "You told me: “I always take the night train instead of flying.”")
     assert page.text("#thread option:checked") == "ada-2"
     page.sees("#recalled .said", "night train")
-    page.one("#recalled summary").click()
+    page.click("#recalled summary")
     terms = [float(each.text) for each in page.all("#recalled li:first-child td.number")]
     assert sum(terms[:-1]) == pytest.approx(terms[-1], abs=0.003)
     assert len(page.all("#recalled li:first-child .bar i")) == len(terms) - 1
@@ -97,21 +99,25 @@ def test_every_control_has_a_name(page: Page) -> None:
     page.promote()
     page.until(lambda: page.all("#memories > li"))
     kinds = "button, input, select, textarea, [role=log], meter, [role=img]"
-    shown = page.run(f"return [...document.querySelectorAll({kinds!r})].filter((each) => each.checkVisibility())")
-    assert len(shown) > 15
-    assert [each.get_attribute("outerHTML") for each in shown if not each.accessible_name] == []
+
+    def nameless() -> list[str]:
+        shown = page.run(f"return [...document.querySelectorAll({kinds!r})].filter((each) => each.checkVisibility())")
+        assert len(shown) > 15
+        return [each.get_attribute("outerHTML") for each in shown if not each.accessible_name]
+
+    page.until(lambda: nameless() == [])
 
 
 def test_memory_is_asked_taught_corrected_and_cleared_directly(page: Page) -> None:
     for text in ("Ada plays the cello.", "Ada plays the cello!"):
         page.one("#fresh").send_keys(text)
-        page.one("#remember button").click()
+        page.click("#remember button")
         page.until(lambda: not page.one("#fresh").get_attribute("value"))
     page.sees("#outcome", "says exactly the same")
     page.one("#query").send_keys("What does Ada play?")
-    page.one("#recall button").click()
+    page.click("#recall button")
     page.sees("#recalled", "cello")
-    page.one("[aria-label^=Correct]").click()
+    page.click("[aria-label^=Correct]")
     field = page.one("#memories form input")
     field.clear()
     field.send_keys("Ada plays the viola.")
@@ -120,7 +126,7 @@ def test_memory_is_asked_taught_corrected_and_cleared_directly(page: Page) -> No
     page.slide("substance", 0)
     page.until(lambda: "substance" not in page.text("#legend"))
     page.sees("#recalled", "viola")
-    page.one("[aria-label^=Forget]").click()
+    page.click("[aria-label^=Forget]")
     page.until(lambda: not page.all("#memories > li"))
 
 
@@ -129,13 +135,13 @@ def test_what_is_said_and_stored_is_never_markup(page: Page) -> None:
     page.promote()
     page.sees("#memories", EVIL)
     page.one("#query").send_keys(EVIL)
-    page.one("#recall button").click()
+    page.click("#recall button")
     page.sees("#recalled", EVIL)
     page.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    item = next(each for each in page.all(".redis[data-panel=memories] button") if ":item:" in each.text)
+    item = next(each for each in page.all(".redis[data-panel=memories] button") if each.text.startswith("item:"))
     item.click()
     page.sees("#key-entries", "window.hurt")
-    page.one("#key-close").click()
+    page.click("#key-close")
     assert page.run("return window.hurt ?? null") is None
     assert page.all("main script, main img, dialog script, dialog img") == []
 
@@ -149,7 +155,7 @@ def test_small_screens_get_one_column_and_nothing_beside_it(page: Page) -> None:
         assert page.run("return document.documentElement.scrollWidth") <= width
         columns = page.run("return getComputedStyle(document.querySelector('main')).gridTemplateColumns")
         assert len(columns.split()) == 1
-        assert all(each.size["height"] >= 28 for each in page.all("button") if each.is_displayed())
+        assert page.run(f"return {_LOWEST}") >= 28
 
 
 def test_a_reset_leaves_a_page_to_start_with(page: Page) -> None:

@@ -88,7 +88,7 @@ class Playground:
             "offline": self._extracting is None,
             "model": self._model_name,
             "server": str(server.info) if server else "your own server",
-            "kept": str(server.path) if server and server.path else None,
+            "prefix": f"{self._memory.keys.base}:",
             "settings": self._settings.plain(),
         }
 

@@ -50,10 +50,15 @@ export function restart(...lists) {
 
 const units = [[86400, "d"], [3600, "h"], [60, "min"]];
 
-export function ago(time) {
-  const seconds = Math.max(0, (Date.now() - Date.parse(time)) / 1000);
+/** Seconds as people say them. */
+export function span(seconds) {
   const [size, unit] = units.find(([size]) => seconds >= size) ?? [1, "s"];
-  return seconds < 5 ? "now" : `${Math.floor(seconds / size)} ${unit} ago`;
+  return `${Math.floor(seconds / size)} ${unit}`;
+}
+
+export function ago(time) {
+  const seconds = (Date.now() - Date.parse(time)) / 1000;
+  return seconds < 5 ? "now" : `${span(seconds)} ago`;
 }
 
 export const bytes = (count) => (count < 1000 ? `${count} B` : count < 1e6 ? `${(count / 1000).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`);

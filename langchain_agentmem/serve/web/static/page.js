@@ -8,6 +8,7 @@ import { showRecall, showSliders } from "./recall.js";
 
 const EVENTS_SHOWN = 150;
 const nothing = { query: "", ms: 0, found: [] };
+let here = null;
 let recall = nothing;
 let seen = new Set();
 let refreshing = null;
@@ -43,11 +44,11 @@ async function refresh() {
   if (thread !== place.thread) return refresh();
   showMessages(seenNow.messages);
   showWorking(seenNow.working);
-  showMemories(seenNow.memories, user, act);
+  showMemories(seenNow.memories, user, tend);
   showFacts(seenNow.facts);
   showPromotion(seenNow.promotion);
   byId("live").textContent = `live, ${count(seen.size, "event")}`;
-  showKeys(seenNow.keys, (name) => attempt(() => showKey(name)));
+  showKeys(seenNow.keys, here.prefix, (name) => attempt(() => showKey(name)));
 }
 
 /** Refreshes once for all that happens within a moment. */
@@ -62,6 +63,12 @@ async function act(doing) {
   const said = await attempt(doing);
   await refresh();
   return said;
+}
+
+/** Does something with a memory. The button that asked for it may be gone then, so the list takes the focus. */
+async function tend(doing) {
+  await act(doing);
+  if (document.activeElement === document.body) byId("memories").focus();
 }
 
 async function say(text) {
@@ -119,6 +126,7 @@ byId("recall").onsubmit = (event) => {
   event.preventDefault();
   ask(byId("query").value);
 };
+byId("query").onfocus = () => byId("query").select();
 byId("remember").onsubmit = async (event) => {
   event.preventDefault();
   const done = await act(() => change("remember", { user: place.user, text: byId("fresh").value }));
@@ -130,10 +138,11 @@ byId("promote").onclick = promote;
 byId("reset").onclick = () => attempt(() => change("reset"));
 byId("key-close").onclick = () => byId("key").close();
 
-const here = await attempt(hello);
+here = await attempt(hello);
 if (here) {
   byId("server").textContent = here.server;
   byId("model").textContent = here.model;
+  byId("prefix").textContent = here.prefix;
   byId("offline").hidden = !here.offline;
   showSliders(here.settings, async (settings) => {
     if (await attempt(() => change("change", { settings })) && recall.query) await ask(recall.query);

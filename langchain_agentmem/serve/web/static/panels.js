@@ -1,6 +1,6 @@
 // The panels around the conversation: working memory, long-term memories, facts, promotion, Redis keys.
 
-import { ago, byId, bytes, count, el, sync } from "./dom.js";
+import { ago, byId, bytes, count, el, span, sync } from "./dom.js";
 import { change, read } from "./api.js";
 
 export function showWorking(working) {
@@ -82,8 +82,8 @@ export function tick() {
   }
 }
 
-/** What lies in Redis behind each panel. `look` is called with the name of a key. */
-export function showKeys(keys, look) {
+/** What lies in Redis behind each panel: keys without the prefix that all have. `look` is called with a key's name. */
+export function showKeys(keys, prefix, look) {
   const all = keys.reduce((sum, key) => sum + key.bytes, 0);
   byId("total").textContent = `${count(keys.length, "key")}, ${bytes(all)}`;
   for (const strip of document.querySelectorAll(".redis")) {
@@ -92,7 +92,7 @@ export function showKeys(keys, look) {
     strip.querySelector("summary").textContent = mine.length
       ? `Redis: ${count(mine.length, "key")}, ${bytes(mine.reduce((sum, key) => sum + key.bytes, 0))}` : "Redis: no keys yet";
     sync(strip.querySelector("ul"), mine, (key) => key.key, (key) => el("li", {},
-      el("button", { type: "button", class: "link", onclick: () => look(key.key) }, key.key),
+      el("button", { type: "button", class: "link", title: key.key, onclick: () => look(key.key) }, key.key.slice(prefix.length)),
       el("span", { class: "meta" }, `${key.type} ${bytes(key.bytes)}`)));
   }
 }
@@ -100,7 +100,7 @@ export function showKeys(keys, look) {
 export async function showKey(name) {
   const held = await read("key", { name });
   byId("key-name").textContent = held.key;
-  byId("key-about").textContent = `${held.type}${held.ttl ? `, expires in ${Math.round(held.ttl / 1000)} s` : ", no expiry"}`;
+  byId("key-about").textContent = `${held.type}${held.ttl ? `, expires in ${span(held.ttl / 1000)}` : ", no expiry"}`;
   byId("key-entries").replaceChildren(...held.entries.map((entry) => el("tr", {}, ...entry.map((part) => el("td", {}, part)))));
   byId("key").showModal();
 }

@@ -27,10 +27,11 @@ const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3
 export function showRecall(recall) {
   byId("recall-took").textContent = recall.query ? `${count(recall.found.length, "memory", "memories")} in ${recall.ms.toFixed(1)} ms` : "";
   byId("query").value = recall.query;
+  const open = new Set([...byId("recalled").querySelectorAll("details[open]")].map((each) => each.dataset.id));
   const best = Math.max(...recall.found.map((each) => each.score), 0.001);
   const ranked = recall.found.map((each, place) => ({ ...each, place: place + 1, best }));
   byId("recalled").dataset.empty = recall.query ? "Nothing answers this: no memory has more evidence than chance would give." : "What is recalled for a turn shows up here.";
-  sync(byId("recalled"), ranked, (each) => each.id, row);
+  sync(byId("recalled"), ranked, (each) => each.id, (each) => row(each, open.has(each.id)));
   byId("block").hidden = !recall.block;
   byId("shown").textContent = recall.block ?? "";
   const shown = new Set(ranked.flatMap((each) => Object.keys(each.terms)));
@@ -40,10 +41,10 @@ export function showRecall(recall) {
     MINOR.some((term) => shown.has(term)) ? el("li", { title: MINOR.join(", ") }, el("i"), "tie-breaks") : "");
 }
 
-function row(each) {
+function row(each, open) {
   const told = [each.similarity === null ? null : `cosine ${each.similarity.toFixed(2)}`, each.state, ago(each.updated), SHOWN[each.shown]];
   return el("li", {},
-    el("details", {},
+    el("details", { open, "data-id": each.id },
       el("summary", {},
         el("span", { class: "place" }, String(each.place)),
         el("span", { class: "said" }, each.text),
