@@ -67,7 +67,7 @@ class Line:
 
     def _who(self) -> str:
         name = self.turn.message.name
-        return f"{self.role} {json.dumps(name, ensure_ascii=False)}" if name else self.role
+        return f"{self.role} {json.dumps(_whole(name), ensure_ascii=False)}" if name else self.role
 
 
 class Conversation:
@@ -126,10 +126,15 @@ def _lines(turns: Sequence[Turn], redact: Redact, *, numbered: bool) -> Iterator
         role = _ROLES.get(getattr(turn.message, "role", turn.message.type))
         if role is None or is_recalled(turn.message):
             continue  # tools' results and system prompts too: neither is said by anybody, and both may hold memories
-        text = redact(without_recalled(_text(turn.message)))
+        text = redact(without_recalled(_whole(_text(turn.message))))
         if text.strip():
             number += 1
             yield Line(number if numbered else 0, turn, role, text)
+
+
+def _whole(text: str) -> str:
+    """A text that UTF-8 can hold: half a character, left by a cut, would break every client on its way."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _text(message: BaseMessage) -> str:

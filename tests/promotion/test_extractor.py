@@ -244,6 +244,14 @@ def test_only_what_people_say_is_shown(bank: MemoryBank, stub: OpenAIStub) -> No
     assert not any(word in request.all_text for word in ("SYS-", "RECALLED-", "TOOL-", "BLOCK-"))
 
 
+def test_half_a_character_breaks_nothing(bank: MemoryBank, stub: OpenAIStub) -> None:
+    stub.answer = says(discrete=[fact("User likes \ud83c tea.", 1)])
+    said = HumanMessage("I like \ud83c tea.\0", name="A\ud800nn")
+    promote(Extractor(bank, stub.chat_model(), ["discrete", "verbatim"]), said)
+    assert 'user "A?nn": "I like ? tea.\\u0000"' in stub.requests[0].text
+    assert bank.count(ANN) == 2
+
+
 def test_what_was_pasted_is_shown_in_part(bank: MemoryBank, stub: OpenAIStub) -> None:
     stub.answer = says(discrete=[])
     Extractor(bank, stub.chat_model(), "discrete").plan(batch("I like tea. " * 10_000))
