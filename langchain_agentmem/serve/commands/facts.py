@@ -11,7 +11,16 @@ import click
 from langchain_agentmem import AgentMemory, Scope
 from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.serve.commands.group import Commands
-from langchain_agentmem.serve.commands.options import as_json, bank_of, examples, in_scope, with_memory, yes
+from langchain_agentmem.serve.commands.options import (
+    as_json,
+    bank_of,
+    examples,
+    in_scope,
+    on_a_server,
+    open_memory,
+    with_memory,
+    yes,
+)
 from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_table
 
 _EXPECTED = click.option(
@@ -19,10 +28,17 @@ _EXPECTED = click.option(
 )
 
 
-@click.group(cls=Commands)
-@examples("agentmem facts set diet vegetarian --user ada", "agentmem facts list --user ada")
-def facts() -> None:
-    """What is true now, by name."""
+@click.group(cls=Commands, shows_help=False)
+@examples("agentmem facts --user ada", "agentmem facts set diet vegetarian --user ada")
+@as_json
+@in_scope
+@on_a_server
+@click.pass_context
+def facts(context: click.Context, /, as_json: bool, scope: Scope, **where: Any) -> None:
+    """What is true now, by name; listed, set and deleted."""
+    if context.invoked_subcommand is None:
+        with open_memory(**where) as memory:
+            _show_all(memory, scope, as_json=as_json)
 
 
 @facts.command("list")
@@ -30,7 +46,11 @@ def facts() -> None:
 @in_scope
 @with_memory
 def list_(memory: AgentMemory, as_json: bool, scope: Scope) -> None:
-    """List the facts of a scope."""
+    """List the facts of a scope, as `agentmem facts` does."""
+    _show_all(memory, scope, as_json=as_json)
+
+
+def _show_all(memory: AgentMemory, scope: Scope, *, as_json: bool) -> None:
     found = list(bank_of(memory).facts.all(scope).values())
     if as_json:
         print_json([asdict(fact) for fact in found])

@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.base import CheckpointTuple
 
 from langchain_agentmem import AgentMemory, ThreadInfo
+from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.serve.commands.options import (
     as_json,
     examples,
@@ -23,7 +24,7 @@ from langchain_agentmem.serve.commands.options import (
 from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_pairs, print_table
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Commands, shows_help=False)
 @examples("agentmem threads --user ada --where topic=tea", "agentmem threads show trip")
 @click.option("--user", help="Only threads of this user_id.")
 @click.option("--where", "filters", multiple=True, metavar="KEY=VALUE", help="Only threads with this metadata.")

@@ -98,7 +98,7 @@ async def _run(memory: AgentMemory, made: Worker, heartbeats: Heartbeats) -> int
     say = make_console(stderr=True).print
     say(f"worker {made.name} on {memory.keys.base}: Ctrl-C ends it")
     try:
-        return await run_worker(made, heartbeats, say)
+        return await run_worker(made, heartbeats, lambda text: say(f"\n{text}" if sys.stdout.isatty() else text))
     finally:
         await memory.events.aflush()
         await memory.connection.aclose()
