@@ -17,7 +17,7 @@ from typing import Any
 
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.promotion import worker as module
-from langchain_agentmem.promotion.extraction import Extractor
+from langchain_agentmem.promotion.extractor import Extractor
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.wire.connection import Connection
