@@ -102,9 +102,10 @@ def test_dead_letters_are_discarded_when_told_so(memory: AgentMemory, plain_url:
     assert memory.outbox.dead() == []
 
 
-@pytest.mark.parametrize("args", [("replay",), ("replay", "1-1", "--all")])
-def test_which_letters_must_be_said(plain_url: str, args: tuple[str, ...]) -> None:
-    cli("dead-letters", *args, url=plain_url, code=2)
+def test_all_letters_are_replayed_where_none_is_named(memory: AgentMemory, plain_url: str, given_up: str) -> None:
+    cli("dead-letters", "replay", given_up, "--all", url=plain_url, code=2)
+    assert cli("dead-letters", "replay", url=plain_url).stdout == "1 turns wait again.\n"
+    assert told(cli("dead-letters", "replay", "--all", "--json", url=plain_url)) == {"turns": 0}
 
 
 def test_a_letter_that_is_not_there_is_one_line(memory: AgentMemory, plain_url: str) -> None:

@@ -46,7 +46,7 @@ def stats(memory: AgentMemory, as_json: bool, scope: Scope) -> None:
 
 
 @click.group("dead-letters", cls=Commands)
-@examples("agentmem dead-letters list", "agentmem dead-letters replay --all")
+@examples("agentmem dead-letters list", "agentmem dead-letters replay")
 def dead_letters() -> None:
     """Turns that could not be promoted."""
 
@@ -68,14 +68,17 @@ def list_(memory: AgentMemory, thread: str | None, limit: int, as_json: bool) ->
 
 @dead_letters.command()
 @click.argument("ids", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All of them.")
+@click.option("--all", "everything", is_flag=True, help="All of them; so it is without IDS.")
 @as_json
 @with_memory
 def replay(memory: AgentMemory, ids: Sequence[str], everything: bool, as_json: bool) -> None:
-    """Let the turns of dead letters wait again."""
-    if bool(ids) == everything:
+    """Let the turns of dead letters wait again.
+
+    Those named by IDS, else all. A worker tries them anew, behind what waits of their threads already.
+    """
+    if ids and everything:
         raise click.UsageError("Name dead letters by their ids, or choose --all")
-    turns = memory.outbox.replay(None if everything else ids)
+    turns = memory.outbox.replay(ids or None)
     if ids and not turns:
         fail(f"there is no dead letter {ids[0]}; agentmem dead-letters list shows what there is")
     if as_json:
