@@ -52,6 +52,8 @@ class AgentMemory(Tiers):
         embeddings: What embeds memories: a LangChain `Embeddings` or `"provider:model"`. None: the offline embedder of
             the extra `embedded`.
         dims: Dimensions of its vectors; None: ask it once, when the store is first used.
+        ttls: Seconds that memories live, by kind; None or not named: for ever. By default `{"episodic": 604800}`, a week,
+            as in Redis' guide to agent memory; `{}` keeps all.
         model: What extracts memories from conversations: a chat model, or its name for `init_chat_model`. None:
             strategies that need none.
         strategies: What conversations are looked through for, see `promotion.strategies`. By default `discrete` and
@@ -84,6 +86,7 @@ class AgentMemory(Tiers):
         serde: SerializerProtocol | None = None,
         embeddings: Embeddings | str | None = None,
         dims: int | None = None,
+        ttls: Mapping[str, float | None] | None = None,
         model: ChatModel | str | None = None,
         strategies: Strategies | None = None,
         outbox: Mapping[str, Any] | None = None,
@@ -100,6 +103,7 @@ class AgentMemory(Tiers):
             serde=serde,
             embeddings=embeddings,
             dims=dims,
+            ttls=ttls,
             checkpoint_events=checkpoint_events,
             **options,
         )

@@ -54,6 +54,7 @@ class Tiers(Closing):
         serde: SerializerProtocol | None = None,
         embeddings: Embeddings | str | None = None,
         dims: int | None = None,
+        ttls: Mapping[str, float | None] | None = None,
         checkpoint_events: bool = False,
         **options: Any,
     ) -> None:
@@ -62,7 +63,7 @@ class Tiers(Closing):
         self.connection = Connection.of(redis, **options)
         self.keys = Keys(prefix, tenant)
         self._names: dict[str, Any] = {"prefix": prefix, "tenant": tenant}
-        self._serde, self._embeddings, self._dims = serde, embeddings, dims
+        self._serde, self._embeddings, self._dims, self._ttls = serde, embeddings, dims, ttls
         self.events = EventLog(self.connection, **self._names)
         self.checkpointer = AgentMemorySaver(
             self.connection,
@@ -185,7 +186,7 @@ class Tiers(Closing):
     @cached_property
     def bank(self) -> MemoryBank:
         """What is remembered and recalled: a `MemoryBank` on `store`."""
-        return MemoryBank(self.store, events=self.events)
+        return MemoryBank(self.store, ttls=self._ttls, events=self.events)
 
     @property
     def facts(self) -> Facts:

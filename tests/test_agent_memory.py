@@ -272,3 +272,16 @@ def test_without_embeddings_the_error_names_the_extra(plain: Connection, monkeyp
     monkeypatch.setitem(sys.modules, "wordllama", None)
     with pytest.raises(ConfigurationError, match=r"\[embedded\]"):
         AgentMemory(plain).store  # noqa: B018
+
+
+def test_how_long_kinds_of_memories_live(search: Connection) -> None:
+    happened = langchain_agentmem.Memory(text="Ada flew to Oslo.", kind="episodic")
+
+    def lives(tenant: str, **settings: Any) -> int:
+        memory = AgentMemory(search, tenant=tenant, **settings)
+        done = memory.bank.remember(happened, Scope("ada"))[0]
+        return int(run(search.send(("TTL", memory.keys.item(Scope("ada").path, done.id))))[0])
+
+    assert 604_700 < lives("a") <= 604_800
+    assert lives("b", ttls={}) == -1
+    assert 50 < lives("c", ttls={"episodic": 60}) <= 60
