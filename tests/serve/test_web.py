@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from langchain_agentmem import AgentMemory, ConfigurationError
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.event import Event
+from langchain_agentmem.serve.demo.agent import ModelError
 from langchain_agentmem.serve.web import serve
 from langchain_agentmem.serve.web.app import build_app
 from langchain_agentmem.serve.web.feed import Feed
@@ -23,6 +24,7 @@ from langchain_agentmem.serve.web.guard import MAX_BODY, TOKEN_HEADER
 from langchain_agentmem.serve.web.playground import Playground
 from langchain_agentmem.serve.web.settings import SLIDERS, Settings, Slider
 from langchain_agentmem.wire.connection import Connection
+from tests.openai_stub import ChatRequest, OpenAIStub, Reply, Status
 
 _NUMBERS = count(1)
 ORIGIN = "http://127.0.0.1:8000"
@@ -330,6 +332,30 @@ async def test_every_page_is_told_what_happened_and_what_happens(search: Connect
     assert early.startswith("event: happened\ndata: {")
     assert early.count("\n") == 3
     following.cancel()
+
+
+async def test_with_a_key_the_model_answers_and_finds_what_to_remember(
+    search: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(request: ChatRequest) -> Reply:
+        if request.body.get("tools"):
+            return "Noted, with pleasure." if "sail" in request.text else Status(401)
+        found = {"text": "Ada sails on Sundays.", "turns": [1], "action": "add"}
+        return {"discrete": [found], "preferences": []}
+
+    with OpenAIStub(answer) as stub:
+        for name, value in (("API_KEY", "sk-hunter2"), ("BASE_URL", stub.url), ("MODEL", "gpt-x")):
+            monkeypatch.setenv(f"OPENAI_{name}", value)
+        async with Playground(AgentMemory(search)) as playground:
+            here = await playground.hello()
+            assert (here["offline"], here["model"]) == (False, "OpenAI gpt-x")
+            assert "hunter2" not in json.dumps(here)
+            assert (await playground.turn("ada", "ada-1", "I sail on Sundays."))["reply"] == "Noted, with pleasure."
+            await playground.promote()
+            [memory] = (await playground.view("ada", "ada-1"))["memories"]
+            assert memory["text"] == "Ada sails on Sundays."
+            with pytest.raises(ModelError, match="Check OPENAI_API_KEY"):
+                await playground.turn("ada", "ada-2", "Hello?")
 
 
 # --- how it is started ---

@@ -35,7 +35,7 @@ class Playground:
     Use it in `async with`: it reads the event log and promotes memories in the background.
 
     Args:
-        memory: The memory; its tenant is emptied by `reset`. Stays open.
+        memory: The memory; its tenant is emptied by `reset`. Stays open, but for what this event loop has opened.
 
     Attributes:
         feed: What happens, for the pages.

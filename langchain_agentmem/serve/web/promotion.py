@@ -98,9 +98,11 @@ class Promotion:
         """Let the worker promote what waits, quiet or not, and wait until it has. Returns the number of turns."""
         before = (await self._outbox.astats()).promoted
         await self._outbox.jobs.aschedule(which="all")
-        async with asyncio.timeout(_PATIENCE):
-            while (stats := await self._outbox.astats()).due or stats.running:  # noqa: ASYNC110 - Redis keeps the state
-                await asyncio.sleep(_LOOK_AGAIN)
+        ends = time.monotonic() + _PATIENCE
+        while (stats := await self._outbox.astats()).due or stats.running:
+            if time.monotonic() > ends:
+                break
+            await asyncio.sleep(_LOOK_AGAIN)
         return stats.promoted - before
 
     async def forget(self, threads: Sequence[str]) -> None:
