@@ -199,6 +199,14 @@ def test_a_class_that_cannot_be_made_here_stays_plain_data(envelope: dict[str, A
     assert TheirSerializer().loads(json.dumps(given)) == given
 
 
+def test_where_langgraph_is_strict_stored_data_imports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = {"id": ["tests", "serve", "peers", "Plan"], "kwargs": {"city": "Oslo", "nights": 1}}
+    given = {"lc": 2, "type": "constructor", **plan}
+    assert TheirSerializer().loads(json.dumps(given)) == peers.Plan("Oslo")
+    monkeypatch.setattr("langgraph.checkpoint.serde._msgpack.STRICT_MSGPACK_ENABLED", True)
+    assert TheirSerializer().loads(json.dumps(given)) == given
+
+
 # --- the store ---
 
 

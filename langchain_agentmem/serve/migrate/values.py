@@ -22,7 +22,8 @@ class TheirSerializer(JsonPlusSerializer):
 
     It adds marks for interrupts, sends, snapshots of delta channels and bytes, and constructor envelopes for sets,
     dataclasses and pydantic models. A class that cannot be imported here leaves the envelope as plain data: nothing is
-    lost, and `langchain_core.load` reads it.
+    lost, and `langchain_core.load` reads it. As in LangGraph, LANGGRAPH_STRICT_MSGPACK=true keeps stored data from
+    naming modules to import.
     """
 
     def loads(self, text: bytes | str) -> Any:
@@ -40,7 +41,7 @@ class TheirSerializer(JsonPlusSerializer):
         if value.get("__interrupt__") is True and "value" in value:
             return Interrupt(**{name: value[name] for name in _INTERRUPT_FIELDS & value.keys()})
         if value.get("lc") in (1, 2) and value.get("type") == "constructor":
-            built = _build(value)
+            built = _build(value, imports=self._allowed_msgpack_modules is True)
             return super()._reviver(value) if built is None else built
         return value
 
@@ -52,12 +53,12 @@ _MARKS: Mapping[frozenset[str], Any] = {
 }
 
 
-def _build(envelope: Mapping[str, Any]) -> Any:
-    """The set, dataclass or model that an envelope holds; None when it holds something else."""
+def _build(envelope: Mapping[str, Any], *, imports: bool) -> Any:
+    """The set, dataclass or model that an envelope holds; None when it holds something else, or may not be imported."""
     name, args, kwargs = envelope.get("id"), envelope.get("args") or [], envelope.get("kwargs") or {}
     if name == ["builtins", "set"]:
         return set(args[0] if args else kwargs.get("__set_items__", ()))
-    if envelope.get("lc") != 2 or not isinstance(name, list) or len(name) < 2:
+    if not imports or envelope.get("lc") != 2 or not isinstance(name, list) or len(name) < 2:
         return None
     try:
         cls = getattr(importlib.import_module(".".join(name[:-1])), name[-1])
