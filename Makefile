@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet -c constraints.txt
 EXTRAS := embedded,numpy,langchain,openai,cli,web,redis-rag
-BENCHMARKS ?= checkpointers stores recall history events
+BENCHMARKS ?= checkpointers stores recall history events outbox turns
 MAKEFLAGS += --no-print-directory
 
 # The caller's shell may point Python and pip elsewhere; here both mean .venv. Where packages come from stays the caller's.

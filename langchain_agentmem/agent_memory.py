@@ -34,7 +34,7 @@ from langchain_agentmem.wire.connection import Source
 if TYPE_CHECKING:
     from langchain_redis import RedisSemanticCache, RedisVectorStore
 
-    from langchain_agentmem.agent.middleware import MemoryMiddleware
+    from langchain_agentmem.agent.middleware import MemoryMiddleware, RecallMiddleware
 
 
 class AgentMemory(Tiers):
@@ -52,8 +52,8 @@ class AgentMemory(Tiers):
         embeddings: What embeds memories: a LangChain `Embeddings` or `"provider:model"`. None: the offline embedder of
             the extra `embedded`.
         dims: Dimensions of its vectors; None: ask it once, when the store is first used.
-        ttls: Seconds that memories live, by kind; None or not named: for ever. By default `{"episodic": 604800}`, a week,
-            as in Redis' guide to agent memory; `{}` keeps all.
+        ttls: Seconds that memories live, by kind; None or not named: for ever. By default `{"episodic": 604800}`, a
+            week, as in Redis' guide to agent memory; `{}` keeps all.
         model: What extracts memories from conversations: a chat model, or its name for `init_chat_model`. None:
             strategies that need none.
         strategies: What conversations are looked through for, see `promotion.strategies`. By default `discrete` and
@@ -180,28 +180,33 @@ class AgentMemory(Tiers):
     def middleware(
         self,
         model: ChatModel | str | None = None,
-        strategy: Strategies | None = None,
+        strategies: Strategies | None = None,
         *,
         scope: ScopeLike = DEFAULT_SCOPE,
         required: bool = True,
+        promote: bool = True,
         name: str | None = None,
         **context: Any,
-    ) -> MemoryMiddleware:
+    ) -> RecallMiddleware:
         """Middleware for `create_agent`: recalls in front of the model, and hands each turn over to promotion.
 
         Args:
             model: What extracts memories; by default the memory's.
-            strategy: By which strategies; by default the memory's.
+            strategies: By which strategies; by default the memory's.
             scope: Whose memories, by the run's context or config.
             required: Whether a run without a user is an error.
+            promote: False: only recall.
             name: Its name, where an agent has several.
             **context: Of `ContextAssembler`: `budget`, `limit`, `kinds`, `events`, `count_tokens`, `on_error`.
 
         Raises:
             ConfigurationError: The extra `langchain` is not installed.
         """
-        handing_over = self.extraction_node(model, strategy, scope=scope, required=required)
-        return _middleware()(self._assembler(context), handing_over, scope=scope, required=required, name=name)
+        recalling, promoting = _middleware()
+        if not promote:
+            return recalling(self._assembler(context), scope=scope, required=required, name=name)
+        node = self.extraction_node(model, strategies, scope=scope, required=required)
+        return promoting(self._assembler(context), node, scope=scope, required=required, name=name)
 
     def tools(
         self, *, scope: ScopeLike = DEFAULT_SCOPE, names: Iterable[ToolName] | None = None, on_error: OnError = "warn"
@@ -253,9 +258,9 @@ class AgentMemory(Tiers):
         return run(self.aforget_user(scope, **options))
 
 
-def _middleware() -> type[MemoryMiddleware]:
+def _middleware() -> tuple[type[RecallMiddleware], type[MemoryMiddleware]]:
     try:
-        from langchain_agentmem.agent.middleware import MemoryMiddleware
+        from langchain_agentmem.agent.middleware import MemoryMiddleware, RecallMiddleware
     except ModuleNotFoundError as error:
         raise ConfigurationError(f'{error.name} is missing: pip install "langchain-agentmem[langchain]"') from error
-    return MemoryMiddleware
+    return RecallMiddleware, MemoryMiddleware

@@ -109,6 +109,15 @@ def test_a_run_without_a_user_is_told(search: Connection) -> None:
     assert memory.extraction_node(required=False).invoke(said(TOLD), nobody) == {}
 
 
+async def test_middleware_that_only_recalls(memory: AgentMemory, do: Do) -> None:
+    model = ScriptedModel(lines=[AIMessage("Noted.")])
+    agent = create_agent(model, middleware=[memory.middleware(promote=False)], checkpointer=memory.checkpointer)
+    await do(memory.facts.set, ADA, "diet", "vegetarian")
+    await do(agent.invoke, said("What do I eat?"), thread("monday"))
+    assert "diet: vegetarian" in model.seen[0][0].text
+    assert (await do(memory.outbox.stats)).taken == 0
+
+
 def test_without_the_extra_the_error_says_what_to_install(search: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "langchain_agentmem.agent.middleware", raising=False)
     monkeypatch.setitem(sys.modules, "langchain.agents.middleware", None)
