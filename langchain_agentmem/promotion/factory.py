@@ -60,7 +60,7 @@ class PromotionFactory:
         return Extractor(self._bank, model, chosen, budget=self._budget)
 
     def promise(self, model: ChatModel | str | None = None, strategies: Strategies | None = None) -> Extractor:
-        """The extractor of something that hands turns over. The workers made here will know its strategies and model."""
+        """The extractor of something that hands turns over. Workers made here will know its strategies and model."""
         extractor = self.extractor(model, strategies)
         self._promised |= extractor.strategies
         self._model = self._model if model is None else model
@@ -75,7 +75,7 @@ class PromotionFactory:
     def worker(
         self, model: ChatModel | str | None = None, strategy: Strategies | None = None, **options: Any
     ) -> Worker:
-        """A `Worker`; see there for the options. By default it knows the strategies of all that hands turns over here."""
+        """A `Worker`; see there for the options. By default it knows the strategies of all that hand turns over."""
         chosen = [*self._promised.values()] if strategy is None and self._promised else strategy
         shared = {"events": self._events, "budget": self._budget}
         return Worker(self._outbox, self.extractor(model, chosen), **shared | options)
