@@ -56,7 +56,7 @@ def _made(option: str, name: str, make: Callable[[], M]) -> M:
         return make()
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] == "langchain":
-            raise ConfigurationError(f"{option}: {error.name} is missing: {_REMEDY}") from error
+            raise ConfigurationError(f"{option}: the package langchain is missing: {_REMEDY}") from error
         raise ConfigurationError(f"{option}: {name} cannot be used ({one_line(error)})") from error
     except Exception as error:  # each provider's own: a missing package, an unknown name, no key
         raise ConfigurationError(f"{option}: {name} cannot be used ({one_line(error)})") from error

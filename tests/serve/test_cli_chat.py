@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from langchain_core.messages import HumanMessage
 
 from langchain_agentmem import AgentMemory, ConfigurationError, InvalidInputError, OfflineEmbeddings, Scope
 from langchain_agentmem.serve.chat import choose_speaker
@@ -168,6 +169,24 @@ def test_a_model_that_does_not_answer_ends_nothing(chat: Chat, monkeypatch: pyte
     assert [each["note"] for each in told if "note" in each][4].startswith("the model did not answer (OpenAI")
     assert tables(told, "facts") == [[]]
     assert "hunter2" not in json.dumps(told)
+
+
+def test_what_cannot_be_remembered_now_is_told_and_waits(
+    chat: Chat, memory: AgentMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with OpenAIStub(lambda request: "Nice." if "tools" in request.body else Status(400)) as stub:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+        monkeypatch.setenv("OPENAI_BASE_URL", stub.url)
+        told = chat("I like Assam tea.", "/memories", args=("--model", "openai:gpt-x"))
+    assert answers(told) == ["Nice."]
+    assert any(each.get("note", "").startswith("not remembered yet (") for each in told)
+    assert memory.outbox.stats().waiting > 0
+
+
+def test_what_others_have_waiting_is_left_to_their_workers(chat: Chat, memory: AgentMemory) -> None:
+    memory.outbox.add("theirs", [HumanMessage("I like tea.", id="1")], Scope("bob"), ["verbatim@1"])
+    chat("I am vegetarian.", "/memories")
+    assert (memory.bank.count(Scope("bob")), memory.outbox.stats().waiting) == (0, 1)
 
 
 @pytest.mark.parametrize("name", ["nobody:gpt", "gpt", "openai:gpt-x"])

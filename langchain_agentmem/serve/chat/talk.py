@@ -14,7 +14,6 @@ from langchain_core.runnables import RunnableConfig
 from langchain_agentmem.agent_memory import AgentMemory
 from langchain_agentmem.errors import AgentMemoryError, InvalidInputError
 from langchain_agentmem.longterm.record import Scope
-from langchain_agentmem.promotion.promoting import PromotionReport
 from langchain_agentmem.serve.chat.agent import build_agent
 from langchain_agentmem.serve.chat.model import Speaker
 from langchain_agentmem.serve.chat.slash import SLASH, Leave
@@ -49,7 +48,8 @@ class Talk:
         self.memory, self.view, self.scope = memory, view, Scope(user)
         self._speaker, self._agent = speaker, build_agent(speaker, memory)
         self._background = ThreadPoolExecutor(1, thread_name_prefix="agentmem-promote")
-        self._promoting: Future[PromotionReport] | None = None
+        self._promoting: list[Future[Any]] = []
+        self._promoter = memory.extraction_node(mode="inline")  # of one thread: others may have workers of their own
         self.thread = self._checked(thread)
 
     def __enter__(self) -> Self:
@@ -142,20 +142,15 @@ class Talk:
         return {"configurable": {"thread_id": self.thread, "user_id": self.scope.user}}
 
     def _promote(self) -> None:
-        """Make memories of what was said, without waiting for it."""
-        if self._promoting is not None and self._promoting.done():
-            self.settle()
-        previous = self._promoting
-        self._promoting = self._background.submit(self._promote_after, previous)
-
-    def _promote_after(self, previous: Future[Any] | None) -> PromotionReport:
-        if previous is not None:
-            previous.result()
-        return self.memory.promote_pending()
+        """Make memories of what was said in this thread, without waiting for it."""
+        self._promoting.append(self._background.submit(self._promoter.invoke, self.thread, self._config()))
 
     def settle(self) -> None:
         """Wait until memories are made of all that was said."""
-        promoting, self._promoting = self._promoting, None
-        if promoting is not None:
-            for error in promoting.result().errors:
+        while self._promoting:
+            try:
+                self._promoting.pop(0).result()
+            except REDIS_ERRORS:
+                raise
+            except Exception as error:  # noqa: BLE001 - a model may raise anything; the turns wait in the outbox
                 self.view.note(f"not remembered yet ({one_line(error)}); agentmem promote tries again")
