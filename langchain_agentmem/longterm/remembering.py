@@ -283,8 +283,16 @@ def use(memory: Memory) -> dict[str, Any]:
 
 
 def identity(memory: Memory) -> str:
-    """Equal for memories that are the same but for case, spacing and punctuation."""
-    return items.digest("\0".join((memory.kind, memory.speaker or "", normalise(memory.text))))
+    """Equal for what is the same but for case, spacing and punctuation. An event of another day is another."""
+    said = (memory.kind, memory.speaker or "", normalise(memory.text))
+    return items.digest("\0".join((*said, *_day(memory))))
+
+
+def _day(memory: Memory) -> tuple[str, ...]:
+    """The day of an event, if it is known. What is of another kind says the same on any day."""
+    if memory.kind != "episodic" or memory.event_time is None:
+        return ()
+    return (memory.event_time.date().isoformat(),)
 
 
 def fact_value(memory: Memory) -> str:
@@ -295,6 +303,8 @@ def fact_value(memory: Memory) -> str:
 def _differs(one: Memory, other: Memory) -> str | None:
     if one.state and other.state and one.state != other.state:
         return f"state: {one.state} / {other.state}"
+    if _day(one) != _day(other):
+        return f"day: {' '.join(_day(one)) or 'unknown'} / {' '.join(_day(other)) or 'unknown'}"
     if one.speaker != other.speaker:
         return f"speaker: {one.speaker} / {other.speaker}"
     return differs(one.text, other.text)

@@ -288,3 +288,13 @@ async def test_a_supersession_counts_from_when_it_is_so(bank: MemoryBank, do: Do
     for moment, city in ((now - timedelta(days=9), "Rome"), (now - timedelta(days=1), "Oslo")):
         found = await do(bank.recall, "Where does Anna live?", ANNA, as_of=moment)
         assert [each.memory.text for each in found] == [f"Anna lives in {city}"]
+
+
+async def test_an_event_of_another_day_is_another(bank: MemoryBank, do: Do) -> None:
+    may = datetime(2024, 5, 7, 9, tzinfo=UTC)
+    days = [may, may + timedelta(hours=2), may + timedelta(days=30), None]
+    told = [Memory(text="Anna ran a race", kind="episodic", event_time=each) for each in days]
+    done = await do(bank.remember, told, ANNA)
+    assert [each.outcome for each in done] == ["added", "reinforced", "added", "added"]
+    lasting = [Memory(text="Anna likes tea", event_time=each) for each in days]
+    assert [each.outcome for each in await do(bank.remember, lasting, ANNA)] == ["added"] + ["reinforced"] * 3
