@@ -28,6 +28,7 @@ TIER_OF_KIND = {
     "namespaces": "long-term",
     "known": "long-term",
     "facts": "long-term",
+    "gone": "long-term",
     "outbox": "promotion",
 }
 _TIERS = ("thread", "events", "long-term", "promotion", "other")
