@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,10 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def memory(search: Connection) -> AgentMemory:
-    return AgentMemory(search, embeddings=OfflineEmbeddings())
+def memory(search: Connection) -> Iterator[AgentMemory]:
+    memory = AgentMemory(search, embeddings=OfflineEmbeddings())
+    yield memory
+    memory.events.flush()  # or the next test's server gets what this one did
 
 
 def run_chat(url: str, *lines: str, args: tuple[str, ...] = ()) -> Result:

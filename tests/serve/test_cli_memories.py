@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ ADA, BOB = Scope("ada"), Scope("bob")
 
 
 @pytest.fixture
-def memory(search: Connection) -> AgentMemory:
+def memory(search: Connection) -> Iterator[AgentMemory]:
     """What Ada and Bob said."""
     memory = AgentMemory(search, embeddings=OfflineEmbeddings())
     said = [
@@ -34,7 +34,8 @@ def memory(search: Connection) -> AgentMemory:
     memory.bank.remember(said, ADA)
     memory.bank.remember(Memory(text="Bob keeps bees", id="bees"), BOB)
     memory.events.flush()
-    return memory
+    yield memory
+    memory.events.flush()  # or the next test's server gets what this one did
 
 
 @pytest.fixture
@@ -246,6 +247,7 @@ def test_only_what_embeds_needs_the_embedder(search: Connection, cli: Run) -> No
     assert told(cli("memories", "show", "diet", "--user", "ada", "--json"))["id"] == "diet"
     assert told(cli("facts", "set", "diet", "fish", "--user", "ada", "--json"))["version"] == 2
     assert told(cli("memories", "forget", "diet", "--yes", "--user", "ada", "--json"))["forgotten"] == ["diet"]
+    other.events.flush()
     with pytest.raises(AgentMemoryError, match="Use the embedder that wrote them"):
         cli("memories", "search", "diet", "--user", "ada")
 
@@ -254,5 +256,6 @@ def test_a_server_without_search_will_do(plain: Connection, plain_url: str) -> N
     memory = AgentMemory(plain, embeddings=OfflineEmbeddings())
     memory.bank.remember("Ada is vegetarian", ADA)
     done = CliRunner().invoke(agentmem, ["memories", "search", "vegetarian", "--user", "ada", "--url", plain_url])
+    memory.events.flush()
     assert "Ada is vegetarian" in done.stdout
     assert run(plain.send(("PING",)))

@@ -28,8 +28,10 @@ OFFLINE = ["verbatim@1", "rules@1"]
 
 
 @pytest.fixture
-def memory(plain: Connection) -> AgentMemory:
-    return AgentMemory(plain, embeddings=OfflineEmbeddings(), outbox={"quiet": 0.1})
+def memory(plain: Connection) -> Iterator[AgentMemory]:
+    memory = AgentMemory(plain, embeddings=OfflineEmbeddings(), outbox={"quiet": 0.1})
+    yield memory
+    memory.events.flush()  # or the next test's server gets what this one did
 
 
 def say(memory: AgentMemory, text: str, thread: str = "one", scope: Scope = ADA, by: list[str] = OFFLINE) -> None:
