@@ -7,13 +7,20 @@
 local ttl = ARGV[3]
 local nothing = {'nothing', member, 0}
 
--- Put back the facts that store_drop.lua kept, unless others have been set since.
+-- Put back the facts that store_drop.lua kept. One that was set since is newer: what it was here becomes its past.
 local function recover_facts(kept)
   for field, text in pairs(kept) do
     local name, version = string.match(field, '^f(.+):(%d+)$')
     local fact = string.match(field, '^F(.+)$')
-    if name then redis.call('SET', facts .. ':' .. name .. ':' .. version, text, 'PX', ttl, 'NX') end
-    if fact then redis.call('HSETNX', facts, fact, text) end
+    if name then
+      redis.call('SET', facts .. ':' .. name .. ':' .. version, text, 'PX', ttl, 'NX')
+    elseif fact then
+      local old = parse_fact(text)
+      local newest = tonumber(redis.call('HGET', known, '!' .. fact) or 0)
+      if newest > old.version or redis.call('HSETNX', facts, fact, text) == 0 then
+        redis.call('SET', facts .. ':' .. fact .. ':' .. old.version, whole(now) .. ' ' .. text, 'PX', ttl, 'NX')
+      end
+    end
     if name or fact then redis.call('HDEL', gone, field) end
   end
 end

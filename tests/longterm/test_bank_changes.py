@@ -298,3 +298,16 @@ async def test_an_event_of_another_day_is_another(bank: MemoryBank, do: Do) -> N
     assert [each.outcome for each in done] == ["added", "reinforced", "added", "added"]
     lasting = [Memory(text="Anna likes tea", event_time=each) for each in days]
     assert [each.outcome for each in await do(bank.remember, lasting, ANNA)] == ["added"] + ["reinforced"] * 3
+
+
+async def test_a_fact_that_comes_back_counts_on(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, DIET, ANNA))[0].id
+    await do(bank.forget, ANNA, [made])
+    await do(bank.facts.set, ANNA, "diet", "omnivore")
+    await do(bank.facts.delete, ANNA, "diet")
+    await do(bank.undo, made, ANNA)
+    assert [(each.version, each.value) for each in await do(bank.facts.history, ANNA, "diet")] == [
+        (3, "vegan"),
+        (2, "omnivore"),
+        (1, "vegan"),
+    ]
