@@ -222,9 +222,11 @@ class Memory:
         for name in ("event_time", "valid_from", "valid_to"):
             checks.moment(name, getattr(self, name))
         for name in ("data", "metadata"):
-            checks.mapping(name, getattr(self, name))
-            checks.plain(name, getattr(self, name) and dict(getattr(self, name)))
-        checks.plain("value", self.value)
+            checks.mapping(name, given := getattr(self, name))
+            if given:
+                checks.plain(name, dict(given))
+        if self.value is not None:
+            checks.plain("value", self.value)
         check_source(self.source)
 
     def as_model(self, schema: type[BaseModel]) -> BaseModel:

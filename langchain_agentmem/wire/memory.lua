@@ -7,7 +7,7 @@
 -- what took its place.
 local PAST = {l = 'h', e = 'x', o = 'w'} -- what the letters of its tags become when it is past: only 'h' is asked for
 local PRESENT = {h = 'l', x = 'e', w = 'o'}
-local UNDOABLE = 8 -- reinforcements of a version that can be taken back
+local KEPT = '^[^;]*' .. string.rep(';?[^;]*', 6) -- the last seven reinforcements: with the newest, eight can be undone
 
 -- An operation is made once: its answer is kept under the key `done` for some seconds ('' = it has no key), and whoever
 -- asks for it again gets that. A change that says, by a second result, that it was not made keeps nothing.
@@ -185,19 +185,19 @@ local function unretire(name, ttl)
 end
 
 -- Note on a memory that it was remembered again: its hits, confidence and sources grow, its time to live starts anew.
-local function confirm(name, share, source)
+-- `call`: the field `o`, by which a replay knows that it was done; if it is not known by its operation.
+local function confirm(name, share, source, call)
   local old = redis.call('HMGET', stem .. name, 'k', 'j', 'l', 'e', 'h', 'u', 'R')
-  local confidence, sources = tonumber(old[1] or 0.5), old[2] or ''
+  local confidence, sources, earlier = tonumber(old[1] or 0.5), old[2] or '', old[7]
   local before = (old[1] or 0.5) .. ' ' .. (old[6] or whole(now)) .. ' ' .. #sources
-  local earlier = string.match(old[7] or '', '^' .. string.rep('[^;]*;?', UNDOABLE - 1))
+  if earlier then before = before .. ';' .. string.match(earlier, KEPT) end
   if source ~= '' and not string.find(sources, source, 1, true) and #sources < 4096 then
     sources = sources == '' and source or sources .. '\n' .. source
   end
-  local changes = {'h', (old[5] or 1) + 1, 'k', confidence + (1 - confidence) * share, 'u', whole(now),
-    'R', before .. ';' .. earlier}
-  if sources ~= '' then
-    changes[#changes + 1] = 'j'
-    changes[#changes + 1] = sources
+  local changes = {'h', (old[5] or 1) + 1, 'k', confidence + (1 - confidence) * share, 'u', whole(now), 'R', before}
+  for field, value in pairs({o = call, j = sources ~= '' and sources or nil}) do
+    changes[#changes + 1] = field
+    changes[#changes + 1] = value
   end
   redis.call('HSET', stem .. name, unpack(changes))
   if old[3] then expire(name, old[3], old[4]) end

@@ -35,8 +35,7 @@ end
 local function reinforce(name)
   local again = replayed(name)
   if again then return again end
-  confirm(name, ARGV[12], source)
-  redis.call('HSET', stem .. name, 'o', token .. ' reinforced')
+  confirm(name, ARGV[12], source, token .. ' reinforced')
   return done('reinforced', name)
 end
 

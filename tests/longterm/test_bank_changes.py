@@ -311,3 +311,18 @@ async def test_a_fact_that_comes_back_counts_on(bank: MemoryBank, do: Do) -> Non
         (2, "omnivore"),
         (1, "vegan"),
     ]
+
+
+async def test_the_last_eight_reinforcements_can_be_taken_back(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, "Anna plays the cello", ANNA))[0].id
+    before = await do(bank.get, made, ANNA)
+    for n in range(10):
+        await do(bank.reinforce, made, ANNA, source=Source(thread_id=f"t{n}"))
+    hits = [(each.hits, len(each.sources)) for each in [await do(bank.undo, made, ANNA) for _ in range(8)]]
+    assert hits == [(n + 1, n) for n in range(9, 1, -1)]
+    assert await do(bank.undo, made, ANNA) is None
+    fresh = (await do(bank.remember, "Bob sails", ANNA))[0].id
+    await do(bank.reinforce, fresh, ANNA, source=Source(thread_id="t"))
+    again = await do(bank.undo, fresh, ANNA)
+    assert (again.hits, again.confidence, again.sources) == (1, before.confidence, ())
+    assert again.updated == again.created
