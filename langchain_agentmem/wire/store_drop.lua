@@ -6,6 +6,7 @@
 local undoable = ARGV[3]
 local past = past_of(member)
 local kept = {['#'] = past}
+if undoable and past == 0 and not there(member) then return 0 end -- a replay must not lose what the first run kept
 
 -- The facts that it stood for, ever.
 local names = {}

@@ -10,6 +10,8 @@ import pytest
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope, Source
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.wire.connection import Connection
 from tests.longterm.conftest import Do
 
 ANNA = Scope("anna")
@@ -70,6 +72,48 @@ async def test_an_operation_that_failed_may_be_tried_again(bank: MemoryBank, do:
         await do(bank.retire, "x", ANNA, operation="o")
     await do(bank.remember, Memory(text="Anna sails", id="x"), ANNA)
     assert (await do(bank.retire, "x", ANNA, operation="o")).outcome == "retired"
+
+
+async def test_every_change_may_be_sent_twice(server: Connection, do: Do) -> None:
+    async def story(name: str) -> list[Any]:
+        bank, answers = MemoryBank(AgentMemoryStore(server, prefix=name)), []
+
+        async def told(change: Any, *args: Any, **named: Any) -> None:
+            answer = await do(change, *args, **named)
+            kept = isinstance(answer, Memory)
+            answers.append((answer.text, answer.version, answer.hits) if kept else answer)
+            answers.append([(each.text, each.version, each.hits) for each in await do(bank.list, ANNA)])
+            answers.append([(each.value, each.version) for each in await do(bank.facts.history, ANNA, "diet")])
+
+        await told(bank.remember, Memory(text="Anna is vegan", id="x", state="diet"), ANNA)
+        await told(bank.remember, "anna is vegan", ANNA)
+        await told(bank.reinforce, "x", ANNA)
+        await told(bank.correct, "x", "Anna is vegetarian", ANNA)
+        await told(bank.retire, "x", ANNA)
+        for _ in range(3):
+            await told(bank.undo, "x", ANNA)
+        await told(bank.facts.set, ANNA, "diet", "omnivore", expected_version=4)
+        await told(bank.facts.delete, ANNA, "diet", expected_version=5)
+        await told(bank.undo, "x", ANNA)
+        await told(bank.pin, "x", ANNA)
+        await told(bank.forget, ANNA, ["x"])
+        await told(bank.undo, "x", ANNA)
+        await told(bank.import_, list(bank.export(ANNA)), Scope("bob"))
+        answers.append([each.text for each in await do(bank.history, "x", Scope("bob"))])
+        return answers
+
+    send = server.send
+
+    async def twice(*commands: Any, **options: Any) -> Any:
+        if any(hasattr(command, "script") for command in commands):
+            await send(*commands, **options)  # the reply that never came
+        return await send(*commands, **options)
+
+    once = await story("once")
+    server.send = twice  # type: ignore[method-assign]
+    again = await story("twice")
+    server.send = send  # type: ignore[method-assign]
+    assert again == once
 
 
 # --- by id
