@@ -53,7 +53,9 @@ class Draft:
         self.refused: Counter[str] = Counter()
 
     def check(self, answer: BaseModel) -> str | None:
-        """What a model must be told of numbers that it made up; None if it made up none."""
+        """What a model must be told: that it answered nothing at all, or which numbers it made up; else None."""
+        if not answer.model_fields_set:
+            return f"it has none of the sections {', '.join(type(answer).model_fields)}; they may be empty."
         entries = [entry for name in type(answer).model_fields for entry in entries_of(answer, name)]
         shown = {line.number for line in self._talk.lines}
         turns = {number for entry in entries for number in entry.turns if number not in shown}

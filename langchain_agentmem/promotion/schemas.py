@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from langchain_core.utils.json_schema import dereference_refs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
 from langchain_agentmem.promotion.changes import Action
 
@@ -56,7 +56,10 @@ def _number(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    return value if value is None or isinstance(value, str) else str(value)
+    """A text, also where a number or a list of texts came; what is none stays, to be complained about."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return value if value is None or isinstance(value, str | dict) else str(value)
 
 
 Texts = Annotated[list[str], BeforeValidator(_list)]
@@ -66,9 +69,14 @@ Text = Annotated[str | None, BeforeValidator(_text)]
 
 
 class Entry(BaseModel):
-    """What every entry of an answer says, besides what its strategy asks for."""
+    """What every entry of an answer says, besides what its strategy asks for. A bare text is an entry, too."""
 
     model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_text(cls, given: Any) -> Any:
+        return {"text": given} if isinstance(given, str) else given
 
     action: Annotated[Action, BeforeValidator(_action)] = Field("add", description="What becomes of the memory.")
     known: Annotated[int | None, BeforeValidator(_number)] = Field(
@@ -81,9 +89,14 @@ class Entry(BaseModel):
     instruction: bool = Field(False, description="True where it tells the assistant what to do.")
 
 
+_SAYING = AliasChoices("text", "content", "memory", "fact", "statement")
+_NAMING = AliasChoices("slot", "name", "key", "attribute")
+
+
 class Learned(Entry):
     """A fact or an episode."""
 
+    text: Text = Field(None, validation_alias=_SAYING, description="What to remember, to be understood alone.")
     kind: Annotated[
         Literal["semantic", "episodic"],
         BeforeValidator(lambda value: "episodic" if str(value).lower() == "episodic" else "semantic"),
@@ -92,11 +105,20 @@ class Learned(Entry):
     topics: Texts = Field(default_factory=list, description="At most three topics.")
     entities: Texts = Field(default_factory=list, description="People, places and things that are named.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_it_where_it_is_read(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.keys() & set(_SAYING.choices):
+            strange = given.keys() - cls.model_fields.keys()
+            if strange and _action(given.get("action")) not in ("reinforce", "retire"):  # to drop it would lose it
+                raise ValueError(f"it has no text, but {', '.join(sorted(strange))}")
+        return given
+
 
 class Preference(Entry):
     """The value of a slot."""
 
-    slot: str = Field(description="Which slot, in snake_case.")
+    slot: str = Field(validation_alias=_NAMING, description="Which slot, in snake_case.")
     value: Text = Field(None, description="Its value, short; null to retire it.")
     subject: Text = Field(None, description="Whose, if not the user's: a name.")
 
@@ -136,10 +158,15 @@ def joint(sections: Sequence[tuple[str, type[BaseModel], bool]]) -> type[BaseMod
     fields: dict[str, Any] = {}
     for name, schema, several in sections:
         if several:
-            fields[name] = (Annotated[list[schema], BeforeValidator(_list)], Field(default_factory=list))  # type: ignore[valid-type]
+            fields[name] = (Annotated[list[schema], BeforeValidator(_entries)], Field(default_factory=list))  # type: ignore[valid-type]
         else:
             fields[name] = (Annotated[schema | None, BeforeValidator(_single)], Field(None))
     return create_model("MemoryChanges", __doc__="How the memory changes.", **fields)
+
+
+def _entries(value: Any) -> Any:
+    """One entry instead of a list, or nothing."""
+    return [] if value in (None, "", {}) else value if isinstance(value, list) else [value]
 
 
 def _single(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """JSON out of a model's answer, as far as it can be read without guessing at what it means.
 
-Fences, prose and thoughts around it, trailing commas, a list or a single entry instead of the whole: all that is
-forgiven. An answer that ends in the middle is not: half of what was found would be lost without a word.
+Fences, prose and thoughts around it, trailing commas, sections of another name, a list, a single entry or bare texts
+instead of the whole: all that is forgiven. An answer that ends in the middle is not: half of what was found would be
+lost without a word.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -35,12 +37,19 @@ def parse(text: str, schema: type[Model]) -> Model:
         UnreadableError: It is no such thing.
     """
     problem = UnreadableError("it holds no whole JSON object.")
+    nothing: Model | None = None
     for value in _values(_THOUGHTS.sub("", text)):
         try:
-            return validate(value, schema)
+            read = validate(value, schema)
         except UnreadableError as error:
             problem = error
-    raise problem
+            continue
+        if value:
+            return read
+        nothing = read  # a pair of brackets may stand in the prose before the answer
+    if nothing is None:
+        raise problem
+    return nothing
 
 
 def validate(value: Any, schema: type[Model]) -> Model:
@@ -50,7 +59,7 @@ def validate(value: Any, schema: type[Model]) -> Model:
         UnreadableError: It is not what the schema says.
     """
     shaped = _shaped(value, schema)
-    if not isinstance(shaped, dict) or not shaped.keys() & schema.model_fields.keys():
+    if not isinstance(shaped, dict) or (shaped and not shaped.keys() & schema.model_fields.keys()):
         raise UnreadableError(f"it has none of the sections {', '.join(schema.model_fields)}.")
     try:
         return schema.model_validate(shaped)
@@ -60,23 +69,42 @@ def validate(value: Any, schema: type[Model]) -> Model:
 
 
 def _shaped(value: Any, schema: type[BaseModel]) -> Any:
-    """A list, or an entry alone, put into the only section; an object that was wrapped into another, unwrapped.
+    """A list, an entry alone, or lists under other names, sorted into the sections; what was wrapped, unwrapped."""
+    if isinstance(value, list):
+        alone = value[0] if len(value) == 1 else None
+        wrapped = isinstance(alone, dict) and alone.keys() & schema.model_fields.keys()
+        return alone if wrapped else _sorted_in(value, schema)
+    if not isinstance(value, dict) or not value or value.keys() & schema.model_fields.keys():
+        return value
+    inner = list(value.values())
+    if len(inner) == 1 and isinstance(inner[0], dict):
+        unwrapped = _shaped(inner[0], schema)
+        if unwrapped.keys() & schema.model_fields.keys():
+            return unwrapped
+    if any(value.keys() & _names(section) for section in schema.model_fields.values()):
+        return _sorted_in([value], schema)
+    if all(isinstance(each, list) for each in inner):
+        return _shaped([entry for each in inner for entry in each], schema)
+    return value
 
-    What is empty is left as it is: that there is nothing to remember must be said in the right place to be believed.
-    """
-    names = schema.model_fields.keys()
-    if isinstance(value, dict) and len(value) == 1 and not value.keys() & names:
-        (inner,) = value.values()
-        if isinstance(inner, dict | list) and inner:
-            return _shaped(inner, schema)
-    alone = isinstance(value, list) or (isinstance(value, dict) and bool(value.keys() & _entry(schema)))
-    return dict.fromkeys(names, value) if value and alone and len(names) == 1 else value
+
+def _sorted_in(entries: list[Any], schema: type[BaseModel]) -> dict[str, list[Any]]:
+    """Each entry in the section whose entries have most of its keys; the first of them, where several have."""
+    sections = schema.model_fields
+    found: dict[str, list[Any]] = {name: [] for name in sections}
+    for entry in entries:
+        keys = entry.keys() if isinstance(entry, dict) else frozenset[str]()
+        found[max(sections, key=lambda name: len(keys & _names(sections[name])))].append(entry)
+    return found
 
 
-def _entry(schema: type[BaseModel]) -> set[str]:
-    """What the entries of the first section hold."""
-    section = next(iter(schema.model_fields.values()))
-    return set(get_args(section.annotation)[0].model_fields) - schema.model_fields.keys()
+def _names(section: FieldInfo) -> set[str]:
+    """What the entries of a section hold, by all names that are understood."""
+    found = set[str]()
+    for name, held in get_args(section.annotation)[0].model_fields.items():
+        aliases = held.validation_alias
+        found |= {name, *(map(str, aliases.choices) if isinstance(aliases, AliasChoices) else ())}
+    return found
 
 
 def _values(text: str) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import openai
@@ -51,7 +52,8 @@ def extractor(bank: MemoryBank, stub: OpenAIStub, **options: Any) -> Extractor:
         (Filtered(), ExtractionError, "withheld"),
         ("I would rather chat.", ExtractionError, "no whole JSON"),
         ('{"discrete": [{"text": "Ann', ExtractionError, "no whole JSON"),
-        ({}, ExtractionError, "none of the sections"),
+        ({"a": 1}, ExtractionError, "none of the sections"),
+        ({"discrete": [{"note": "Ann likes tea."}]}, ExtractionError, "it has no text"),
         ({"discrete": [{"turns": ["first"]}]}, ExtractionError, "discrete.0.turns"),
         ("", ExtractionError, "no whole JSON"),
     ],
@@ -108,6 +110,11 @@ def test_an_embedder_that_fails_stores_nothing(bank: MemoryBank, search: Connect
         '{"answer": {"discrete": [{"text": "User likes tea.", "turns": [1], "kind": "Semantic", "action": "ADD"}]}}',
         '{"discrete": [{"text": "User likes\n tea.", "turns": [1], "topics": "tea, drinks", "confidence": "high"}]}',
         '{"a": 1} {"discrete": [{"text": "User likes tea.", "turns": [1], "known": 0, "importance": 80}]}',
+        '{"memories": [{"content": "User likes tea.", "type": "semantic"}]}',
+        '{"memory": {"text": "User likes tea."}}',
+        '{"facts": ["User likes tea."], "episodes": []}',
+        '[{"discrete": ["User likes tea."]}]',
+        'Nothing in brackets [] or {}: ["User likes tea."]',
     ],
 )
 @pytest.mark.parametrize("plain", [True, False])
@@ -120,13 +127,31 @@ async def test_careless_form_is_forgiven(bank: MemoryBank, stub: OpenAIStub, do:
     assert change.memory.text.split() == ["User", "likes", "tea."]
 
 
+@pytest.mark.parametrize("answer", ["[]", '{"memories": []}', '{"facts": [], "episodes": []}', "None found: ```[]```"])
+def test_nothing_is_an_answer(bank: MemoryBank, answer: str) -> None:
+    plan = Extractor(bank, FakeListChatModel(responses=[answer, "no"]), ["discrete", "preferences"]).plan(batch("Tea?"))
+    assert (plan.changes, plan.usage.calls) == ((), 1)
+
+
+def test_an_empty_object_is_believed_when_it_is_said_again(bank: MemoryBank) -> None:
+    plan = Extractor(bank, FakeListChatModel(responses=["{}"]), "discrete").plan(batch("I like tea."))
+    assert (plan.changes, plan.usage.calls) == ((), 2)
+
+
+def test_entries_find_their_sections() -> None:
+    schema = joint([("discrete", Learned, True), ("preferences", Preference, True)])
+    read: Any = parse('[{"text": "Likes tea."}, {"name": "drink", "value": ["tea", "milk"]}, "A text."]', schema)
+    assert [entry.text for entry in read.discrete] == ["Likes tea.", "A text."]
+    assert [(entry.slot, entry.value) for entry in read.preferences] == [("drink", "tea, milk")]
+
+
 def test_a_careless_call_of_a_tool(bank: MemoryBank, stub: OpenAIStub) -> None:
     stub.answer = lambda request: Call('{"discrete": [{"text": "User likes tea.", "turns": ["turn 1"],}]}')
     plan = Extractor(bank, stub.chat_model(), "discrete", method="function_calling").plan(batch("I like tea."))
     assert (len(plan.changes), plan.usage.calls) == (1, 1)
 
 
-@pytest.mark.parametrize("bad", ["No JSON here.", '{"discrete": [{"text": "Us', '{"memories": []}', "{}"])
+@pytest.mark.parametrize("bad", ["No JSON here.", '{"discrete": [{"text": "Us', '[{"note": "Likes tea."}]', "{}"])
 @pytest.mark.parametrize("plain", [True, False])
 def test_one_repair_round(bank: MemoryBank, stub: OpenAIStub, bad: str, plain: bool) -> None:
     stub.answer = lambda request: bad if len(stub.requests) == 1 else GOOD
@@ -181,8 +206,8 @@ def test_any_texts_come_through(texts: list[str], around: str) -> None:
 
 @given(st.text())
 def test_no_text_breaks_the_reader(text: str) -> None:
-    with pytest.raises(UnreadableError):
-        parse(text.replace("discrete", ""), SCHEMA)
+    with suppress(UnreadableError):
+        parse(text, SCHEMA)
 
 
 def test_sections_that_are_single_or_empty() -> None:
