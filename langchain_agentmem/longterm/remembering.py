@@ -325,8 +325,13 @@ def _result(call: _Call, reply: Sequence[Any]) -> Remembered:
 
 
 def _reason(call: _Call, outcome: str, member: str) -> str:
+    memory = call.memory
+    if outcome == "kept":
+        return "it is there already"
+    if outcome == "superseded" and memory.supersedes:
+        return f"it supersedes {memory.supersedes}"
     if outcome == "superseded":
-        return f"it supersedes {call.memory.supersedes}" if call.memory.supersedes else f"state {call.memory.state}"
+        return f"state {memory.state}" if memory.state else "its id was taken"
     if outcome == "reinforced":
         return (
             f"says the same (cosine {call.near:.3f})" if member == call.same and call.near else "says exactly the same"

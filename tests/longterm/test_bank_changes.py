@@ -370,3 +370,37 @@ async def test_the_last_eight_reinforcements_can_be_taken_back(bank: MemoryBank,
     again = await do(bank.undo, fresh, ANNA)
     assert (again.hits, again.confidence, again.sources) == (1, before.confidence, ())
     assert again.updated == again.created
+
+
+async def test_what_the_store_changes_keeps_its_fact(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, DIET, ANNA))[0].id
+    value = (await do(bank.store.get, ANNA.path, made)).value
+    await do(bank.store.put, ANNA.path, made, value | {"text": "Anna has been vegan for years"})
+    assert (await do(bank.facts.get, ANNA, "diet")).memory_id == made
+    await do(bank.correct, made, "Anna is vegetarian", ANNA, value="vegetarian")
+    assert await facts(bank, do) == {"diet": "vegetarian"}
+    await do(bank.store.delete, ANNA.path, made)
+    assert await facts(bank, do) == {}
+    assert await do(bank.facts.history, ANNA, "diet") == await do(bank.history, made, ANNA) == []
+    assert await do(bank.undo, made, ANNA) is None
+
+
+async def test_why_a_memory_was_taken_so_is_said(bank: MemoryBank, do: Do) -> None:
+    told = [
+        Memory(text="Anna sails", id="x"),
+        Memory(text="Anna rows", id="x"),
+        Memory(text="Anna swims", supersedes="x"),
+        DIET,
+        Memory(text="Anna eats all", state="diet"),
+        Memory(text="anna EATS all."),
+    ]
+    assert [each.reason for each in await do(bank.remember, told, ANNA)] == [
+        "new",
+        "its id was taken",
+        "it supersedes x",
+        "new",
+        "state diet",
+        "says exactly the same",
+    ]
+    lines = list(await do(bank.export, ANNA))
+    assert {each.reason for each in await do(bank.import_, lines, ANNA)} == {"it is there already"}
