@@ -1,4 +1,4 @@
-"""Changes to memories by their id, and changes that have a name: what a replay, a retirement and an undo do."""
+"""Changes to memories by their id: what a retirement, a reinforcement and an undo do; and what versions say of it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import pytest
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope, Source
-from langchain_agentmem.longterm.store import AgentMemoryStore
-from langchain_agentmem.wire.connection import Connection
 from tests.longterm.conftest import Do
 
 ANNA = Scope("anna")
@@ -20,100 +18,6 @@ DIET = Memory(text="Anna is vegan", state="diet", value="vegan")
 
 async def facts(bank: MemoryBank, do: Do) -> dict[str, Any]:
     return {name: fact.value for name, fact in (await do(bank.facts.all, ANNA)).items()}
-
-
-# --- operations
-
-
-async def test_an_operation_remembers_once_whatever_happened_since(bank: MemoryBank, do: Do) -> None:
-    both = ["Anna plays the cello", DIET]
-    first = await do(bank.remember, both, ANNA, operation="op 1")
-    await do(bank.correct, first[0].id, "Anna plays the viola", ANNA)
-    await do(bank.facts.set, ANNA, "diet", "omnivore")
-    again = await do(bank.remember, both, ANNA, operation="op 1")
-    assert [(each.id, each.outcome, each.version) for each in again] == [
-        (each.id, each.outcome, each.version) for each in first
-    ]
-    assert [each.text for each in await do(bank.list, ANNA)] == ["Anna plays the viola"]
-    assert await facts(bank, do) == {"diet": "omnivore"}
-    assert (await do(bank.remember, both, ANNA, operation="op 2"))[0].outcome == "added"
-    assert (await do(bank.remember, both, Scope("bob"), operation="op 1"))[0].outcome == "added"
-
-
-async def test_an_operation_corrects_reinforces_and_retires_once(bank: MemoryBank, do: Do) -> None:
-    made = (await do(bank.remember, Memory(text="Anna is 30"), ANNA))[0].id
-    corrected = await do(bank.correct, made, "Anna is 31", ANNA, operation="c")
-    confirmed = await do(bank.reinforce, made, ANNA, operation="f")
-    await do(bank.correct, made, "Anna is 32", ANNA)
-    assert (await do(bank.correct, made, "Anna is 31", ANNA, operation="c")).version == corrected.version == 2
-    assert (await do(bank.reinforce, made, ANNA, operation="f")).version == confirmed.version == 2
-    now = await do(bank.get, made, ANNA)
-    assert (now.text, now.version, now.hits) == ("Anna is 32", 3, 1)
-    assert (await do(bank.retire, made, ANNA, operation="t")).outcome == "retired"
-    assert (await do(bank.undo, made, ANNA)).text == "Anna is 32"
-    assert (await do(bank.retire, made, ANNA, operation="t")).version == 3
-    assert (await do(bank.correct, made, "Anna is 31", ANNA, operation="c")).version == 2
-    assert (await do(bank.get, made, ANNA)).text == "Anna is 32"
-
-
-async def test_an_operation_sets_and_deletes_a_fact_once(bank: MemoryBank, do: Do) -> None:
-    assert await do(bank.facts.set, ANNA, "diet", "vegan", operation="a") == 1
-    assert await do(bank.facts.set, ANNA, "diet", "omnivore") == 2
-    assert await do(bank.facts.set, ANNA, "diet", "vegan", operation="a") == 1
-    assert await facts(bank, do) == {"diet": "omnivore"}
-    assert await do(bank.facts.delete, ANNA, "diet", operation="b")
-    assert await do(bank.facts.set, ANNA, "diet", "vegan") == 3
-    assert await do(bank.facts.delete, ANNA, "diet", operation="b")
-    assert await facts(bank, do) == {"diet": "vegan"}
-
-
-async def test_an_operation_that_failed_may_be_tried_again(bank: MemoryBank, do: Do) -> None:
-    with pytest.raises(InvalidInputError, match="no memory 'x'"):
-        await do(bank.retire, "x", ANNA, operation="o")
-    await do(bank.remember, Memory(text="Anna sails", id="x"), ANNA)
-    assert (await do(bank.retire, "x", ANNA, operation="o")).outcome == "retired"
-
-
-async def test_every_change_may_be_sent_twice(server: Connection, do: Do) -> None:
-    async def story(name: str) -> list[Any]:
-        bank, answers = MemoryBank(AgentMemoryStore(server, prefix=name)), []
-
-        async def told(change: Any, *args: Any, **named: Any) -> None:
-            answer = await do(change, *args, **named)
-            kept = isinstance(answer, Memory)
-            answers.append((answer.text, answer.version, answer.hits) if kept else answer)
-            answers.append([(each.text, each.version, each.hits) for each in await do(bank.list, ANNA)])
-            answers.append([(each.value, each.version) for each in await do(bank.facts.history, ANNA, "diet")])
-
-        await told(bank.remember, Memory(text="Anna is vegan", id="x", state="diet"), ANNA)
-        await told(bank.remember, "anna is vegan", ANNA)
-        await told(bank.reinforce, "x", ANNA)
-        await told(bank.correct, "x", "Anna is vegetarian", ANNA)
-        await told(bank.retire, "x", ANNA)
-        for _ in range(3):
-            await told(bank.undo, "x", ANNA)
-        await told(bank.facts.set, ANNA, "diet", "omnivore", expected_version=4)
-        await told(bank.facts.delete, ANNA, "diet", expected_version=5)
-        await told(bank.undo, "x", ANNA)
-        await told(bank.pin, "x", ANNA)
-        await told(bank.forget, ANNA, ["x"])
-        await told(bank.undo, "x", ANNA)
-        await told(bank.import_, list(bank.export(ANNA)), Scope("bob"))
-        answers.append([each.text for each in await do(bank.history, "x", Scope("bob"))])
-        return answers
-
-    send = server.send
-
-    async def twice(*commands: Any, **options: Any) -> Any:
-        if any(hasattr(command, "script") for command in commands):
-            await send(*commands, **options)  # the reply that never came
-        return await send(*commands, **options)
-
-    once = await story("once")
-    server.send = twice  # type: ignore[method-assign]
-    again = await story("twice")
-    server.send = send  # type: ignore[method-assign]
-    assert again == once
 
 
 # --- by id
@@ -265,62 +169,6 @@ async def test_a_correction_into_what_another_says_leaves_one(bank: MemoryBank, 
     assert sorted(each.text for each in await do(bank.list, ANNA)) == ["Anna is 30", "Anna is 31"]
 
 
-# --- a fact and its memory
-
-
-async def test_a_memory_may_come_to_stand_for_a_fact(bank: MemoryBank, do: Do) -> None:
-    rome = (await do(bank.remember, Memory(text="Anna lives in Rome", state="home", value="Rome"), ANNA))[0].id
-    oslo = (await do(bank.remember, "Anna lives in Oslo", ANNA))[0].id
-    done = (await do(bank.remember, Memory(text="Anna lives in Oslo", state="home", value="Oslo"), ANNA))[0]
-    assert (done.id, done.outcome) == (rome, "superseded")
-    assert [each.id for each in await do(bank.list, ANNA)] == [rome]
-    assert (await do(bank.history, oslo, ANNA))[0].superseded_by == f"{rome}@2"
-    assert await facts(bank, do) == {"home": "Oslo"}
-    await do(bank.forget, ANNA, [rome])
-    assert await facts(bank, do) == {}
-
-
-async def test_a_fact_follows_its_memory_and_the_memory_its_fact(bank: MemoryBank, do: Do) -> None:
-    made = (await do(bank.remember, DIET, ANNA))[0].id
-    await do(bank.correct, made, "Anna is an omnivore", ANNA, value="omnivore")
-    assert await facts(bank, do) == {"diet": "omnivore"}
-    await do(bank.undo, made, ANNA)
-    assert await facts(bank, do) == {"diet": "vegan"}
-    await do(bank.facts.delete, ANNA, "diet")
-    assert await do(bank.get, made, ANNA) is None
-    await do(bank.undo, made, ANNA)
-    assert await facts(bank, do) == {"diet": "vegan"}
-    await do(bank.facts.set, ANNA, "diet", "omnivore")
-    assert await do(bank.get, made, ANNA) is None
-    await do(bank.undo, made, ANNA)
-    assert await facts(bank, do) == {"diet": "vegan"}
-    values = [each.value for each in await do(bank.facts.history, ANNA, "diet")]
-    assert values == ["vegan", "omnivore", "vegan", "vegan", "omnivore", "vegan"]
-    again = (await do(bank.remember, Memory(text="Anna is vegan", state="diet", value="strict"), ANNA))[0]
-    assert (again.id, again.outcome) == (made, "superseded")
-    assert await facts(bank, do) == {"diet": "strict"}
-
-
-async def test_two_facts_may_be_said_in_the_same_words(bank: MemoryBank, do: Do) -> None:
-    told = [Memory(text="Anna lives and works in Oslo", state=name, value="Oslo") for name in ("home", "work")]
-    assert [each.outcome for each in await do(bank.remember, told, ANNA)] == ["added", "added"]
-    assert [each.outcome for each in await do(bank.remember, told, ANNA)] == ["reinforced", "reinforced"]
-    assert await facts(bank, do) == {"home": "Oslo", "work": "Oslo"}
-
-
-async def test_a_fact_says_where_it_comes_from(bank: MemoryBank, do: Do) -> None:
-    one, two = Source(thread_id="t1", message_ids=("m 1",)), Source(thread_id="t2")
-    await do(bank.facts.set, ANNA, "diet", "vegan\n", source=one)
-    await do(bank.facts.set, ANNA, "diet", "vegan\n")
-    await do(bank.facts.set, ANNA, "diet", {"a": " "}, source=two)
-    assert [(each.value, each.source) for each in await do(bank.facts.history, ANNA, "diet")] == [
-        ({"a": " "}, two),
-        ("vegan\n", one),
-    ]
-    await do(bank.remember, Memory(text="Anna lives in Rome", state="home", source=one), ANNA)
-    assert (await do(bank.facts.get, ANNA, "home")).source == one
-
-
 async def test_a_supersession_counts_from_when_it_is_so(bank: MemoryBank, do: Do) -> None:
     now = datetime.now(UTC)
     moved = now - timedelta(days=3)
@@ -344,19 +192,6 @@ async def test_an_event_of_another_day_is_another(bank: MemoryBank, do: Do) -> N
     assert [each.outcome for each in await do(bank.remember, lasting, ANNA)] == ["added"] + ["reinforced"] * 3
 
 
-async def test_a_fact_that_comes_back_counts_on(bank: MemoryBank, do: Do) -> None:
-    made = (await do(bank.remember, DIET, ANNA))[0].id
-    await do(bank.forget, ANNA, [made])
-    await do(bank.facts.set, ANNA, "diet", "omnivore")
-    await do(bank.facts.delete, ANNA, "diet")
-    await do(bank.undo, made, ANNA)
-    assert [(each.version, each.value) for each in await do(bank.facts.history, ANNA, "diet")] == [
-        (3, "vegan"),
-        (2, "omnivore"),
-        (1, "vegan"),
-    ]
-
-
 async def test_the_last_eight_reinforcements_can_be_taken_back(bank: MemoryBank, do: Do) -> None:
     made = (await do(bank.remember, "Anna plays the cello", ANNA))[0].id
     before = await do(bank.get, made, ANNA)
@@ -370,19 +205,6 @@ async def test_the_last_eight_reinforcements_can_be_taken_back(bank: MemoryBank,
     again = await do(bank.undo, fresh, ANNA)
     assert (again.hits, again.confidence, again.sources) == (1, before.confidence, ())
     assert again.updated == again.created
-
-
-async def test_what_the_store_changes_keeps_its_fact(bank: MemoryBank, do: Do) -> None:
-    made = (await do(bank.remember, DIET, ANNA))[0].id
-    value = (await do(bank.store.get, ANNA.path, made)).value
-    await do(bank.store.put, ANNA.path, made, value | {"text": "Anna has been vegan for years"})
-    assert (await do(bank.facts.get, ANNA, "diet")).memory_id == made
-    await do(bank.correct, made, "Anna is vegetarian", ANNA, value="vegetarian")
-    assert await facts(bank, do) == {"diet": "vegetarian"}
-    await do(bank.store.delete, ANNA.path, made)
-    assert await facts(bank, do) == {}
-    assert await do(bank.facts.history, ANNA, "diet") == await do(bank.history, made, ANNA) == []
-    assert await do(bank.undo, made, ANNA) is None
 
 
 async def test_why_a_memory_was_taken_so_is_said(bank: MemoryBank, do: Do) -> None:

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from langchain_agentmem.errors import InvalidInputError, VersionConflictError
 from langchain_agentmem.longterm.bank import MemoryBank
-from langchain_agentmem.longterm.record import Memory, Scope
+from langchain_agentmem.longterm.record import Memory, Scope, Source
 from tests.longterm.conftest import Do
 
 ANNA = Scope("anna")
+DIET = Memory(text="Anna is vegan", state="diet", value="vegan")
+
+
+async def facts(bank: MemoryBank, do: Do) -> dict[str, Any]:
+    return {name: fact.value for name, fact in (await do(bank.facts.all, ANNA)).items()}
 
 
 async def test_facts_are_versioned(bank: MemoryBank, do: Do) -> None:
@@ -48,3 +55,82 @@ async def test_what_cannot_be_a_fact_is_refused(bank: MemoryBank, do: Do) -> Non
     with pytest.raises(InvalidInputError, match="name"):
         await do(bank.facts.set, ANNA, "", 1)
     assert await do(bank.facts.all, ANNA) == {}
+
+
+async def test_a_fact_follows_its_memory_and_the_memory_its_fact(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, DIET, ANNA))[0].id
+    await do(bank.correct, made, "Anna is an omnivore", ANNA, value="omnivore")
+    assert await facts(bank, do) == {"diet": "omnivore"}
+    await do(bank.undo, made, ANNA)
+    assert await facts(bank, do) == {"diet": "vegan"}
+    await do(bank.facts.delete, ANNA, "diet")
+    assert await do(bank.get, made, ANNA) is None
+    await do(bank.undo, made, ANNA)
+    assert await facts(bank, do) == {"diet": "vegan"}
+    await do(bank.facts.set, ANNA, "diet", "omnivore")
+    assert await do(bank.get, made, ANNA) is None
+    await do(bank.undo, made, ANNA)
+    assert await facts(bank, do) == {"diet": "vegan"}
+    values = [each.value for each in await do(bank.facts.history, ANNA, "diet")]
+    assert values == ["vegan", "omnivore", "vegan", "vegan", "omnivore", "vegan"]
+    again = (await do(bank.remember, Memory(text="Anna is vegan", state="diet", value="strict"), ANNA))[0]
+    assert (again.id, again.outcome) == (made, "superseded")
+    assert await facts(bank, do) == {"diet": "strict"}
+
+
+async def test_two_facts_may_be_said_in_the_same_words(bank: MemoryBank, do: Do) -> None:
+    told = [Memory(text="Anna lives and works in Oslo", state=name, value="Oslo") for name in ("home", "work")]
+    assert [each.outcome for each in await do(bank.remember, told, ANNA)] == ["added", "added"]
+    assert [each.outcome for each in await do(bank.remember, told, ANNA)] == ["reinforced", "reinforced"]
+    assert await facts(bank, do) == {"home": "Oslo", "work": "Oslo"}
+
+
+async def test_a_fact_says_where_it_comes_from(bank: MemoryBank, do: Do) -> None:
+    one, two = Source(thread_id="t1", message_ids=("m 1",)), Source(thread_id="t2")
+    await do(bank.facts.set, ANNA, "diet", "vegan\n", source=one)
+    await do(bank.facts.set, ANNA, "diet", "vegan\n")
+    await do(bank.facts.set, ANNA, "diet", {"a": " "}, source=two)
+    assert [(each.value, each.source) for each in await do(bank.facts.history, ANNA, "diet")] == [
+        ({"a": " "}, two),
+        ("vegan\n", one),
+    ]
+    await do(bank.remember, Memory(text="Anna lives in Rome", state="home", source=one), ANNA)
+    assert (await do(bank.facts.get, ANNA, "home")).source == one
+
+
+async def test_a_fact_that_comes_back_counts_on(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, DIET, ANNA))[0].id
+    await do(bank.forget, ANNA, [made])
+    await do(bank.facts.set, ANNA, "diet", "omnivore")
+    await do(bank.facts.delete, ANNA, "diet")
+    await do(bank.undo, made, ANNA)
+    assert [(each.version, each.value) for each in await do(bank.facts.history, ANNA, "diet")] == [
+        (3, "vegan"),
+        (2, "omnivore"),
+        (1, "vegan"),
+    ]
+
+
+async def test_what_the_store_changes_keeps_its_fact(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, DIET, ANNA))[0].id
+    value = (await do(bank.store.get, ANNA.path, made)).value
+    await do(bank.store.put, ANNA.path, made, value | {"text": "Anna has been vegan for years"})
+    assert (await do(bank.facts.get, ANNA, "diet")).memory_id == made
+    await do(bank.correct, made, "Anna is vegetarian", ANNA, value="vegetarian")
+    assert await facts(bank, do) == {"diet": "vegetarian"}
+    await do(bank.store.delete, ANNA.path, made)
+    assert await facts(bank, do) == {}
+    assert await do(bank.facts.history, ANNA, "diet") == await do(bank.history, made, ANNA) == []
+    assert await do(bank.undo, made, ANNA) is None
+
+
+async def test_a_memory_may_come_to_stand_for_a_fact(bank: MemoryBank, do: Do) -> None:
+    rome = (await do(bank.remember, Memory(text="Anna lives in Rome", state="home", value="Rome"), ANNA))[0].id
+    oslo = (await do(bank.remember, "Anna lives in Oslo", ANNA))[0].id
+    done = (await do(bank.remember, Memory(text="Anna lives in Oslo", state="home", value="Oslo"), ANNA))[0]
+    assert (done.id, done.outcome) == (rome, "superseded")
+    assert [each.id for each in await do(bank.list, ANNA)] == [rome]
+    assert (await do(bank.history, oslo, ANNA))[0].superseded_by == f"{rome}@2"
+    assert await facts(bank, do) == {"home": "Oslo"}
+    await do(bank.forget, ANNA, [rome])
+    assert await facts(bank, do) == {}
