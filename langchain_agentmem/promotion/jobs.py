@@ -229,10 +229,10 @@ class Jobs:
         except CorruptDataError as error:
             await self.afail(lease, error)
             return None
-        batch = Batch(
-            unescape(job.thread), whose.scope, turns[context:], whose.strategies, turns[:context], whose.replay
-        )
-        return replace(lease, batch=batch)
+        told, new = turns[:context], turns[context:]
+        again = {turn.id for turn in new}  # other strategies had these turns before
+        told = [turn for turn in told if turn.id not in again]
+        return replace(lease, batch=Batch(unescape(job.thread), whose.scope, new, whose.strategies, told, whose.replay))
 
     async def arenew(self, lease: Lease, worker: str) -> bool:
         """Go on holding a thread; False if it was taken away."""

@@ -146,8 +146,8 @@ class Outbox(Closing):
 
         One round trip, however long the thread is: only its current turn travels, the messages from the last one by a
         human on. Where the server does not know the message before them, some are missing in between, and then, in a
-        second round trip, all messages are offered. Offering a message again changes nothing: it is known by its id.
-        One without an id gets one made from what it says and what stands before it.
+        second round trip, all messages are offered. Offering a message again to the same strategies changes nothing: it
+        is known by its id. One without an id gets one made from what it says and what stands before it.
 
         Args:
             thread_id: The thread.
@@ -164,7 +164,8 @@ class Outbox(Closing):
             InvalidInputError: The thread has no id, `messages` are none, or `time` has no zone.
         """
         _check(thread_id, scope, time)
-        recipe = Recipe(scope, [strategies] if isinstance(strategies, str) else strategies).dumps()
+        names = [strategies] if isinstance(strategies, str) else [*strategies]
+        recipe, token = Recipe(scope, names).dumps(), _tokens(names)
 
         async def take(offer: Offer) -> int:
             if not offer.messages:
@@ -172,8 +173,8 @@ class Outbox(Closing):
             said: list[bytes] = []
             for message in offer.messages:
                 turn = Turn(message, time or said_at(message) or now, checkpoint_id)  # type: ignore[arg-type]
-                said += (_token(turn.id), turn.dumps(self._codec))
-            before = _token(offer.before) if offer.before else ""
+                said += (token(turn.id), turn.dumps(self._codec))
+            before = token(offer.before) if offer.before else ""
             args = [self._common, escape(thread_id), recipe, _IDS_KEPT, before, *said]
             return int((await self._redis.send(_ADD([self._stem], args)))[0])
 
@@ -302,6 +303,11 @@ def _check(thread_id: str, scope: Scope, time: datetime | None) -> None:
         raise InvalidInputError("time: a time without a zone is ambiguous; use datetime.now(UTC) or .astimezone()")
 
 
-def _token(message_id: str) -> bytes:
-    """A message's id as the outbox remembers it: short, because it remembers many."""
-    return blake2b(message_id.encode("utf-8", "surrogatepass"), digest_size=9).digest()
+def _tokens(strategies: Sequence[str]) -> Callable[[str], bytes]:
+    """Makes of a message's id what the outbox remembers of it: short, because it remembers many.
+
+    What some strategies took is still there for others, such as those of another node. Not so for other scopes: where
+    several users share a thread, each gets what was said in runs of their own.
+    """
+    key = blake2b("\n".join(strategies).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return lambda message_id: blake2b(message_id.encode("utf-8", "surrogatepass"), digest_size=9, key=key).digest()

@@ -46,14 +46,24 @@ def test_a_batch_has_a_size(plain: Connection) -> None:
 def test_each_turn_belongs_to_the_scope_it_came_with(outbox: Outbox) -> None:
     bob = Scope("bob", ("team", "notes"), "default")
     outbox.add("t", said("a"), ANN, "x@1")
-    outbox.add("t", said("a", "b"), bob, ["x@1", "y@2"])
+    outbox.add("t", said("a", "b"), bob, "x@1")
     outbox.add("t", said("a", "b", "c"), ANN, "x@1")
     found = []
     while leases := run(atake(outbox)):
         batch = leases[0].batch
         found.append((names(leases[0]), batch.scope, list(batch.strategies), [turn.id for turn in batch.context]))
         run(outbox.jobs.afinish(leases[0]))
-    assert found == [(["a"], ANN, ["x@1"], []), (["b"], bob, ["x@1", "y@2"], []), (["c"], ANN, ["x@1"], ["a"])]
+    assert found == [(["a"], ANN, ["x@1"], []), (["b"], bob, ["x@1"], []), (["c"], ANN, ["x@1"], ["a"])]
+
+
+def test_the_same_turns_for_other_strategies_are_no_context(outbox: Outbox) -> None:
+    found = []
+    for strategy in ("x@1", "y@1"):
+        outbox.add("t", said("a"), ANN, strategy)
+        (lease,) = run(atake(outbox))
+        found.append((names(lease), lease.batch.strategies, list(lease.batch.context)))
+        run(outbox.jobs.afinish(lease))
+    assert found == [(["a"], ("x@1",), []), (["a"], ("y@1",), [])]
 
 
 def test_a_key_is_that_of_its_turns(outbox: Outbox) -> None:
