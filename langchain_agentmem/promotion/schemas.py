@@ -141,10 +141,20 @@ class Episode(Entry):
     succeeded: bool | None = Field(None, description="Whether it worked.")
 
 
+class _Carrier(Entry):
+    """An entry with a `content`; the content alone, without what an entry says besides, is one too."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_content(cls, given: Any) -> Any:
+        alone = isinstance(given, dict) and "content" not in given and given.keys() - cls.model_fields.keys()
+        return {**given, "content": given} if alone else given
+
+
 def entry_of(content: type[BaseModel]) -> type[Entry]:
     """An entry that carries an object of your own schema as its `content`."""
     made: type[Entry] = create_model(
-        f"{content.__name__}Entry", __base__=Entry, content=(content, Field(description="What was found."))
+        f"{content.__name__}Entry", __base__=_Carrier, content=(content, Field(description="What was found."))
     )
     return made
 

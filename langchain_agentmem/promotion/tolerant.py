@@ -104,6 +104,8 @@ def _names(section: FieldInfo) -> set[str]:
     for name, held in get_args(section.annotation)[0].model_fields.items():
         aliases = held.validation_alias
         found |= {name, *(map(str, aliases.choices) if isinstance(aliases, AliasChoices) else ())}
+        if name == "content" and held.annotation is not None:  # of a schema of the user's own
+            found |= held.annotation.model_fields.keys()
     return found
 
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import HumanMessage
+from pydantic import BaseModel
 
 from langchain_agentmem.errors import BudgetExceededError, ConfigurationError, ExtractionError
 from langchain_agentmem.longterm.bank import MemoryBank
@@ -22,6 +23,7 @@ from langchain_agentmem.promotion.batch import Usage
 from langchain_agentmem.promotion.budget import Budget
 from langchain_agentmem.promotion.extraction import Extractor
 from langchain_agentmem.promotion.schemas import Learned, Preference, Summary, joint
+from langchain_agentmem.promotion.strategies import custom
 from langchain_agentmem.promotion.tolerant import UnreadableError, parse
 from langchain_agentmem.wire.connection import Connection
 from tests.openai_stub import Call, Cut, Filtered, Hang, OpenAIStub, Refusal, Reply, Status
@@ -143,6 +145,29 @@ def test_entries_find_their_sections() -> None:
     read: Any = parse('[{"text": "Likes tea."}, {"name": "drink", "value": ["tea", "milk"]}, "A text."]', schema)
     assert [entry.text for entry in read.discrete] == ["Likes tea.", "A text."]
     assert [(entry.slot, entry.value) for entry in read.preferences] == [("drink", "tea, milk")]
+
+
+class Trip(BaseModel):
+    """A trip."""
+
+    to: str
+    nights: int = 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"trip": [{"content": {"to": "Rome", "nights": 2}, "turns": [1]}]}',
+        '[{"to": "Rome", "nights": 2}]',
+        '{"to": "Rome", "nights": 2}',
+        '{"trips": [{"to": "Rome", "nights": 2, "turns": [1]}]}',
+    ],
+)
+def test_objects_of_a_schema_of_your_own(answer: str) -> None:
+    own = custom(Trip, "Find trips.")
+    assert own.schema is not None
+    read: Any = parse(answer, joint([(own.name, own.schema, True)]))
+    assert [entry.content for entry in read.trip] == [Trip(to="Rome", nights=2)]
 
 
 def test_a_careless_call_of_a_tool(bank: MemoryBank, stub: OpenAIStub) -> None:
