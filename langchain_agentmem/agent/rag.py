@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.caches import BaseCache
 from langchain_core.embeddings import Embeddings
 
-from langchain_agentmem.errors import ConfigurationError
+from langchain_agentmem.errors import ConfigurationError, UnsupportedServerError
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys, escape
 
@@ -28,12 +30,14 @@ def semantic_cache(connection: Connection, keys: Keys, embeddings: Embeddings, *
 
     Raises:
         ConfigurationError: langchain-redis is not installed.
+        UnsupportedServerError: The server has no search module.
     """
     # langchain-redis' own async methods embed on the event loop and know no unix sockets; LangChain's take a thread.
     in_a_thread = {name: getattr(BaseCache, name) for name in ("alookup", "aupdate", "aclear")}
     kind = type("RedisSemanticCache", (_langchain_redis().RedisSemanticCache,), in_a_thread)
     name = f"{keys.base}:answers"
-    cache: RedisSemanticCache = kind(embeddings, name=name, prefix=name, redis_client=connection.client, **options)
+    with _search_needed():
+        cache: RedisSemanticCache = kind(embeddings, name=name, prefix=name, redis_client=connection.client, **options)
     return cache
 
 
@@ -51,12 +55,26 @@ def vectorstore(
 
     Raises:
         ConfigurationError: langchain-redis is not installed.
+        UnsupportedServerError: The server has no search module.
     """
     package = _langchain_redis()
     index = f"{keys.base}:documents:{escape(name)}"
     config = package.RedisConfig(index_name=index, key_prefix=index, redis_client=connection.client, **options)
-    store: RedisVectorStore = package.RedisVectorStore(embeddings, config=config)
+    with _search_needed():
+        store: RedisVectorStore = package.RedisVectorStore(embeddings, config=config)
     return store
+
+
+@contextmanager
+def _search_needed() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if "unknown command" not in str(error).lower():
+            raise
+        raise UnsupportedServerError(
+            "this server has no search module: langchain-redis needs one, so run Redis 8 or Redis Stack; memories need none"
+        ) from error
 
 
 def _langchain_redis() -> Any:

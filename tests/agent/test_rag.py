@@ -7,7 +7,7 @@ import sys
 import pytest
 from langchain_core.outputs import Generation
 
-from langchain_agentmem import AgentMemory, ConfigurationError
+from langchain_agentmem import AgentMemory, ConfigurationError, UnsupportedServerError
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 
@@ -43,6 +43,14 @@ async def test_each_vector_store_has_its_own_documents(search: Connection) -> No
     assert [found.page_content for found in animals.similarity_search("feline naps", k=1)] == ["Cats sleep all day."]
     assert [found.page_content for found in await food.asimilarity_search("feline naps")] == ["Bread needs time."]
     assert all(key.startswith("agentmem:acme:documents:") for key in keys(memory))
+
+
+def test_a_server_without_search_is_told(plain: Connection) -> None:
+    memory = AgentMemory(plain)
+    with pytest.raises(UnsupportedServerError, match="no search module"):
+        memory.semantic_cache()
+    with pytest.raises(UnsupportedServerError, match="no search module"):
+        memory.vectorstore("documents")
 
 
 def test_without_the_extra_the_error_says_what_to_install(search: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
