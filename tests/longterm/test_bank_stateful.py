@@ -1,8 +1,11 @@
-"""Any sequence of changes to memories and facts: what must always hold, and that an undo takes back just one change."""
+"""Any changes to memories and facts, in a row or at once: what must always hold, and that an undo takes back just one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import count, pairwise
 from typing import Any
 
@@ -202,3 +205,30 @@ def test_any_sequence_of_changes(fresh: Callable[[], MemoryBank]) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+async def change_at_random(bank: MemoryBank, rng: random.Random) -> None:
+    name, text = rng.choice("abc"), rng.choice(["one thing", "another", "more", "else"])
+    state = rng.choice([None, None, "home", "diet"])
+    changes: list[Callable[[], Awaitable[Any]]] = [
+        lambda: bank.aremember(Memory(text=text, id=name, state=state), ANNA),
+        lambda: bank.acorrect(name, text, ANNA),
+        lambda: bank.aretire(name, ANNA),
+        lambda: bank.areinforce(name, ANNA),
+        lambda: bank.aforget(ANNA, [name]),
+        lambda: bank.aundo(name, ANNA),
+        lambda: bank.facts.aset(ANNA, state or "home", text),
+    ]
+    with contextlib.suppress(InvalidInputError):  # there is no such memory
+        await rng.choices(changes, weights=[4, 1, 1, 1, 1, 1, 1])[0]()
+
+
+async def test_changes_that_race_leave_no_contradiction(fresh: Callable[[], MemoryBank]) -> None:
+    after = Changes()
+    after.bank = fresh()
+    rng = random.Random(7)
+    for _ in range(10):
+        await asyncio.gather(*(change_at_random(after.bank, rng) for _ in range(20)))
+        await asyncio.to_thread(after.facts_and_memories_agree)
+        await asyncio.to_thread(after.nothing_is_there_twice)
+        await asyncio.to_thread(after.histories_are_in_order)
