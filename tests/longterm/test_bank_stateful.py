@@ -1,4 +1,4 @@
-"""Any changes to memories and facts, in a row or at once: what must always hold, and that an undo takes back just one."""
+"""Changes to memories and facts, in a row or at once: what must always hold, and that an undo takes back just one."""
 
 from __future__ import annotations
 
