@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, TypeAlias
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.wire.tick import Tick
 
+T = TypeVar("T")
 Wire: TypeAlias = Sequence[tuple[Any, ...]]
 
 
@@ -81,6 +83,29 @@ def _node(client: Any, commands: Wire) -> Any:
     return client.get_node_from_key(commands[0][1])
 
 
+async def cancellable(call: Awaitable[T]) -> T:
+    """Await a call of redis-py so that no cancellation of the task gets lost in it.
+
+    redis-py sends under `asyncio.wait_for`, and before Python 3.12 that drops a cancellation which comes just when the
+    sending ends (https://github.com/python/cpython/issues/86296): a task that reads for ever would then go on for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        result = await call
+    except Exception:
+        await _end_if_cancelled(task, before)
+        raise
+    await _end_if_cancelled(task, before)
+    return result
+
+
+async def _end_if_cancelled(task: asyncio.Task[Any] | None, before: int) -> None:
+    if task and task.cancelling() > before:
+        await asyncio.sleep(0)  # anyio now cancels again, in the name of its scope
+        raise asyncio.CancelledError
+
+
 class Lane:
     """The async client of one event loop, and the commands that wait for the end of the current tick.
 
@@ -112,7 +137,7 @@ class Lane:
 
     async def execute(self, commands: Wire, atomic: bool) -> list[Any]:
         """Send commands apart from all others."""
-        return await self._plan.aexecute(self.client, commands, atomic)
+        return await cancellable(self._plan.aexecute(self.client, commands, atomic))
 
     async def send(self, commands: Wire) -> list[Any]:
         """Send commands together with those of every other call in this tick."""

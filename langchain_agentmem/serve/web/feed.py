@@ -67,7 +67,8 @@ class Feed:
 
 async def _next(page: asyncio.Queue[str | None]) -> str | None:
     try:
-        return await asyncio.wait_for(page.get(), _PULSE)
+        async with asyncio.timeout(_PULSE):  # before Python 3.12 wait_for may lose the cancellation of a page that goes
+            return await page.get()
     except TimeoutError:
         return ": still here\n\n"
 
