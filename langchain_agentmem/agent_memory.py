@@ -144,8 +144,8 @@ class AgentMemory(Tiers):
         """A worker that promotes what waits: `async with memory.worker(): ...`, or `await memory.worker().arun()`.
 
         Args:
-            model: The chat model or its name; by default the memory's.
-            strategy: What it can extract; by default all that was handed over for by this memory's nodes.
+            model: The chat model or its name; by default the memory's, or else the first that one of its nodes has.
+            strategy: What it can extract, beside the built-in strategies; by default what this memory's nodes look for.
             **options: Of `Worker`: `concurrency`, `name`, `on_progress`, `grace`.
         """
         return self.promotion.worker(model, strategy, **options)

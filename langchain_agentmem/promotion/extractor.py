@@ -23,7 +23,7 @@ from langchain_agentmem.promotion.conversation import Conversation
 from langchain_agentmem.promotion.drafting import Draft
 from langchain_agentmem.promotion.known import Known, count_turns, look_up
 from langchain_agentmem.promotion.schemas import joint
-from langchain_agentmem.promotion.strategies import RULES, VERBATIM, Strategy, strategies_of
+from langchain_agentmem.promotion.strategies import BUILT_IN, RULES, VERBATIM, Strategy, strategies_of
 from langchain_agentmem.wire.bridge import run
 
 
@@ -82,7 +82,8 @@ class Extractor:
         Raises:
             ExtractionError: The model refused, was cut short, or could not be understood.
             BudgetExceededError: There is nothing left of the budget.
-            ConfigurationError: The batch names a strategy that this extractor does not have.
+            ConfigurationError: The batch names a strategy that is neither this extractor's nor a built-in one, or that
+                needs a model where there is none.
         """
         if not tracing_is_enabled():
             return await self._plan(batch)
@@ -151,13 +152,17 @@ class Extractor:
     def _wanted(self, batch: Batch) -> list[Strategy]:
         """The strategies that a batch names. It may have waited since an older version: today's is used."""
         names = [name.partition("@")[0] for name in batch.strategies or self.strategies]
-        for name in names:
-            if name not in self.strategies:
-                raise ConfigurationError(
-                    f"strategies: turns of thread {batch.thread_id!r} wait for {name!r}, which this extractor does not"
-                    f" have; it has {', '.join(self.strategies)}"
-                )
-        return [self.strategies[name] for name in names]
+        return [self._strategy(name, batch) for name in names]
+
+    def _strategy(self, name: str, batch: Batch) -> Strategy:
+        """A strategy of its own, or else a built-in one that it can do: a worker is often started apart from nodes."""
+        found = self.strategies.get(name) or BUILT_IN.get(name)
+        if found is None or (found.schema is not None and self._asker is None):
+            raise ConfigurationError(
+                f"strategies: turns of thread {batch.thread_id!r} wait for {name!r}, which this extractor"
+                f" {'does not have' if found is None else 'has no model for'}; it has {', '.join(self.strategies)}"
+            )
+        return found
 
     async def _known(self, talk: Conversation, wanted: Sequence[Strategy]) -> Known:
         """What these strategies ask of the memory, and no more: rules look at facts only, and verbatim at none."""

@@ -46,6 +46,7 @@ class PromotionFactory:
         self._bank, self._outbox, self._budget, self._events = bank, outbox, budget, events
         self._model, self._strategies = model, strategies
         self._promised: dict[str, Strategy] = {}
+        self._promised_model: ChatModel | str | None = None
 
     def extractor(self, model: ChatModel | str | None = None, strategies: Strategies | None = None) -> Extractor:
         """An extractor with the model and strategies given, or else the factory's own.
@@ -63,7 +64,7 @@ class PromotionFactory:
         """The extractor of something that hands turns over. Workers made here will know its strategies and model."""
         extractor = self.extractor(model, strategies)
         self._promised |= extractor.strategies
-        self._model = self._model if model is None else model
+        self._promised_model = self._promised_model if model is None else model
         return extractor
 
     def node(
@@ -78,4 +79,5 @@ class PromotionFactory:
         """A `Worker`; see there for the options. By default it knows the strategies of all that hand turns over."""
         chosen = [*self._promised.values()] if strategy is None and self._promised else strategy
         shared = {"events": self._events, "budget": self._budget}
-        return Worker(self._outbox, self.extractor(model, chosen), **shared | options)
+        known = next((each for each in (model, self._model, self._promised_model) if each is not None), None)
+        return Worker(self._outbox, self.extractor(known, chosen), **shared | options)

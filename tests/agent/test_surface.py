@@ -81,6 +81,12 @@ async def test_a_worker_knows_the_model_and_strategies_of_the_nodes(memory: Agen
     assert [each.text for each in await do(memory.bank.list, ADA)] == ["Ada is going to Kyoto."]
 
 
+def test_the_model_of_one_node_is_not_that_of_the_next(memory: AgentMemory) -> None:
+    memory.extraction_node(ScriptedModel(lines=[]), "discrete")
+    with pytest.raises(ConfigurationError, match="'discrete' needs one"):
+        memory.extraction_node(strategy="discrete")
+
+
 async def test_a_worker_in_the_process(search: Connection) -> None:
     memory = AgentMemory(search, embeddings=EMBEDDER, outbox={"quiet": 0.01})
     async with memory.worker():

@@ -285,6 +285,12 @@ def test_a_batch_of_an_older_version_is_promoted_by_todays(bank: MemoryBank, stu
     assert "## preferences" not in stub.requests[0].system
 
 
+def test_built_in_strategies_need_not_be_named(bank: MemoryBank) -> None:
+    """A worker is often started apart from the nodes whose turns it promotes."""
+    plan = Extractor(bank, None, "verbatim").plan(batch("I'm vegetarian.", strategies=["rules@1"]))
+    assert [change.strategy for change in plan.changes] == ["rules@1"]
+
+
 def test_what_cannot_work_is_said_at_once(bank: MemoryBank) -> None:
     with pytest.raises(ConfigurationError, match="'discrete' needs one"):
         Extractor(bank, None, "discrete")
@@ -293,7 +299,9 @@ def test_what_cannot_work_is_said_at_once(bank: MemoryBank) -> None:
     with pytest.raises(ConfigurationError, match="each once"):
         Extractor(bank, None, ["verbatim", "verbatim@1"])
     with pytest.raises(ConfigurationError, match="does not have; it has verbatim"):
-        Extractor(bank, None, "verbatim").plan(batch("x", strategies=["rules@1"]))
+        Extractor(bank, None, "verbatim").plan(batch("x", strategies=["pins@1"]))
+    with pytest.raises(ConfigurationError, match="has no model for; it has verbatim"):
+        Extractor(bank, None, "verbatim").plan(batch("x", strategies=["summary@1"]))
     with pytest.raises(ConfigurationError, match="model: "):
         Extractor(bank, 7, "discrete")  # type: ignore[arg-type]
 
