@@ -73,7 +73,7 @@ def _search_needed() -> Iterator[None]:
         if "unknown command" not in str(error).lower():
             raise
         raise UnsupportedServerError(
-            "this server has no search module: langchain-redis needs one, so run Redis 8 or Redis Stack; memories need none"
+            "this server has no search module, and langchain-redis needs one: run Redis 8 or Redis Stack"
         ) from error
 
 
