@@ -70,6 +70,14 @@ def test_search_finds_by_meaning_and_explains(memory: AgentMemory, cli: Run) -> 
     assert f"semantic {found[0]['terms']['semantic']:+.2f}" in " ".join(explained.split())
 
 
+def test_what_was_forgotten_comes_back_unless_it_was_erased(memory: AgentMemory, cli: Run) -> None:
+    cli("memories", "forget", "diet", "--user", "ada", "--yes")
+    assert told(cli("memories", "undo", "diet", "--user", "ada", "--json"))["id"] == "diet"
+    assert memory.bank.get("diet", ADA) is not None
+    cli("memories", "forget", "diet", "--user", "ada", "--yes", "--erase")
+    assert "nothing to undo" in cli("memories", "undo", "diet", "--user", "ada", code=1).stderr
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -141,7 +149,7 @@ def test_a_memory_that_is_not_there_is_one_line(memory: AgentMemory, cli: Run, c
 
 def test_forget_asks(memory: AgentMemory, cli: Run) -> None:
     done = cli("memories", "forget", "diet", "--user", "ada", input="n\n", code=1)
-    assert "Forget 1 memory of ada in memories, for ever? [y/N]" in done.stderr
+    assert "Forget 1 memory of ada in memories? [y/N]" in done.stderr
     assert "nothing was changed" in done.stderr
     assert "add --yes" in cli("memories", "forget", "diet", "--user", "ada", input="", code=1).stderr
     assert memory.bank.count(ADA) == 3

@@ -116,6 +116,26 @@ def history(memory: AgentMemory, id: str, as_json: bool, scope: Scope) -> None:
 
 
 @memories.command()
+@examples("agentmem memories undo 01JA... --user ada")
+@click.argument("id")
+@as_json
+@in_scope
+@with_memory
+def undo(memory: AgentMemory, id: str, as_json: bool, scope: Scope) -> None:
+    """Take back what happened to a memory last.
+
+    A correction, a confirmation, a retirement, or that it was forgotten.
+    """
+    now = bank_of(memory).undo(id, scope)
+    if now is None:
+        fail(f"there is nothing to undo for {id!r} in this scope; forgetting can be undone for a day")
+    if as_json:
+        print_json(_plain(now))
+    else:
+        click.echo(f"Now: {now.text}")
+
+
+@memories.command()
 @examples(
     "agentmem memories forget 01JA... --user ada",
     "agentmem memories forget --kind episodic --before 30d --user ada --dry-run",
@@ -125,6 +145,7 @@ def history(memory: AgentMemory, id: str, as_json: bool, scope: Scope) -> None:
 @click.option("--before", type=when, help="Those last remembered before that time: ISO, or how long ago (90d).")
 @click.option("--all", "everything", is_flag=True, help="All of the scope. Pinned memories are spared.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be forgotten.")
+@click.option("--erase", is_flag=True, help="Delete for good, with nothing left to undo.")
 @yes
 @as_json
 @in_scope
@@ -136,13 +157,15 @@ def forget(
     before: datetime | None,
     everything: bool,
     dry_run: bool,
+    erase: bool,
     yes: bool,
     as_json: bool,
     scope: Scope,
 ) -> None:
     """Forget memories, with all their versions.
 
-    Those named by IDS, or those that options choose. This cannot be undone.
+    Those named by IDS, or those that options choose. For a day, `memories undo` brings them back, unless they are
+    erased.
     """
     if bool(ids) == bool(kind or before or everything):
         raise click.UsageError("Name memories by their ids, or choose them with --kind, --before or --all")
@@ -152,8 +175,8 @@ def forget(
     if missing := [each for each in ids if each not in chosen]:
         _missing(missing[0])
     if chosen and not dry_run:
-        confirm(f"Forget {_count(chosen)} of {_whose(scope)}, for ever?", yes=yes)
-        bank.forget(scope, **choice)
+        confirm(f"{'Erase' if erase else 'Forget'} {_count(chosen)} of {_whose(scope)}?", yes=yes)
+        bank.forget(scope, **choice, erase=erase)
     if as_json:
         print_json({"forgotten": chosen, "dry_run": dry_run})
     else:
@@ -170,7 +193,7 @@ def export(memory: AgentMemory, file: TextIO, as_json: bool, scope: Scope) -> No
     """Write the memories of a scope to a file.
 
     FILE, else the terminal, gets a line of JSON for each.
-    Progress and the count go to stderr, so that the lines can be piped. Superseded versions stay behind.
+    Progress and the count go to stderr, so that the lines can be piped. Former versions and facts go along.
     """
     count = 0
     with Meter("exporting") as meter:
