@@ -54,8 +54,13 @@ def _backwards(messages: Sequence[MessageLikeRepresentation]) -> Iterator[BaseMe
 
 
 def _can_be_promoted(message: BaseMessage) -> bool:
-    """Whether somebody said it. System prompts and the results of tools may hold recalled memories, too."""
-    return isinstance(message, HumanMessage | AIMessage | ChatMessage) and not is_recalled(message)
+    """Whether somebody said it. System prompts and the results of tools may hold recalled memories, too.
+
+    `SummarizationMiddleware` puts its summary into a user's mouth, and says so in `lc_source`.
+    """
+    if not isinstance(message, HumanMessage | AIMessage | ChatMessage) or is_recalled(message):
+        return False
+    return message.additional_kwargs.get("lc_source") != "summarization"
 
 
 def _by_human(message: BaseMessage) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain.agents.middleware import SummarizationMiddleware
 from langchain_core.messages import AIMessage
 from langgraph.graph import START, MessagesState, StateGraph
 
@@ -113,6 +114,21 @@ def test_a_run_without_a_user_is_told(search: Connection) -> None:
     with pytest.raises(MissingScopeError, match="user_id"):
         chat(memory).invoke(said(TOLD), nobody)
     assert memory.extraction_node(required=False).invoke(said(TOLD), nobody) == {}
+
+
+async def test_a_summary_of_the_conversation_is_no_turn_of_the_user(memory: AgentMemory, do: Do) -> None:
+    summary = SummarizationMiddleware(
+        ScriptedModel(lines=[AIMessage("Bob hates fish.")] * 3), trigger=("messages", 2), keep=("messages", 1)
+    )
+    model = ScriptedModel(lines=[AIMessage("Noted."), AIMessage("Nice.")])
+    agent = create_agent(model, middleware=[summary, memory.middleware()], checkpointer=memory.checkpointer)
+    for text in ("I like tea.", "I own a cat."):
+        await do(agent.invoke, said(text), thread("monday"))
+    assert "Bob hates fish." in "".join(message.text for message in model.seen[-1])
+    await do(memory.promote_pending)
+    texts = {each.text for each in await do(memory.bank.list, ADA)}
+    assert {"I like tea.", "I own a cat."} <= texts
+    assert not any("fish" in text for text in texts)
 
 
 async def test_middleware_that_only_recalls(memory: AgentMemory, do: Do) -> None:

@@ -121,6 +121,7 @@ def test_only_what_somebody_said_is_taken(outbox: Outbox, call: Call) -> None:
     messages = [
         SystemMessage("be kind", id="s"),
         recalled,
+        HumanMessage("Here is a summary", id="sum", additional_kwargs={"lc_source": "summarization"}),
         *said("h"),
         plan,
         ToolMessage("Ann likes tea", tool_call_id="1"),
