@@ -16,14 +16,17 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
 from langchain_agentmem import AgentMemory, ConfigurationError
 from langchain_agentmem.agent.rendering import CLOSING, OPENING
+from langchain_agentmem.serve.commands import agentmem
+from langchain_agentmem.serve.commands import demo as demo_command
 from langchain_agentmem.serve.demo.agent import ModelError, build_agent, find_restaurant
-from langchain_agentmem.serve.demo.inventory import stored_keys
+from langchain_agentmem.serve.demo.inventory import StoredKey, stored_keys
 from langchain_agentmem.serve.demo.model import ScriptedModel, choose_model
 from langchain_agentmem.serve.demo.screen import Screen
 from langchain_agentmem.serve.demo.stopwatch import Stopwatch
@@ -41,10 +44,28 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def start(scratch: Path, *args: str, env: Mapping[str, str] = MappingProxyType({}), **more: Any) -> Popen[str]:
+PLAY = """
+import json, sys
+from langchain_agentmem.serve.commands import demo
+from langchain_agentmem.serve.demo.stage import play
+def also_tell(*args, **options):
+    print(json.dumps(happened := play(*args, **options)), file=sys.stderr)
+    return happened
+demo.play = also_tell
+demo.demo([])
+"""
+
+
+def start(
+    scratch: Path,
+    *args: str,
+    program: tuple[str, ...] = ("-m", "langchain_agentmem.serve.cli", "demo"),
+    env: Mapping[str, str] = MappingProxyType({}),
+    **more: Any,
+) -> Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "FORCE_COLOR"))}
     return Popen(
-        [sys.executable, "-m", "langchain_agentmem.serve.cli", "demo", *args],
+        [sys.executable, *program, *args],
         env={**kept, "TMPDIR": str(scratch), **env},
         stdout=PIPE,
         stderr=PIPE,
@@ -63,20 +84,22 @@ def nothing_left(scratch: Path) -> bool:
 
 
 @pytest.fixture(scope="module")
-def happened(scratch: Path) -> dict[str, Any]:
-    process = start(scratch, "--json")
-    out, err = process.communicate(timeout=100)
-    assert (process.returncode, err) == (0, "")
-    told: dict[str, Any] = json.loads(out)
-    return told
+def played(scratch: Path) -> tuple[str, dict[str, Any]]:
+    """The demo once, in full: what it shows in a pipe, and what happened."""
+    process = start(scratch, program=("-c", PLAY))
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return out, json.loads(err)
 
 
 @pytest.fixture(scope="module")
-def shown(scratch: Path) -> str:
-    process = start(scratch)
-    out, err = process.communicate(timeout=100)
-    assert (process.returncode, err) == (0, "")
-    return out
+def shown(played: tuple[str, dict[str, Any]]) -> str:
+    return played[0]
+
+
+@pytest.fixture(scope="module")
+def happened(played: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    return played[1]
 
 
 def answers(report: dict[str, Any]) -> dict[str, str]:
@@ -144,7 +167,7 @@ def test_it_is_plain_text_in_a_pipe(shown: str) -> None:
     assert max(map(len, shown.splitlines())) <= 80
     assert "scripted offline model" in shown
     assert "You are going to Kyoto" in shown
-    assert re.search(r"^agentmem:default:thread:\{trip\}:%:head +hash +[\d,]+$", shown, re.M)
+    assert re.search(r"^agentmem:default:thread:\{trip\}:%:head +hash +1 +[\d,]+$", shown, re.M)
     assert re.search(r"^put_writes +store a step's writes +\d+ +[\d.]+ +[\d.]+$", shown, re.M)
 
 
@@ -158,7 +181,7 @@ def test_an_interrupt_leaves_nothing_behind(number: signal.Signals, code: int, s
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert (process.returncode, err.strip()) == (code, "")
     wait_until(lambda: nothing_left(scratch))
 
@@ -294,6 +317,27 @@ async def test_the_inventory_is_that_of_one_tenant(plain: Connection) -> None:
 
 def test_the_inventory_of_nothing(plain: Connection) -> None:
     assert run(stored_keys(plain, AgentMemory(plain).keys)) == []
+
+
+def test_keys_that_differ_only_in_an_id_share_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    one, two, own = f"a:item:{{ada}}:turn-{'1' * 32}", f"a:item:{{ada}}:turn-{'2f' * 16}", "a:item:{ada}:turn-dad"
+    Screen().keys([StoredKey(one, "hash", 2000), StoredKey(two, "hash", 7), StoredKey(own, "hash", 1)])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[1:] == [
+        ["a:item:{ada}:turn-…", "hash", "2", "2,007"],
+        ["a:item:{ada}:turn-dad", "hash", "1", "1"],
+        ["all", "3", "2,008"],
+    ]
+
+
+def test_what_happened_is_told_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    def play(screen: Screen, *, quiet: bool) -> dict[str, Any]:
+        screen.said("Ada", "hello")
+        return {"quiet": quiet}
+
+    monkeypatch.setattr(demo_command, "play", play)
+    told = CliRunner().invoke(agentmem, ["demo", "--json"])
+    assert (json.loads(told.stdout), told.exit_code) == ({"quiet": True}, 0)
 
 
 def test_what_is_said_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

@@ -188,7 +188,7 @@ def test_when_none_starts_the_error_tells_what_each_logged(tmp_path: Path) -> No
     broken = script(tmp_path, "echo cannot open shared object file; exit 127")
     missing = ServerProgram(tmp_path / "missing")
     with pytest.raises(EmbeddedServerError) as raised:
-        EmbeddedServer.start(programs=[broken, missing])
+        EmbeddedServer.start(programs=[broken, missing], deadline=60)
     assert "cannot open shared object file" in str(raised.value)
     assert f"No such file or directory: '{missing}'" in str(raised.value)
 

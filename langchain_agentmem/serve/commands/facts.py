@@ -55,7 +55,8 @@ def _show_all(memory: AgentMemory, scope: Scope, *, as_json: bool) -> None:
     if as_json:
         print_json([asdict(fact) for fact in found])
     else:
-        print_table(["name", "value", "version", "since"], map(_row, found), none="No facts.")
+        none = "No facts." if scope.user else "No facts that are not one user's; --user NAME shows theirs."
+        print_table(["name", "value", "version", "since"], map(_row, found), none=none)
 
 
 @facts.command()

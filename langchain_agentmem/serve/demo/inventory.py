@@ -18,14 +18,7 @@ class StoredKey(NamedTuple):
 
 async def stored_keys(connection: Connection, keys: Keys) -> list[StoredKey]:
     """Every key of a tenant, by name. Passes over the whole server (SCAN), so it is for small ones."""
-    names: set[bytes] = set()
-    cursor = 0
-    while True:
-        [(cursor, page)] = await connection.send(("SCAN", cursor, "MATCH", f"{keys.base}:*", "COUNT", 1000))
-        names.update(page)
-        if not int(cursor):
-            break
-    ordered = sorted(names)
+    ordered = sorted({name async for page in connection.scan(f"{keys.base}:*") for name in page})
     asked = [question for name in ordered for question in (("TYPE", name), ("MEMORY", "USAGE", name, "SAMPLES", 0))]
     told = await connection.send(*asked)
     rows = zip(ordered, told[::2], told[1::2], strict=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import statistics
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +13,7 @@ from rich.table import Table
 from langchain_agentmem.serve.console import make_console
 from langchain_agentmem.serve.demo.inventory import StoredKey
 
+_MADE = re.compile(r"[0-9a-f]{20,}[^:]*")  # the digest or random id in a key
 _MEANING = {
     "get_tuple": "read a checkpoint",
     "list": "read the history",
@@ -50,11 +53,14 @@ class Screen:
         self._console.print(row)
 
     def keys(self, stored: Sequence[StoredKey]) -> None:
-        """What lies in Redis."""
-        table = self._table("key", "type", "bytes")
+        """What lies in Redis. Keys that differ only in an id that was made for them share a line."""
+        alike: dict[tuple[str, str], list[int]] = defaultdict(list)
         for key in stored:
-            table.add_row(key.key, key.type, f"{key.bytes:,}")
-        table.add_row("all", "", f"{sum(key.bytes for key in stored):,}", style="bold")
+            alike[_MADE.sub("…", key.key), key.type].append(key.bytes)
+        table = self._table("key", "type", "keys", "bytes")
+        for (name, kind), sizes in alike.items():
+            table.add_row(name, kind, str(len(sizes)), f"{sum(sizes):,}")
+        table.add_row("all", "", str(len(stored)), f"{sum(key.bytes for key in stored):,}", style="bold")
         self._console.print(table)
 
     def timings(self, seconds: Mapping[str, Sequence[float]]) -> None:
@@ -68,7 +74,7 @@ class Screen:
     def _table(self, *columns: str) -> Table:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in columns:
-            number = name.startswith(("bytes", "calls", "median", "slowest"))
+            number = name.startswith(("keys", "bytes", "calls", "median", "slowest"))
             table.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
         return table
 

@@ -43,7 +43,7 @@ def play(screen: Screen, *, quiet: bool) -> dict[str, Any]:
     seconds = _joined([report.pop("seconds") for report in reports])
     screen.scene("What was stored in Redis")
     screen.keys(stored)
-    screen.scene("How long the memory took, in both processes")
+    screen.scene("How long the memory took, in the three processes")
     screen.timings(seconds)
     took = time.monotonic() - start
     screen.scene(f"Done in {took:.1f} s: server stopped, data removed")
