@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 from uuid import NAMESPACE_OID, uuid5
@@ -127,7 +127,7 @@ async def read_langchain_redis(redis: Connection, session_id: str, key_prefix: s
         raise ConfigurationError("source: pass a single server; SCAN does not reach all of a cluster")
     pattern = re.sub(r"([*?\[\]\\])", r"\\\1", f"{key_prefix}{session_id}:") + "*"
     found: dict[bytes, Any] = {}
-    async for keys in _scan(redis, pattern):
+    async for keys in redis.scan(pattern, _PAGE):
         replies = await redis.send(*(("JSON.GET", key) for key in keys))
         found |= {key: json.loads(reply) for key, reply in zip(keys, replies, strict=True) if reply is not None}
     try:
@@ -142,13 +142,3 @@ async def read_langchain_redis(redis: Connection, session_id: str, key_prefix: s
 
 def _order(found: tuple[float, bytes, Any]) -> tuple[float, bytes]:
     return found[:2]
-
-
-async def _scan(redis: Connection, pattern: str) -> AsyncIterator[list[bytes]]:
-    cursor: Any = 0
-    while True:
-        cursor, keys = (await redis.send(("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)))[0]
-        if keys:
-            yield keys
-        if not int(cursor):
-            return

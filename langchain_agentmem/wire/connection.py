@@ -169,7 +169,7 @@ class Connection(Closing):
             raise reply
         return reply
 
-    async def scan(self, pattern: str, count: int = 1000) -> AsyncGenerator[list[bytes]]:
+    async def scan(self, pattern: str, count: int = 1000, kind: str | None = None) -> AsyncGenerator[list[bytes]]:
         """Walk over the keys that match a pattern; on a cluster, over those of each master in turn.
 
         A key that is there all the while is seen at least once; a page may be empty, and a key may be seen twice.
@@ -177,11 +177,13 @@ class Connection(Closing):
         Args:
             pattern: What the server's SCAN calls MATCH.
             count: How many of the server's keys one round trip passes over.
+            kind: Only keys of this type, as the server's TYPE calls it.
         """
+        of_kind = () if kind is None else ("TYPE", kind)
         for node in await either(self._masters, self._amasters):
             cursor: Any = 0
             while True:
-                command = ("SCAN", cursor, "MATCH", pattern, "COUNT", count)
+                command = ("SCAN", cursor, "MATCH", pattern, "COUNT", count, *of_kind)
                 cursor, page = await either(self._ask, self._aask, command, node)
                 if isinstance(cursor, dict):  # redis-py tells the cursors of a cluster by node
                     [cursor] = cursor.values()

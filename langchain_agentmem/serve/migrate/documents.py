@@ -11,7 +11,6 @@ from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.wire.connection import Connection
 
 PAGE = 100
-_SCANNED = 1000
 _WILD = re.compile(r"([*?\[\]\\])")
 
 
@@ -23,15 +22,8 @@ async def keys_with(redis: Connection, prefix: str) -> list[bytes]:
     """
     if redis.clustered:
         raise ConfigurationError("source: pass the URL of a single server; SCAN does not reach all of a cluster")
-    found: set[bytes] = set()
     pattern = _WILD.sub(r"\\\1", prefix) + "*"
-    cursor: Any = 0
-    while True:
-        scan = ("SCAN", cursor, "MATCH", pattern, "COUNT", _SCANNED, "TYPE", "ReJSON-RL")
-        cursor, page = (await redis.send(scan))[0]
-        found.update(page)
-        if not int(cursor):
-            return sorted(found)
+    return sorted({key async for page in redis.scan(pattern, kind="ReJSON-RL") for key in page})
 
 
 async def fields_of(redis: Connection, keys: Sequence[bytes], *names: str) -> AsyncIterator[tuple[bytes, list[Any]]]:
