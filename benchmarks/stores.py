@@ -11,6 +11,7 @@ import random
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -26,12 +27,12 @@ from langgraph.store.redis import RedisStore
 
 from benchmarks.harness import Report, Samples, Target, rotated
 from benchmarks.servers import postgres
-from langchain_agentmem.longterm import items, recalling
+from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.embedded import EmbeddedServer
-from langchain_agentmem.wire.gather import gather
+from langchain_agentmem.wire.gather import Gathering
 
 OURS, PEER, MEMORY, RAW = "AgentMemoryStore", "RedisStore", "InMemoryStore", "raw commands"
 POSTGRES = "PostgresStore"
@@ -306,15 +307,17 @@ def _measure_recall(
     samples: Samples, bank: MemoryBank, client: Any, rng: random.Random, scopes: int, rounds: int
 ) -> None:
     sent: list[list[Any]] = []
+    read = Gathering.read
 
-    def noted(searches: Sequence[Any], counts: Sequence[Any], *rest: Any) -> Any:
-        sent.append([*searches, *counts])
-        return gather(searches, counts, *rest)
+    def noted(asked: Gathering, reply: Any) -> Any:
+        found = read(asked, reply)
+        sent.append([*replace(asked, fields=(), measured=False).searches(found[1]), *asked.counts()])
+        return found
 
     def question() -> tuple[str, Scope]:
         return f"What about the {' '.join(rng.choices(WORDS, k=3))}?", Scope(f"u{rng.randrange(scopes)}")
 
-    with patch.object(recalling, "gather", noted):
+    with patch.object(Gathering, "read", noted):
         for _ in range(20):
             bank.recall(*question())
 

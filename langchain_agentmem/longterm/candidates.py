@@ -5,46 +5,64 @@ Each recall reads hundreds, so this is no way round by a `Memory`: it looks at w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_agentmem.longterm import items, record
 from langchain_agentmem.longterm.features import Candidate
 from langchain_agentmem.longterm.text import lexical_terms
-from langchain_agentmem.wire.search import Row
+from langchain_agentmem.wire.gather import Table
 
 _LONGEST_NUMBER = 18  # digits: counts and times, and cheap to read
 
 
-def candidate(row: Row, similarity: float | None) -> Candidate:
-    """A memory of the pool; what another program wrote counts as far as it has the form that a bank gives it.
+def candidates(table: Table, similarities: Sequence[float | None], below: tuple[str, ...]) -> list[Candidate]:
+    """The memories of a pool; what another program wrote counts as far as it has the form that a bank gives it.
 
     Args:
-        row: The fields of its hash.
-        similarity: How similar its vector is to the query, if that is known.
+        table: The fields of their hashes. Those whose value is gone are left out.
+        similarities: How similar the vector of each is to the query, as far as that is known.
+        below: What their keys must begin with.
 
     Raises:
-        CorruptDataError: Its value is not a JSON object.
+        CorruptDataError: A value is not a JSON object.
     """
-    fields = row.fields
-    said = items.load_value(fields[items.VALUE])
+    rows = zip(table.keys, similarities, *(table.columns[name] for name in _ASKED), strict=True)
+    return [_candidate(*row) for row in rows if row[2] and row[0].startswith(below)]
+
+
+_ASKED = (items.VALUE, items.WORDS, items.HAPPENED, items.CREATED, "y", "q", "k")
+
+
+def _candidate(
+    key: str,
+    similarity: float | None,
+    value: bytes,
+    words: bytes,
+    happened: bytes,
+    created: bytes,
+    accesses: bytes,
+    count: bytes,
+    confidence: bytes,
+) -> Candidate:
+    said = items.load_value(value)
     text, kind, speaker, importance = said.get("text"), said.get("kind"), said.get("speaker"), said.get("importance")
-    session, sequence = _turn(said.get("source"), kind, row.key)
+    session, sequence = _turn(said.get("source"), kind, key)
     return Candidate(
-        id=row.key,
+        id=key,
         text=text if isinstance(text, str) else record.load(said).text,
-        terms=lexical_terms(fields[items.WORDS].decode("utf-8", "replace")) if items.WORDS in fields else (),
+        terms=lexical_terms(words.decode("utf-8", "replace")),
         similarity=similarity,
         speaker=speaker if isinstance(speaker, str) else None,
         session=session,
         sequence=sequence,
         kind=kind if isinstance(kind, str) else "semantic",
-        when=_seconds(fields.get(items.HAPPENED)),
-        created=_seconds(fields.get(items.CREATED)),
-        accesses=[int(moment) / 1e6 for moment in fields["y"].split()] if "y" in fields else (),
-        access_count=int(fields["q"]) if "q" in fields else 0,
+        when=int(happened) / 1e6 if happened else None,
+        created=int(created) / 1e6 if created else None,
+        accesses=[int(moment) / 1e6 for moment in accesses.split()] if accesses else (),
+        access_count=int(count) if count else 0,
         importance=importance if isinstance(importance, int | float) and 0 <= importance <= 1 else 0.5,
-        confidence=float(fields["k"]) if "k" in fields else 0.5,
+        confidence=float(confidence) if confidence else 0.5,
     )
 
 
@@ -64,7 +82,3 @@ def _turn(source: Any, kind: Any, key: str) -> tuple[str | None, int | None]:
     row = name.rstrip("0123456789")
     number = name[len(row) :]
     return (f"{session}\0{row}", int(number)) if 0 < len(number) <= _LONGEST_NUMBER else (str(session), None)
-
-
-def _seconds(microseconds: bytes | None) -> float | None:
-    return None if microseconds is None else int(microseconds) / 1e6

@@ -1,34 +1,52 @@
--- Run searches, read each hash that they find once, and count matches: as few and large replies as can be.
--- ARGV[1] as msgpack: {searches, counts, fields, last}
---   searches: FT.SEARCH commands that return keys, or keys with one field, the distance
---   counts: FT.SEARCH commands of which the total is wanted
+-- Find documents by their vectors and by words, read each once, and count: as few and large replies as can be.
+-- ARGV[1] as msgpack: {nearest, worded, counts, words, share, fields, last}
+--   nearest: FT.SEARCH command that returns keys and distances; {} = none
+--   worded: FT.SEARCH command that returns keys; in its query '<chosen>' stands for the words that find; {} = none
+--   counts: FT.SEARCH commands of which the total is wanted: of everything, then of each word
+--   words: the query for each word
+--   share: the words that find are those that no more than this share of everything holds, or, if there are none, all
 --   fields: what to read of each hash; none may hold a NUL
---   last: one more field, of any bytes, to read where no search told a distance; '' = none
--- Returns {hashes, totals}; a hash is its key, distance ('' = none), fields ('' = absent) and last, with NULs between
+--   last: one more field, of any bytes, to read where there is no distance; '' = none
+-- Returns {columns, lasts, totals}. A column is a text with NULs between what the hashes have, '' for nothing: the keys,
+-- the distances, then each field. `lasts` are for the hashes without a distance, in order.
 local call = redis.call
-local searches, counts, fields, last = unpack(cmsgpack.unpack(ARGV[1]))
-local and_last = last ~= '' and {last} or {}
-for at = #fields, 1, -1 do table.insert(and_last, 1, fields[at]) end
+local nearest, worded, counts, words, share, fields, last = unpack(cmsgpack.unpack(ARGV[1]))
 
-local keys, distances = {}, {}
-for _, search in ipairs(searches) do
-  local found = call(unpack(search))
-  for at = 2, #found do
-    local key = found[at]
-    if type(key) == 'string' then
-      if not distances[key] then keys[#keys + 1], distances[key] = key, '' end
-      local told = found[at + 1]
-      if type(told) == 'table' and told[2] then distances[key] = told[2] end
-    end
+local totals, rare, held = {}, {}, {}
+for at, count in ipairs(counts) do totals[at] = call(unpack(count))[1] end
+for at, word in ipairs(words) do
+  local total = totals[at + 1]
+  if total > 0 then held[#held + 1] = word end
+  if total > 0 and total <= share * totals[1] then rare[#rare + 1] = word end
+end
+local chosen = #rare > 0 and rare or held
+
+local keys, distance_of = {}, {}
+if nearest[1] then
+  local found = call(unpack(nearest))
+  for at = 2, #found, 2 do
+    keys[#keys + 1], distance_of[found[at]] = found[at], found[at + 1] and found[at + 1][2] or ''
+  end
+end
+if worded[1] and chosen[1] then
+  table.insert(chosen, chosen[1]) -- a union of one is no union to the server, and would lose its weight
+  worded[3] = string.gsub(worded[3], '<chosen>', table.concat(chosen, '|'))
+  for at, key in ipairs(call(unpack(worded))) do
+    if at > 1 and not distance_of[key] then keys[#keys + 1], distance_of[key] = key, '' end
   end
 end
 
-local hashes, totals = {}, {}
-for at, key in ipairs(keys) do
-  local distance = distances[key]
-  local values = call('HMGET', key, unpack(distance == '' and and_last or fields))
-  for i = 1, #values do values[i] = values[i] or '' end
-  hashes[at] = key .. '\0' .. distance .. '\0' .. table.concat(values, '\0')
+local distances, columns, lasts = {}, {}, {}
+for column = 1, #fields do columns[column] = {} end
+if last ~= '' then fields[#fields + 1] = last end
+for row, key in ipairs(keys) do
+  local distance = distance_of[key]
+  local values = call('HMGET', key, unpack(fields, 1, distance == '' and #fields or #columns))
+  distances[row] = distance
+  for column, into in ipairs(columns) do into[row] = values[column] or '' end
+  if #values > #columns then lasts[#lasts + 1] = values[#values] or '' end
 end
-for at, count in ipairs(counts) do totals[at] = call(unpack(count))[1] end
-return {hashes, totals}
+
+local texts = {table.concat(keys, '\0'), table.concat(distances, '\0')}
+for _, column in ipairs(columns) do texts[#texts + 1] = table.concat(column, '\0') end
+return {texts, lasts, totals}

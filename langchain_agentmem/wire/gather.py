@@ -1,39 +1,121 @@
-"""Searches that find hundreds of hashes of which many fields are wanted, in one step of the server.
+"""Hundreds of documents found by vector and by words, counted and read in one step of the server.
 
 The slowest part of such a search is redis-py's own parser, which takes a microsecond for each name and each value. So
-a script runs the searches, reads what they found, each hash once, and hands out one text for each. Not on a cluster,
+a script runs the searches, reads what they found, each hash once, and hands out a text for each field of them all. And
+it counts first, so that words which a good part of the documents hold need not be searched for. Not on a cluster,
 where scripts cannot search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
+from langchain_agentmem.wire import search
 from langchain_agentmem.wire.packing import packed
 from langchain_agentmem.wire.scripts import Script, ScriptCall
-from langchain_agentmem.wire.search import DISTANCE, Command, Row
+from langchain_agentmem.wire.search import DISTANCE, Command, Query, Row
 
 _GATHER = Script("gather")
 _NUL = b"\0"
 
 
-def gather(searches: Sequence[Command], counts: Sequence[Command], fields: Sequence[str], last: str = "") -> ScriptCall:
-    """The command; `gathered` reads its reply.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Documents as columns, which are read quicker than rows.
 
-    Args:
-        searches: FT.SEARCH commands that return no fields, or only a distance.
-        counts: FT.SEARCH commands of which the total is wanted.
-        fields: What to read of each hash that is found; none of it holds a NUL.
-        last: One more field, of any bytes, to read where no search tells a distance; "" for none.
+    Attributes:
+        keys: The key of each.
+        columns: For each field that was asked for what each document has there; empty for nothing.
     """
-    return _GATHER((), [packed([searches, counts, fields, last])])
+
+    keys: Sequence[str]
+    columns: Mapping[str, Sequence[bytes]]
+
+    @classmethod
+    def of(cls, rows: Iterable[Row], fields: Sequence[str]) -> Self:
+        """Rows as a table; of those that were found more than once the first."""
+        first: dict[str, Row] = {}
+        for row in rows:
+            first.setdefault(row.key, row)
+        columns = {name: [row.fields.get(name, b"") for row in first.values()] for name in (DISTANCE, *fields)}
+        return cls([*first], columns)
+
+    def row(self, at: int) -> Row:
+        """One document as a row."""
+        return Row(self.keys[at], {name: column[at] for name, column in self.columns.items() if column[at]})
 
 
-def gathered(reply: Sequence[Any], fields: Sequence[str], last: str = "") -> tuple[list[Row], list[int]]:
-    """The documents, in the order in which they were found, and the totals. A field that is empty is not there."""
-    names, rows = (DISTANCE, *fields, last), []
-    for each in reply[0]:
-        key, *values = each.split(_NUL, len(fields) + 2)
-        rows.append(Row(key.decode(), {name: value for name, value in zip(names, values, strict=False) if value}))
-    return rows, reply[1]
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """What to find, to count and to read.
+
+    Attributes:
+        index: The search index.
+        query: What a document must be.
+        scope: Among which documents words are counted.
+        texts: The TEXT field.
+        words: What to look for there; each is counted.
+        share: The words that find are those that no more than this share of the scope holds: others would fill the pool
+            with documents that hold nothing else. Where there are none, all find. They all count for the score.
+        vectors: The vector field.
+        vector: What to find the nearest to; None: only words find.
+        pool: How many to find in either way.
+        fields: What to read of each; none of it holds a NUL.
+        measured: Read also the vectors of those that only words found.
+    """
+
+    index: str
+    query: Query
+    scope: Query
+    texts: str
+    words: Sequence[str]
+    share: float
+    vectors: str
+    vector: bytes | None
+    pool: int
+    fields: Sequence[str]
+    measured: bool
+
+    def call(self) -> ScriptCall:
+        """All of it as one step of the server."""
+        clauses = [search.held(self.texts, word) for word in self.words]
+        last = self.vectors if self.measured else ""
+        asked = [self._nearest(()), self._worded((), None), self.counts(), clauses, self.share, self.fields, last]
+        return _GATHER((), [packed(asked)])
+
+    def read(self, reply: Sequence[Any]) -> tuple[Table, list[int]]:
+        """The documents in the reply to `call`, nearest first, and the counts: of the scope, then of each word."""
+        texts, lasts, totals = reply
+        keys, *columns = (text.split(_NUL) if texts[0] else [] for text in texts)
+        found = dict(zip((DISTANCE, *self.fields), columns, strict=True))
+        if self.measured:
+            rest = iter(lasts)
+            found[self.vectors] = [b"" if distance else next(rest) for distance in found[DISTANCE]]
+        return Table([key.decode() for key in keys], found), totals
+
+    def counts(self) -> list[Command]:
+        """The counts as commands of their own."""
+        return [search.count(self.index, each) for each in (self.scope, *map(self._holding, self.words))]
+
+    def searches(self, totals: Sequence[int]) -> list[Command]:
+        """The searches as commands of their own, once the counts are known; `Table.of` takes the rows they find."""
+        counted = [*zip(self.words, totals[1:], strict=True)]
+        rare = [word for word, total in counted if 0 < total <= self.share * totals[0]]
+        finding = rare or [word for word, total in counted if total]
+        fields = (*self.fields, self.vectors) if self.measured else self.fields
+        return [each for each in (self._nearest(self.fields), finding and self._worded(fields, finding)) if each]
+
+    def _holding(self, word: str) -> Query:
+        return self.scope.worded(self.texts, word)
+
+    def _nearest(self, fields: Sequence[str]) -> Command:
+        if self.vector is None:
+            return ()
+        return search.nearest(self.index, self.query, fields, vector=self.vector, name=self.vectors, k=self.pool)
+
+    def _worded(self, fields: Sequence[str], finding: Sequence[str] | None) -> Command:
+        if not self.words:
+            return ()
+        return search.ranked(self.index, self.query.favouring(self.texts, self.words, finding), fields, limit=self.pool)

@@ -6,7 +6,7 @@ letters and digits, numbers are numbers, and `escape` guards all of them by allo
 Redis Search 2.10, the oldest version meant here, asks for some care:
 
 * Words stand in a query as optional terms (`~@t:word`), because beneath an intersection a union scores wrong. A union
-  with no weight stands beside them, so that not every document of a scope is scored: four times quicker over 6,000.
+  without weight stands beside them, so that not every document of a scope is scored: four times quicker over 6,000.
   Two stop words ahead in a union crash the server: the index is created with STOPWORDS 0.
 * BM25STD is named because the default scorer divides by the distance between words. Nothing else here asks where in a
   text a word stands, so the index keeps no offsets.
@@ -16,7 +16,7 @@ Redis Search 2.10, the oldest version meant here, asks for some care:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
@@ -32,6 +32,7 @@ _MOST_ROWS = 1_000_000  # what a server lets LIMIT reach, unless it is set up ot
 _COMPLETE = ("TIMEOUT", 0, "DIALECT", 2)
 _NAMES = {name.encode(): name for name in (*"abcdefghijklmnopqrstuvwxyz", DISTANCE)}  # read hundreds of times a reply
 ALL = "*"
+CHOSEN = "<chosen>"  # in a query: the words of which it will be known later that they find
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +93,27 @@ class Query(NamedTuple):
 
     def worded(self, name: str, word: str) -> Self:
         """A TEXT field holds the word."""
-        return self._replace(pieces=(*self.pieces, f"@{name}:{escape(word)}"))
+        return self._replace(pieces=(*self.pieces, held(name, word)))
 
-    def favouring(self, name: str, words: Iterable[str]) -> Self:
-        """A TEXT field holds one of the words at least; each that it holds counts for the score."""
-        held = [f"@{name}:{escape(word)}" for word in words]
-        if len(held) == 1:  # a union of one is no union to the server, and its weight is lost
-            return self._replace(pieces=(*self.pieces, *held))
-        any_of, scored = f"({'|'.join(held)})=>{{$weight:0}}", (f"~{each}" for each in held)
-        return self._replace(pieces=(*self.pieces, any_of, *scored))
+    def favouring(self, name: str, words: Sequence[str], finding: Sequence[str] | None = None) -> Self:
+        """A TEXT field holds one of the words that find at least; each of `words` that it holds counts for the score.
+
+        Args:
+            name: The field.
+            words: What scores.
+            finding: What finds, at least one word; None: what will stand for `CHOSEN`, see `gather`.
+        """
+        # A union of one is no union to the server, and would lose its weight: the first word stands twice.
+        union = CHOSEN if finding is None else "|".join(held(name, word) for word in (*finding, finding[0]))
+        return self._replace(pieces=(*self.pieces, f"({union})=>{{$weight:0}}", *(f"~{held(name, w)}" for w in words)))
 
     def __str__(self) -> str:
         return f"({' '.join(self.pieces)})" if self.pieces else ALL
+
+
+def held(name: str, word: str) -> str:
+    """The query for a TEXT field that holds a word."""
+    return f"@{name}:{escape(word)}"
 
 
 def escape(text: str) -> str:

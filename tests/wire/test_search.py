@@ -63,10 +63,14 @@ def test_queries_say_what_must_be(ask: Any) -> None:
 
 
 def test_words_rank_what_holds_any_of_them(ask: Any) -> None:
-    query = Query().tagged("n", "a", "b").favouring("t", ["red", "bike", "unknown"])
-    assert keys(ask(module.ranked("i", query, ("t",), limit=5))) == ["d:2", "d:1"]
-    assert keys(ask(module.ranked("i", Query().favouring("t", ["bike", "blue"]), ("t",), limit=5))) == ["d:2", "d:3"]
-    assert keys(ask(module.ranked("i", Query().favouring("t", ["unknown"]), ("t",), limit=5))) == []
+    def ranked(query: Query, *words: str, finding: list[str]) -> list[str]:
+        return keys(ask(module.ranked("i", query.favouring("t", words, finding), ("t",), limit=5)))
+
+    scope = Query().tagged("n", "a", "b")
+    assert ranked(scope, "red", "bike", "unknown", finding=["red", "bike", "unknown"]) == ["d:2", "d:1"]
+    assert ranked(scope, "red", "bike", finding=["bike"]) == ["d:2"]
+    assert ranked(Query(), "bike", "blue", finding=["bike", "blue"]) == ["d:2", "d:3"]
+    assert ranked(Query(), "unknown", finding=["unknown"]) == []
 
 
 def test_neighbours_come_nearest_first(ask: Any) -> None:
@@ -119,7 +123,8 @@ def test_distances_become_similarities(metric: Any, similarity: float) -> None:
 
 def test_stop_words_ahead_do_not_harm_the_server(search: Connection, search_url: str) -> None:
     run(search.send(module.create("i", "d:", FIELDS), ("HSET", "d:1", "n", "a", "t", "is a the group")))
-    query = Query().tagged("n", "a").favouring("t", ["is", "a", "the", "group"])
+    words = ["is", "a", "the", "group"]
+    query = Query().tagged("n", "a").favouring("t", words, words)
     assert keys(run(search.send(module.ranked("i", query, ("t",), limit=5)))[0]) == ["d:1"]
     with redis.Redis.from_url(search_url) as client:
         assert client.ping()
