@@ -130,11 +130,12 @@ class AgentMemoryStore(Closing, BaseStore):
             IndexMismatchError: The server's index is for vectors of other dimensions or another metric.
             UnsupportedServerError: A query needs the search module, see `exact_search_limit`.
         """
-        return list(await self._together([_checked(op) for op in ops]))
+        asked = [_checked(op) for op in ops]
+        if len(asked) == 1 and isinstance(asked[0], GetOp):  # the commonest batch: it shares nothing but the pipeline
+            return [await self._get(asked[0])]
+        return list(await self._together(asked))
 
     async def _run(self, asked: list[Op]) -> list[Result]:
-        if len(asked) == 1 and isinstance(asked[0], GetOp):  # the commonest batch shares nothing with anything
-            return [await self._get(asked[0])]
         last = {(op.namespace, op.key): op for op in asked if isinstance(op, PutOp)}
         drops = [op for op in last.values() if op.value is None]
         puts = [Put.read(op, self.encoder) for op in last.values() if op.value is not None]
