@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import ormsgpack
-from langgraph.checkpoint.base import CheckpointMetadata, PendingWrite, writes_sort_key
+from langgraph.checkpoint.base import PendingWrite, writes_sort_key
 
 from langchain_agentmem.errors import CorruptDataError
 from langchain_agentmem.thread.codec import Codec, array_header
@@ -144,13 +144,6 @@ class Record(NamedTuple):
         flat = ormsgpack.unpackb(versions)
         named = {channel: unpack_version(token) for channel, token in zip(flat[::2], flat[1::2], strict=True)}
         return cls(parent.decode() or None, named, unpack_typed(body), unpack_typed(metadata))
-
-
-def plain_facts(metadata: CheckpointMetadata) -> tuple[str, str, tuple[str, ...]]:
-    """What the server's scripts need to know of the metadata: run id, root checkpoint id, delta channels."""
-    parents = metadata.get("parents") or {}
-    counters = metadata.get("counters_since_delta_snapshot") or {}
-    return str(metadata.get("run_id") or ""), str(parents.get("") or ""), tuple(counters)
 
 
 class Row(NamedTuple):
