@@ -10,8 +10,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_agentmem.thread.codec import make_message
 
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
-_SOMETIMES_MUTABLE = ("content", "additional_kwargs", "response_metadata")
-# The fields that may hold something mutable; validation leaves all others text or None.
+_SOMETIMES_MUTABLE = ("content", "additional_kwargs", "response_metadata", "id")
+# The fields that may hold something mutable; validation leaves all others text or None. Ids are assigned without it.
 _MUTABLE: dict[type, tuple[str, ...]] = {
     HumanMessage: _SOMETIMES_MUTABLE,
     SystemMessage: _SOMETIMES_MUTABLE,

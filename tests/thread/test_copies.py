@@ -48,6 +48,14 @@ def test_plain_messages_are_copied() -> None:
     assert loaded[1].tool_calls[0]["args"] == {"deep": [1]}
 
 
+def test_an_id_that_is_no_text_is_copied() -> None:
+    message = HumanMessage("hi", id="a")
+    message.id = [1, [2]]  # type: ignore[assignment]
+    [loaded] = CODEC.loads_typed(CODEC.dumps_typed([message]))
+    copied = copy_messages([loaded])
+    assert copied is None or not mutable_parts(copied[0].__dict__) & mutable_parts(loaded.__dict__)
+
+
 @pytest.mark.parametrize(
     "odd",
     [
