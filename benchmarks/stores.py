@@ -58,10 +58,11 @@ STORES = Report(
 )
 GRAPH = Report("FLAT", "HNSW", [], {})
 ISOLATION = Report(OURS, OURS, [], {})
+KEYS = "the same, keys alone"
 BANK = Report(
     RAW,
     "MemoryBank",
-    [],
+    [KEYS],
     {
         "recall (raw: its searches in one pipeline)": (Target(2.5, RAW),),
         "remember (raw: one search, one HSET)": (Target(1.5, RAW),),
@@ -306,12 +307,13 @@ def measure_bank(memories: int, scopes: int, rounds: int) -> Samples:
 def _measure_recall(
     samples: Samples, bank: MemoryBank, client: Any, rng: random.Random, scopes: int, rounds: int
 ) -> None:
-    sent: list[list[Any]] = []
+    sent: dict[str, list[list[Any]]] = {RAW: [], KEYS: []}
     read = Gathering.read
 
     def noted(asked: Gathering, reply: Any) -> Any:
         found = read(asked, reply)
-        sent.append([*replace(asked, fields=(), measured=False).searches(found[1]), *asked.counts()])
+        for name, plain in ((RAW, asked), (KEYS, replace(asked, fields=(), measured=False))):
+            sent[name].append([*plain.searches(found[1]), *plain.counts()])
         return found
 
     def question() -> tuple[str, Scope]:
@@ -321,14 +323,15 @@ def _measure_recall(
         for _ in range(20):
             bank.recall(*question())
 
-    def raw() -> None:
+    def raw(commands: Sequence[list[Any]]) -> None:
         pipe = client.pipeline(transaction=False)
-        for command in rng.choice(sent):
+        for command in rng.choice(commands):
             pipe.execute_command(*command)
         pipe.execute()
 
     row = "recall (raw: its searches in one pipeline)"
-    measure(samples, row, {RAW: raw, "MemoryBank": lambda: bank.recall(*question())}, rounds, 3)
+    plain: dict[str, Action] = {name: partial(raw, commands) for name, commands in sent.items()}
+    measure(samples, row, {**plain, "MemoryBank": lambda: bank.recall(*question())}, rounds, 3)
 
 
 def _measure_remember(
