@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from langchain_agentmem.longterm import checks, items, record
 from langchain_agentmem.longterm.candidates import candidates
+from langchain_agentmem.longterm.counts import Counts
 from langchain_agentmem.longterm.exact import similarities
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.query import Query as Question
@@ -122,6 +123,7 @@ class Recaller:
     def __init__(self, store: AgentMemoryStore, weights: RecallWeights | None) -> None:
         self._store = store
         self._weights = weights or RecallWeights()
+        self._counts = Counts()
 
     async def find(self, wish: Wish, before: Sequence[Command]) -> list[Ranked]:
         """The memories that answer, best first. `before` are commands to send along."""
@@ -163,6 +165,7 @@ class Recaller:
             pool=wish.pool,
             fields=_FIELDS,
             measured=bool(vector and terms and find_spec("numpy")),
+            known=self._counts.known,
         )
         if self._store.connection.clustered:
             counted = (await index.ask([*before, *asked.counts()]))[len(before) :]
@@ -171,6 +174,8 @@ class Recaller:
             table = Table.of((row for reply in replies for row in search.rows(reply)), (*_FIELDS, items.VECTOR))
         else:
             table, totals = asked.read((await index.ask([*before, asked.call()]))[-1])
+            for each, total in zip(asked.counting(), totals, strict=True):
+                self._counts.note(str(each), total)
         return table, Corpus(totals[0], dict(zip(terms, totals[1:], strict=True)))
 
     def _similarities(self, table: Table, vector: bytes | None) -> list[float | None]:

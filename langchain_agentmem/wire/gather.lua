@@ -2,7 +2,7 @@
 -- ARGV[1] as msgpack: {nearest, worded, counts, words, share, fields, last}
 --   nearest: FT.SEARCH command that returns keys and distances; {} = none
 --   worded: FT.SEARCH command that returns keys; in its query '<chosen>' stands for the words that find; {} = none
---   counts: FT.SEARCH commands of which the total is wanted: of everything, then of each word
+--   counts: FT.SEARCH commands of which the total is wanted, or totals: of everything, then of each word
 --   words: the query for each word
 --   share: the words that find are those that no more than this share of everything holds, or, if there are none, all
 --   fields: what to read of each hash; none may hold a NUL
@@ -13,7 +13,7 @@ local call = redis.call
 local nearest, worded, counts, words, share, fields, last = unpack(cmsgpack.unpack(ARGV[1]))
 
 local totals, rare, held = {}, {}, {}
-for at, count in ipairs(counts) do totals[at] = call(unpack(count))[1] end
+for at, count in ipairs(counts) do totals[at] = tonumber(count) or call(unpack(count))[1] end
 for at, word in ipairs(words) do
   local total = totals[at + 1]
   if total > 0 then held[#held + 1] = word end

@@ -8,8 +8,8 @@ where scripts cannot search.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from langchain_agentmem.wire import search
@@ -64,6 +64,7 @@ class Gathering:
         pool: How many to find in either way.
         fields: What to read of each; none of it holds a NUL.
         measured: Read also the vectors of those that only words found.
+        known: Tells a count that need not be made, for the text of one of the queries of `counting`.
     """
 
     index: str
@@ -77,12 +78,14 @@ class Gathering:
     pool: int
     fields: Sequence[str]
     measured: bool
+    known: Callable[[str], int | None] = field(default=lambda _: None)
 
     def call(self) -> ScriptCall:
         """All of it as one step of the server."""
         clauses = [search.held(self.texts, word) for word in self.words]
         last = self.vectors if self.measured else ""
-        asked = [self._nearest(()), self._worded((), None), self.counts(), clauses, self.share, self.fields, last]
+        counts = [self.known(str(each)) or search.count(self.index, each) for each in self.counting()]
+        asked = [self._nearest(()), self._worded((), None), counts, clauses, self.share, self.fields, last]
         return _GATHER((), [packed(asked)])
 
     def read(self, reply: Sequence[Any]) -> tuple[Table, list[int]]:
@@ -95,9 +98,13 @@ class Gathering:
             found[self.vectors] = [b"" if distance else next(rest) for distance in found[DISTANCE]]
         return Table([key.decode() for key in keys], found), totals
 
+    def counting(self) -> list[Query]:
+        """What is counted: the scope, then what holds each word."""
+        return [self.scope, *(self.scope.worded(self.texts, word) for word in self.words)]
+
     def counts(self) -> list[Command]:
         """The counts as commands of their own."""
-        return [search.count(self.index, each) for each in (self.scope, *map(self._holding, self.words))]
+        return [search.count(self.index, each) for each in self.counting()]
 
     def searches(self, totals: Sequence[int]) -> list[Command]:
         """The searches as commands of their own, once the counts are known; `Table.of` takes the rows they find."""
@@ -106,9 +113,6 @@ class Gathering:
         finding = rare or [word for word, total in counted if total]
         fields = (*self.fields, self.vectors) if self.measured else self.fields
         return [each for each in (self._nearest(self.fields), finding and self._worded(fields, finding)) if each]
-
-    def _holding(self, word: str) -> Query:
-        return self.scope.worded(self.texts, word)
 
     def _nearest(self, fields: Sequence[str]) -> Command:
         if self.vector is None:

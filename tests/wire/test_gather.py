@@ -86,6 +86,14 @@ def test_what_most_hold_finds_nothing_by_itself(redis: Connection) -> None:
     assert found("anna", "cello", "tea") == ["anna cello", "anna tea", "anna tea", "bob cello"]
 
 
+def test_counts_that_are_known_are_not_made(redis: Connection) -> None:
+    run(redis.send(("HSET", "d:1", "t", "red car", "v", "1"), ("HSET", "d:2", "t", "red", "v", "2")))
+    known = {str(ASKED.counting()[0]): 9, str(ASKED.counting()[2]): 8}
+    asked = replace(ASKED, vector=None, measured=False, share=0.3, pool=9, known=known.get)
+    table, totals = asked.read(run(redis.send(asked.call()))[0])
+    assert (totals, table.keys) == ([9, 1, 8], ["d:1"])
+
+
 def test_vectors_of_any_bytes_come_whole(redis: Connection) -> None:
     vectors = {f"d:{i}": vector(0.0, float(i)) for i in range(50)}  # full of NULs
     run(redis.send(*(("HSET", key, "t", "red", "v", key, "x", value) for key, value in vectors.items())))
