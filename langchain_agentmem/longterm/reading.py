@@ -71,7 +71,7 @@ class MemoryReader:
         explain: bool = False,
         pool: int = 100,
     ) -> list[Recalled]:
-        """Recall what answers a query: one embedding, one round trip, no model.
+        """Recall what answers a query: one embedding, one round trip (two on a cluster), no model.
 
         Args:
             query: A question, keywords or a statement. Its words are data: nothing in it is read as query syntax.
