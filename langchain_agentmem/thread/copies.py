@@ -10,14 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_agentmem.thread.codec import make_message
 
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
-_SOMETIMES_MUTABLE = ("content", "additional_kwargs", "response_metadata", "id")
-# The fields that may hold something mutable; validation leaves all others text or None. Ids are assigned without it.
-_MUTABLE: dict[type, tuple[str, ...]] = {
-    HumanMessage: _SOMETIMES_MUTABLE,
-    SystemMessage: _SOMETIMES_MUTABLE,
-    AIMessage: (*_SOMETIMES_MUTABLE, "tool_calls", "invalid_tool_calls", "usage_metadata"),
-    ToolMessage: (*_SOMETIMES_MUTABLE, "artifact"),
-}
+_COPIED = frozenset({HumanMessage, SystemMessage, AIMessage, ToolMessage})
 
 
 class _NotPlainError(Exception):
@@ -34,15 +27,14 @@ def copy_messages(messages: Iterable[Any]) -> list[BaseMessage] | None:
 
 def _copy_message(message: Any) -> BaseMessage:
     cls: type[BaseMessage] = type(message)
-    fields = message.__dict__ if cls in _MUTABLE else {}
+    fields = message.__dict__ if cls in _COPIED else {}
     # `make_message` gives back what a constructor makes that was given every field, and no others.
     if not fields or message.__pydantic_extra__ != {} or len(message.__pydantic_fields_set__) != len(fields):
         raise _NotPlainError
-    copied = fields.copy()
-    for name in _MUTABLE[cls]:
-        if type(value := copied.get(name)) not in _PLAIN:
-            copied[name] = _copy_value(value)
-    return make_message(cls, copied)
+    # Every field: loading does not validate, so that even a name or an id may be a list.
+    return make_message(
+        cls, {name: value if type(value) in _PLAIN else _copy_value(value) for name, value in fields.items()}
+    )
 
 
 def _copy_value(value: Any) -> Any:
