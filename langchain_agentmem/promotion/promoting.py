@@ -159,7 +159,7 @@ async def apromote_all(jobs: Jobs, promoter: Promoter, worker: str) -> Promotion
         done = [result for result in await each(lambda job: run(work(job)), work, claimed) if result]
         ended += [promotion for _, promotion in done]
         # What came after the start may wait for its time, or this would never end while people talk.
-        more = [lease.job.thread for lease, promotion in done if _moved_on(promotion) and lease.newest < scheduled.now]
+        more = [lease.job.thread for lease, promotion in done if _moved_on(promotion) and lease.newest <= scheduled.now]
         if more:
             await jobs.aschedule(threads=more)
     await jobs.aleave(worker)
