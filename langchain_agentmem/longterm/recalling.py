@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from langchain_agentmem.longterm import checks, items, record
 from langchain_agentmem.longterm.candidates import candidates
@@ -27,6 +27,8 @@ from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.gather import Gathering, Table
 from langchain_agentmem.wire.keys import item_of
 from langchain_agentmem.wire.search import Query, Row
+
+Heard: TypeAlias = Callable[[Sequence[Any]], None]
 
 _FIELDS = (*record.READ, items.WORDS, items.HAPPENED)
 _CHARACTERS_PER_TOKEN = 4
@@ -125,16 +127,24 @@ class Recaller:
         self._weights = weights or RecallWeights()
         self._counts = Counts()
 
-    async def find(self, wish: Wish, before: Sequence[Command]) -> list[Ranked]:
-        """The memories that answer, best first. `before` are commands to send along."""
+    async def find(self, wish: Wish, before: Sequence[Command], heard: Heard | None = None) -> list[Ranked]:
+        """The memories that answer, best first.
+
+        Args:
+            wish: What is asked for.
+            before: Commands to send along.
+            heard: Is told the replies to them, before any memory is ranked.
+        """
         now = datetime.now(UTC)
         question = analyse(wish.text, now)
         vector = await self._store.encoder.query(wish.text) if self._store.encoder and wish.text.strip() else None
         if await self._store.index.usable():
-            table, corpus = await self._ask(wish, question, vector, now, before)
+            replies, table, corpus = await self._ask(wish, question, vector, now, before)
         else:
-            await self._store.connection.send(*before)
+            replies = await self._store.connection.send(*before)
             table, corpus = await self._compare(wish, question, now)
+        if heard is not None:
+            heard(replies)
         scored = rank(
             question,
             candidates(table, self._similarities(table, vector), self._store.keys.items_below(wish.path)),
@@ -150,8 +160,8 @@ class Recaller:
 
     async def _ask(
         self, wish: Wish, question: Question, vector: bytes | None, now: datetime, before: Sequence[Command]
-    ) -> tuple[Table, Corpus]:
-        """Both legs and the word counts: in one round trip, on a cluster in two."""
+    ) -> tuple[list[Any], Table, Corpus]:
+        """Both legs and the word counts: in one round trip, on a cluster in two. And the replies to `before`."""
         index, terms = self._store.index, question.terms
         asked = Gathering(
             index.name,
@@ -168,15 +178,16 @@ class Recaller:
             known=self._counts.known,
         )
         if self._store.connection.clustered:
-            counted = (await index.ask([*before, *asked.counts()]))[len(before) :]
-            totals = [search.total(reply) for reply in counted]
-            replies = await index.ask(asked.searches(totals))
-            table = Table.of((row for reply in replies for row in search.rows(reply)), (*_FIELDS, items.VECTOR))
+            replies = await index.ask([*before, *asked.counts()])
+            totals = [search.total(reply) for reply in replies[len(before) :]]
+            found = await index.ask(asked.searches(totals))
+            table = Table.of((row for reply in found for row in search.rows(reply)), (*_FIELDS, items.VECTOR))
         else:
-            table, totals = asked.read((await index.ask([*before, asked.call()]))[-1])
+            replies = await index.ask([*before, asked.call()])
+            table, totals = asked.read(replies[-1])
             for each, total in zip(asked.counting(), totals, strict=True):
                 self._counts.note(str(each), total)
-        return table, Corpus(totals[0], dict(zip(terms, totals[1:], strict=True)))
+        return replies[: len(before)], table, Corpus(totals[0], dict(zip(terms, totals[1:], strict=True)))
 
     def _similarities(self, table: Table, vector: bytes | None) -> list[float | None]:
         """Cosines: from the vector leg as the server says, from the text leg as their vectors say."""
