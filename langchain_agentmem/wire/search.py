@@ -87,10 +87,6 @@ class Query(NamedTuple):
         """A NUMERIC field does not lie between two numbers, or is not there."""
         return self._replace(pieces=(*self.pieces, f"-{_range(name, low, high)}"))
 
-    def not_tagged(self, name: str, *values: str) -> Self:
-        """A TAG field holds none of the values, or is not there."""
-        return self._replace(pieces=(*self.pieces, f"-@{name}:{{{'|'.join(map(escape, values))}}}"))
-
     def worded(self, name: str, word: str) -> Self:
         """A TEXT field holds the word."""
         return self._replace(pieces=(*self.pieces, held(name, word)))

@@ -55,7 +55,6 @@ def test_queries_say_what_must_be(ask: Any) -> None:
     assert found(Query().tagged("n", "b")) == {"d:1", "d:2"}
     assert found(Query().tagged("n", "a", "c|d")) == {"d:1", "d:3"}
     assert found(Query().tagged("n", "c")) == set()
-    assert found(Query().not_tagged("n", "b")) == {"d:3"}
     assert found(Query().within("u", 2)) == {"d:2", "d:3"}
     assert found(Query().within("u", 2, 2).tagged("n", "b")) == {"d:2"}
     assert found(Query().outside("u", high=1)) == {"d:2", "d:3"}
