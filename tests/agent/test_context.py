@@ -37,7 +37,8 @@ from langchain_agentmem.promotion.batch import RECALLED
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.lane import Plan
-from tests.agent.conftest import EMBEDDER, Do
+from tests.agent.conftest import EMBEDDER
+from tests.conftest import Do
 from tests.servers import serving
 
 ANNA, BOB = Scope("anna"), Scope("bob")

@@ -25,8 +25,9 @@ from langchain_agentmem.agent.rendering import OPENING
 from langchain_agentmem.agent.tools import memory_tools
 from langchain_agentmem.errors import MissingScopeError
 from langchain_agentmem.longterm.record import Scope
-from tests.agent.conftest import EMBEDDER, Do
+from tests.agent.conftest import EMBEDDER
 from tests.agent.scripted import ScriptedModel
+from tests.conftest import Do
 from tests.servers import serving
 
 ANNA, BOB = Scope("anna"), Scope("bob")

@@ -18,7 +18,7 @@ from langchain_agentmem.agent.nodes import MESSAGE_ID, RecallNode
 from langchain_agentmem.errors import InvalidInputError, MissingScopeError
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.batch import is_recalled
-from tests.agent.conftest import Do
+from tests.conftest import Do
 
 ANNA = Scope("anna")
 

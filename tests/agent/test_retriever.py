@@ -19,7 +19,7 @@ from langchain_agentmem import AgentMemory
 from langchain_agentmem.agent.retriever import MemoryRetriever
 from langchain_agentmem.errors import InvalidInputError, MissingScopeError
 from langchain_agentmem.longterm.record import Memory, Scope, Source
-from tests.agent.conftest import Do
+from tests.conftest import Do
 from tests.langsmith_ingest import Ingest
 
 ANNA, BOB = Scope("anna"), Scope("bob")

@@ -15,8 +15,9 @@ from langgraph.graph import START, MessagesState, StateGraph
 import langchain_agentmem
 from langchain_agentmem import AgentMemory, BudgetExceededError, ConfigurationError, MissingScopeError, Scope
 from langchain_agentmem.wire.connection import Connection
-from tests.agent.conftest import EMBEDDER, Do
+from tests.agent.conftest import EMBEDDER
 from tests.agent.scripted import ScriptedModel
+from tests.conftest import Do
 
 ADA = Scope(user="ada")
 TOLD = "I'm vegetarian and I live in Oslo."

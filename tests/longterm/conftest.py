@@ -1,9 +1,9 @@
-"""What the tests of the long-term tier share: both kinds of servers, both colours, and an embedder of letters."""
+"""What the tests of the long-term tier share: both kinds of servers, and an embedder of letters."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -36,7 +36,6 @@ def count_of_letters(texts: Sequence[str]) -> list[list[float]]:
 
 LETTERS: VectorIndexConfig = {"dims": 3, "embed": count_of_letters, "fields": ["text"]}
 
-Do = Callable[..., Awaitable[Any]]
 EMBEDDER = OfflineEmbeddings()
 
 
@@ -45,19 +44,6 @@ def server(request: pytest.FixtureRequest) -> Connection:
     """An empty server, once with the search module and once without."""
     connection: Connection = request.getfixturevalue(request.param)
     return connection
-
-
-@pytest.fixture(params=["sync", "async"])
-def do(request: pytest.FixtureRequest) -> Do:
-    """Calls a method in one colour: `await do(store.put, ...)` is `store.put(...)` or `await store.aput(...)`."""
-
-    async def call(method: Callable[..., Any], *args: Any, **named: Any) -> Any:
-        if request.param == "sync":
-            return method(*args, **named)
-        owner: Any = method.__self__  # type: ignore[attr-defined]
-        return await getattr(owner, "a" + method.__name__.rstrip("_"))(*args, **named)
-
-    return call
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope, Source
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.connection import Connection
-from tests.longterm.conftest import EMBEDDER, Do, Trips
+from tests.conftest import Do
+from tests.longterm.conftest import EMBEDDER, Trips
 
 ANNA = Scope("anna")
 

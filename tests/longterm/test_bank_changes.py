@@ -10,7 +10,7 @@ import pytest
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope, Source
-from tests.longterm.conftest import Do
+from tests.conftest import Do
 
 ANNA = Scope("anna")
 DIET = Memory(text="Anna is vegan", state="diet", value="vegan")

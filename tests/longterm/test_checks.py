@@ -11,7 +11,7 @@ from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
-from tests.longterm.conftest import Do
+from tests.conftest import Do
 
 ANNA: Any = Scope("anna")
 WRONG: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [

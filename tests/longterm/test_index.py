@@ -9,7 +9,8 @@ from langchain_agentmem.errors import ConfigurationError, IndexMismatchError
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.vectors import VectorIndexConfig
 from langchain_agentmem.wire.connection import Connection
-from tests.longterm.conftest import DOCS, LETTERS, Do, count_of_letters
+from tests.conftest import Do
+from tests.longterm.conftest import DOCS, LETTERS, count_of_letters
 
 
 async def test_an_index_for_other_vectors_is_refused(search: Connection, do: Do) -> None:

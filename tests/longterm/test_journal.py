@@ -17,7 +17,8 @@ from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.wire.connection import Command, Connection
-from tests.longterm.conftest import EMBEDDER, Do, Trips
+from tests.conftest import Do
+from tests.longterm.conftest import EMBEDDER, Trips
 
 ANNA = Scope("anna")
 

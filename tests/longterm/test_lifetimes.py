@@ -12,7 +12,7 @@ from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
-from tests.longterm.conftest import Do
+from tests.conftest import Do
 
 ANNA = Scope("anna")
 EVENT = Memory(text="Anna ran a race", kind="episodic")

@@ -11,7 +11,7 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.connection import Connection
-from tests.longterm.conftest import Do
+from tests.conftest import Do
 
 ANNA = Scope("anna")
 DIET = Memory(text="Anna is vegan", state="diet", value="vegan")

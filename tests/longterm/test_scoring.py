@@ -187,8 +187,8 @@ def test_diversity_holds_a_repetition_back() -> None:
 def test_bm25_by_hand() -> None:
     idf = {"red": 2.0, "car": 1.0}
     expected = 2.0 * 2 * 2.2 / (2 + 1.2 * (0.6 + 0.4 * 3 / 4)) + 0.0
-    assert bm25(idf, ["red", "red", "violin"], 4.0) == pytest.approx(expected)
-    assert bm25(idf, [], 4.0) == 0.0
+    assert bm25(idf, ["red", "red", "violin"], 3, 4.0) == pytest.approx(expected)
+    assert bm25(idf, [], 0, 4.0) == 0.0
 
 
 def test_idf_falls_with_frequency_and_is_never_negative() -> None:

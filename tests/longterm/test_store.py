@@ -17,7 +17,8 @@ from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.vectors import VectorIndexConfig
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
-from tests.longterm.conftest import DOCS, LETTERS, Do
+from tests.conftest import Do
+from tests.longterm.conftest import DOCS, LETTERS
 
 
 def texts(hits: list[Any]) -> list[str]:

@@ -12,7 +12,8 @@ from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
-from tests.longterm.conftest import DOCS, LETTERS, Do
+from tests.conftest import Do
+from tests.longterm.conftest import DOCS, LETTERS
 
 ANNA = Scope("anna")
 

@@ -20,8 +20,8 @@ from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.connection import Connection
+from tests.conftest import Do
 from tests.langsmith_ingest import Ingest, forget_environment
-from tests.longterm.conftest import Do
 
 ANNA = Scope("anna")
 CELLO, DOG = "Anna plays the cello", "Anna's dog is called Bruno"

@@ -13,7 +13,7 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.record import Memory, Scope, Source
 from langchain_agentmem.longterm.transfer import Entry, from_lines, write_entry
-from tests.longterm.conftest import Do
+from tests.conftest import Do
 
 ANNA, BOB, ALL = Scope("anna"), Scope("b.o%b"), Scope()
 

@@ -1,9 +1,8 @@
-"""What the tests of the promotion room share: a bank, both colours, and conversations to promote."""
+"""What the tests of the promotion room share: a bank, an outbox, and a stub of OpenAI."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,7 +15,6 @@ from tests.openai_stub import OpenAIStub
 from tests.promotion.scribe import CALLS, Call
 from tests.promotion.steps import QUICK
 
-Do = Callable[..., Awaitable[Any]]
 EMBEDDER = OfflineEmbeddings()
 
 
@@ -28,19 +26,6 @@ def make_bank(connection: Connection) -> MemoryBank:
 def bank(search: Connection) -> MemoryBank:
     """An empty bank on a server with search."""
     return make_bank(search)
-
-
-@pytest.fixture(params=["sync", "async"])
-def do(request: pytest.FixtureRequest) -> Do:
-    """Calls a method in one colour: `await do(node.invoke, ...)` is `node.invoke(...)` or `await node.ainvoke(...)`."""
-
-    async def call(method: Callable[..., Any], *args: Any, **named: Any) -> Any:
-        if request.param == "sync":
-            return method(*args, **named)
-        owner: Any = method.__self__  # type: ignore[attr-defined]
-        return await getattr(owner, f"a{method.__name__}")(*args, **named)
-
-    return call
 
 
 @pytest.fixture(scope="session")

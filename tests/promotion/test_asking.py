@@ -26,8 +26,8 @@ from langchain_agentmem.promotion.schemas import Learned, Preference, Summary, j
 from langchain_agentmem.promotion.strategies import custom
 from langchain_agentmem.promotion.tolerant import UnreadableError, parse
 from langchain_agentmem.wire.connection import Connection
+from tests.conftest import Do
 from tests.openai_stub import Call, Cut, Filtered, Hang, OpenAIStub, Refusal, Reply, Status
-from tests.promotion.conftest import Do
 from tests.promotion.talks import ANN, batch, fact, says
 
 SCHEMA = joint([("discrete", Learned, True)])

@@ -23,8 +23,8 @@ from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.thread.working import WorkingMemory
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.lane import Plan
+from tests.conftest import Do
 from tests.openai_stub import OpenAIStub, Status
-from tests.promotion.conftest import Do
 from tests.promotion.talks import ANN, fact, says
 
 CONFIG: Any = {"configurable": {"thread_id": "t1", "user_id": "ann"}}

@@ -6,9 +6,9 @@ from langsmith import tracing_context
 
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.promotion.extraction import Extractor
+from tests.conftest import Do
 from tests.langsmith_ingest import Ingest
 from tests.openai_stub import OpenAIStub
-from tests.promotion.conftest import Do
 from tests.promotion.talks import batch, fact, says
 
 

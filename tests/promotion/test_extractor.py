@@ -14,8 +14,8 @@ from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.batch import RECALLED
 from langchain_agentmem.promotion.changes import Plan
 from langchain_agentmem.promotion.extraction import Extractor
+from tests.conftest import Do
 from tests.openai_stub import OpenAIStub
-from tests.promotion.conftest import Do
 from tests.promotion.talks import ANN, CORRECTION, JAPAN, NOON, batch, fact, promote, says, slot, trip
 
 BOTH = ("discrete", "preferences")

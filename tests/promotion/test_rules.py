@@ -8,7 +8,7 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.promotion.extraction import Extractor
 from langchain_agentmem.promotion.rules import read_text
 from langchain_agentmem.promotion.slots import Slot, slot_of
-from tests.promotion.conftest import Do
+from tests.conftest import Do
 from tests.promotion.talks import ANN, CORRECTION, JAPAN, batch, promote
 
 

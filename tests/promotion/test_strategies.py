@@ -15,8 +15,8 @@ from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.extraction import Extractor
 from langchain_agentmem.promotion.schemas import Learned
 from langchain_agentmem.promotion.strategies import BUILT_IN, Said, Strategy, custom, strategies_of
+from tests.conftest import Do
 from tests.openai_stub import OpenAIStub
-from tests.promotion.conftest import Do
 from tests.promotion.talks import ANN, JAPAN, NOON, batch, fact, promote, says, slot, trip
 
 
