@@ -8,7 +8,6 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
@@ -128,9 +127,7 @@ class Worker:
         self._main.add_done_callback(_log_fault)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.adrain()
 
     # --- how it is doing

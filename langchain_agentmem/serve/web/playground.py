@@ -55,7 +55,7 @@ class Playground:
         self._assemble()
         return self
 
-    async def __aexit__(self, *trouble: object) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._running.aclose()
         self.feed.close()
         while not self._following.done():  # a cancellation that comes together with an answer may get lost

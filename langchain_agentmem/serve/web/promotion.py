@@ -91,7 +91,7 @@ class Promotion:
         await self._worker.__aenter__()
         return self
 
-    async def __aexit__(self, *trouble: object) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._worker.adrain()
 
     async def now(self) -> int:
