@@ -3,7 +3,7 @@
     python -m benchmarks.fit_recall [--encoder minilm]
 
 Listwise softmax (Cao et al. 2007, "Learning to Rank: From Pairwise Approach to Listwise Approach") over the features
-of `scoring.features`, all of them monotone, with a small L2 pull to 0, by full-batch gradient steps from 0: no
+of `features.relevance`, all of them monotone, with a small L2 pull to 0, by full-batch gradient steps from 0: no
 randomness. Every scene of episodes.txt is a template family. For the check each fold of families is left out of the
 fit and asked only by weights that never saw it; were the fit a memory of the scenes, those figures would fall below
 the fit's own. The printed weights are relative to semantic = 1. The defaults in `RecallWeights` lie about halfway
@@ -23,8 +23,9 @@ import numpy as np
 
 from benchmarks.dialogues import Question, generate, split
 from benchmarks.recall import ENCODERS, Cached, Ranked
+from langchain_agentmem.longterm.features import relevance
 from langchain_agentmem.longterm.query import analyse
-from langchain_agentmem.longterm.scoring import RecallWeights, features
+from langchain_agentmem.longterm.scoring import RecallWeights
 
 NAMES = ("semantic", "lexical", "coverage", "neighbour", "speaker", "date", "shape", "asking", "substance")
 DEFAULTS = np.array([getattr(RecallWeights(), name) for name in NAMES])
@@ -51,7 +52,7 @@ def examples(recaller: Ranked, questions: Sequence[Question]) -> list[Example]:
     for question in (each for each in questions if each.kind == "fact"):
         query = analyse(question.text, question.asked)
         pool = recaller.pool(question, query)
-        columns = features(query, pool, recaller.scopes[question.user].corpus(query), RecallWeights())
+        columns = relevance(query, pool, recaller.scopes[question.user].corpus(query), RecallWeights())
         rows = np.array([columns[name] for name in NAMES]).T
         made.append(Example(question, rows, np.array([each.id in question.evidence for each in pool], dtype=float)))
     return made

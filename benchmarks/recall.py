@@ -72,7 +72,7 @@ class Scope:
         corpus = self.corpus(query)
         idf = {term: corpus.idf(term) for term in query.terms}
         rows = {row for term in query.terms for row in self.holders.get(term, ())}
-        return sorted(rows, key=lambda row: (-bm25(idf, self.words[row], self.mean), row))[:k]
+        return sorted(rows, key=lambda row: (-bm25(idf, self.words[row], len(self.words[row]), self.mean), row))[:k]
 
 
 class InMemory:

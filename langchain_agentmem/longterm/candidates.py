@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from langchain_agentmem.longterm import items, record
 from langchain_agentmem.longterm.features import Candidate
 from langchain_agentmem.longterm.text import lexical_terms
@@ -27,25 +29,24 @@ def candidates(table: Table, similarities: Sequence[float | None], below: tuple[
     Raises:
         CorruptDataError: A value is not a JSON object.
     """
-    rows = zip(table.keys, similarities, *(table.columns[name] for name in _ASKED), strict=True)
+    columns = (table.columns[name] for name in (items.VALUE, items.WORDS, items.HAPPENED))
+    rows = zip(table.keys, similarities, *columns, strict=True)
     return [_candidate(*row) for row in rows if row[2] and row[0].startswith(below)]
 
 
-_ASKED = (items.VALUE, items.WORDS, items.HAPPENED, items.CREATED, "y", "q", "k")
+def add_history(candidate: Candidate, fields: Mapping[str, bytes]) -> bool:
+    """Note what the fields of its hash say of a memory's history. False: it is gone."""
+    if items.VALUE not in fields:
+        return False
+    candidate.created = int(fields.get(items.CREATED, 0)) / 1e6 or None
+    candidate.accesses = [int(moment) / 1e6 for moment in fields.get("y", b"").split()]
+    candidate.access_count = int(fields.get("q", 0))
+    candidate.confidence = float(fields.get("k", 0.5))
+    return True
 
 
-def _candidate(
-    key: str,
-    similarity: float | None,
-    value: bytes,
-    words: bytes,
-    happened: bytes,
-    created: bytes,
-    accesses: bytes,
-    count: bytes,
-    confidence: bytes,
-) -> Candidate:
-    said = items.load_value(value)
+def _candidate(key: str, similarity: float | None, value: bytes, words: bytes, happened: bytes) -> Candidate:
+    said = _load(value)
     text, kind, speaker, importance = said.get("text"), said.get("kind"), said.get("speaker"), said.get("importance")
     session, sequence = _turn(said.get("source"), kind, key)
     return Candidate(
@@ -58,12 +59,17 @@ def _candidate(
         sequence=sequence,
         kind=kind if isinstance(kind, str) else "semantic",
         when=int(happened) / 1e6 if happened else None,
-        created=int(created) / 1e6 if created else None,
-        accesses=[int(moment) / 1e6 for moment in accesses.split()] if accesses else (),
-        access_count=int(count) if count else 0,
         importance=importance if isinstance(importance, int | float) and 0 <= importance <= 1 else 0.5,
-        confidence=float(confidence) if confidence else 0.5,
     )
+
+
+def _load(value: bytes) -> dict[str, Any]:
+    """A value, where a number may lose digits: ranking reads none that has so many."""
+    try:
+        said = orjson.loads(value)
+    except orjson.JSONDecodeError:  # halves of surrogate pairs, numbers that are none
+        return items.load_value(value)
+    return said if isinstance(said, dict) else items.load_value(value)
 
 
 def _turn(source: Any, kind: Any, key: str) -> tuple[str | None, int | None]:

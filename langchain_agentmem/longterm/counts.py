@@ -1,16 +1,16 @@
-"""Large counts, remembered for minutes: what takes the server longest to count changes least meanwhile."""
+"""Counts, remembered a while: the larger one is, the less a change of it matters, and the longer it took to make."""
 
 from __future__ import annotations
 
 import time
 
-_LARGE = 1000
-_VALID = 300.0  # seconds
+_PER_DOCUMENT = 0.3  # seconds: a count of 10 is good for 3
+_LONGEST = 300.0
 _MOST = 4096
 
 
 class Counts:
-    """How many documents match a query, where they are many. Smaller counts are cheap, and each document matters."""
+    """How many documents match a query. That there are none is never remembered: the next one makes a difference."""
 
     def __init__(self) -> None:
         self._noted: dict[str, tuple[int, float]] = {}
@@ -21,8 +21,8 @@ class Counts:
         return total if time.monotonic() < until else None
 
     def note(self, query: str, total: int) -> None:
-        """Remember a count that was just made, if it is large; one that is known keeps its time."""
-        if total >= _LARGE and self.known(query) is None:
+        """Remember a count that was just made; one that is known keeps its time."""
+        if total and self.known(query) is None:
             if len(self._noted) >= _MOST:
                 self._noted.clear()
-            self._noted[query] = total, time.monotonic() + _VALID
+            self._noted[query] = total, time.monotonic() + min(_LONGEST, total * _PER_DOCUMENT)

@@ -20,7 +20,7 @@ from langchain_agentmem.longterm.query import Query, answers, asking
 from langchain_agentmem.longterm.text import split_speaker, terms
 from langchain_agentmem.longterm.weights import RecallWeights
 
-__all__ = ["Candidate", "Column", "Corpus", "bm25", "cosines", "features"]
+__all__ = ["Candidate", "Column", "Corpus", "bm25", "cosines", "history", "relevance"]
 
 Column = list[float]
 
@@ -81,17 +81,14 @@ class Candidate:
     confidence: float = 1.0
 
 
-def features(
-    query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: RecallWeights, now: float | None = None
-) -> dict[str, Column]:
-    """Every feature of every candidate, unweighted: what `rank` sums, and what weights can be fitted on.
+def relevance(query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: RecallWeights) -> dict[str, Column]:
+    """What each candidate has to do with the query: unweighted, what `rank` sums and what weights can be fitted on.
 
     Args:
         query: The query as `query.analyse` read it.
         pool: At least one candidate.
         corpus: The scope's own word counts.
-        weights: For the constants inside features (b, k1, half-lives).
-        now: As in `rank`.
+        weights: For the constants inside features (b, k1).
 
     Returns:
         For the name of each weight a column with one value, 0 to 1, for each candidate in order.
@@ -102,22 +99,45 @@ def features(
         {"semantic": _over_best(cosines(pool))}
         | _by_words(query, pool, corpus, weights, frozenset().union(*stems.values()))
         | _asked_for(query, pool)
-        | {"speaker": _said_by(query, speakers, stems)}
-        | _history(pool, weights, now)
+        | {"speaker": _said_by(query, speakers, stems), "importance": [each.importance for each in pool]}
     )
 
 
-def bm25(idf: Mapping[str, float], words: Sequence[str], mean: float, *, k1: float = 1.2, b: float = 0.4) -> float:
+def history(pool: Sequence[Candidate], weights: RecallWeights, now: float | None = None) -> dict[str, Column]:
+    """What each candidate's own history says of it, as in `relevance`.
+
+    Args:
+        pool: The candidates.
+        weights: For the half-lives.
+        now: As in `rank`.
+    """
+    columns = {"confidence": [each.confidence for each in pool]}
+    if now is not None:
+        written = [each.created or each.when or now for each in pool]
+        columns["activation"] = [
+            activation(each.accesses, each.access_count, since, now) for each, since in zip(pool, written, strict=True)
+        ]
+        columns["recency"] = [
+            recency(since, now, weights.half_lives.get(each.kind, weights.half_life))
+            for each, since in zip(pool, written, strict=True)
+        ]
+    return columns
+
+
+def bm25(
+    idf: Mapping[str, float], words: Sequence[str], length: int, mean: float, *, k1: float = 1.2, b: float = 0.4
+) -> float:
     """BM25 of one memory (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
 
     Args:
         idf: The weight of each stem of the query.
-        words: The stems of the memory.
+        words: The stems of the memory, at least those that the query has too.
+        length: How many stems the memory has.
         mean: Mean number of stems of a memory, over 0.
         k1: Saturation of repeated words.
         b: How far long memories are held back, 0 to 1.
     """
-    norm = k1 * (1.0 - b + b * len(words) / mean)
+    norm = k1 * (1.0 - b + b * length / mean)
     score = 0.0
     for term, weight in idf.items():
         count = words.count(term)
@@ -145,19 +165,21 @@ def _by_words(
     Only for BM25 do the speakers' names count; they stand in half of all turns.
     """
     idf = {term: corpus.idf(term) for term in query.terms}
-    bits = [(1 << place, term) for place, term in enumerate(idf)]
-    shares = [(bit, idf[term]) for bit, term in bits if term not in speakers]
+    bits = {term: 1 << place for place, term in enumerate(idf)}
+    shares = [(bit, idf[term]) for term, bit in bits.items() if term not in speakers]
     total = sum(share for _, share in shares) or 1.0
 
     @cache
     def worth(stems: int) -> float:
         return sum(share for bit, share in shares if bit & stems) / total
 
-    held = [sum([bit for bit, term in bits if term in each.terms]) for each in pool]
-    mean = sum(len(each.terms) for each in pool) / len(pool) or 1.0
+    shared = [[term for term in each.terms if term in bits] for each in pool]
+    held = [sum([bits[term] for term in set(own)]) if own else 0 for own in shared]
+    lengths = [len(each.terms) for each in pool]
+    mean = sum(lengths) / len(pool) or 1.0
     scores = [
-        bm25(idf, each.terms, mean, k1=weights.k1, b=weights.b) if own else 0.0
-        for each, own in zip(pool, held, strict=True)
+        bm25(idf, own, length, mean, k1=weights.k1, b=weights.b) if own else 0.0
+        for own, length in zip(shared, lengths, strict=True)
     ]
     return {
         "lexical": _over_best(scores),
@@ -217,20 +239,3 @@ def _said_by(query: Query, speakers: Sequence[str | None], stems: Mapping[str, f
     if len(named) == len(stems):
         named = {}
     return [named.get(who, 0.0) if who else 0.0 for who in speakers]
-
-
-def _history(pool: Sequence[Candidate], weights: RecallWeights, now: float | None) -> dict[str, Column]:
-    columns = {
-        "importance": [each.importance for each in pool],
-        "confidence": [each.confidence for each in pool],
-    }
-    if now is not None:
-        written = [each.created or each.when or now for each in pool]
-        columns["activation"] = [
-            activation(each.accesses, each.access_count, since, now) for each, since in zip(pool, written, strict=True)
-        ]
-        columns["recency"] = [
-            recency(since, now, weights.half_lives.get(each.kind, weights.half_life))
-            for each, since in zip(pool, written, strict=True)
-        ]
-    return columns

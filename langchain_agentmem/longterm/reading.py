@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 from langchain_agentmem.longterm import checks, record
 from langchain_agentmem.longterm.access import AccessLog
@@ -13,7 +14,7 @@ from langchain_agentmem.longterm.browsing import Browser, Order
 from langchain_agentmem.longterm.exporting import Exporter
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.journal import Journal, MemoryEvents
-from langchain_agentmem.longterm.recalling import Ranked, Recalled, Recaller, Wish, within_budget
+from langchain_agentmem.longterm.recalling import Heard, Ranked, Recalled, Recaller, Wish, within_budget
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.remembering import Progress
 from langchain_agentmem.longterm.scoring import RecallWeights
@@ -51,6 +52,19 @@ class MemoryReader:
         self._browser = Browser(store)
         self._exporter = Exporter(store)
         self._accesses = AccessLog(store, access_interval)
+        self._carried: Sequence[Command] = ()
+        self._heard: Heard | None = None
+
+    def carrying(self, commands: Sequence[Command], heard: Heard) -> Self:
+        """The same reader, whose recalls take other commands along: what they read costs no round trip of its own.
+
+        Args:
+            commands: The commands, such as may be sent twice.
+            heard: Is told the replies to them, before any memory is ranked.
+        """
+        carrier = copy(self)
+        carrier._carried, carrier._heard = commands, heard
+        return carrier
 
     @traced("retriever", "query", "limit", "kinds", "topics", outputs=documents)
     async def arecall(
@@ -71,7 +85,7 @@ class MemoryReader:
         explain: bool = False,
         pool: int = 100,
     ) -> list[Recalled]:
-        """Recall what answers a query: one embedding, one round trip (two on a cluster), no model.
+        """Recall what answers a query: one embedding, one round trip (among hundreds of memories two), no model.
 
         Args:
             query: A question, keywords or a statement. Its words are data: nothing in it is read as query syntax.
@@ -103,7 +117,7 @@ class MemoryReader:
         if token_budget is not None:
             checks.whole("token_budget", token_budget)
         wish = Wish(query, path, looked_at, kinds, topics, since, until, as_of, include_history, pool).checked()
-        found = await self._recaller.find(wish, self._accesses.take())
+        found = await self._find(wish)
         recalled = (self._recalled(each, explain) for each in found)
         wanted = islice((each for each in recalled if accept is None or accept(each.memory)), limit)
         kept = within_budget(wanted, token_budget, count_tokens)
@@ -207,6 +221,12 @@ class MemoryReader:
     def flush(self) -> None:
         """Sync form of `aflush`."""
         return run(self.aflush())
+
+    async def _find(self, wish: Wish) -> list[Ranked]:
+        notes, heard = self._accesses.take(), self._heard
+        if heard is None:
+            return await self._recaller.find(wish, notes)
+        return await self._recaller.find(wish, [*notes, *self._carried], lambda replies: heard(replies[len(notes) :]))
 
     def _recalled(self, found: Ranked, explain: bool) -> Recalled:
         namespace, key, _ = self.store.keys.read_item(found.row.key)

@@ -14,12 +14,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from langchain_agentmem.longterm.features import Candidate, Column, Corpus, bm25, cosines, features
+from langchain_agentmem.longterm.features import Candidate, Column, Corpus, bm25, cosines, history, relevance
 from langchain_agentmem.longterm.query import Query
 from langchain_agentmem.longterm.weights import RecallWeights
 
-__all__ = ["Candidate", "Corpus", "RecallWeights", "Scored", "bm25", "diversify", "features", "least", "rank"]
+__all__ = ["Candidate", "Corpus", "Ranking", "RecallWeights", "Scored", "bm25", "diversify", "least", "rank"]
+
+
+_HISTORY = ("activation", "recency", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +63,71 @@ def rank(
     Returns:
         The memories that pass the floor, by falling score and then by id. Empty when nothing but noise was found.
     """
-    pool = list(candidates)
-    weights = weights or RecallWeights()
-    if not pool:
-        return []
-    columns = features(query, pool, corpus, weights, now)
-    held = _weighted(query, weights, columns)
-    totals = [0.0] * len(pool)
-    for _, weight, column in held:
-        totals = [total + weight * value for total, value in zip(totals, column, strict=True)]
-    passing = _passing(pool, columns, least(weights.floor, corpus.documents))
-    passing.sort(key=lambda row: (-totals[row], pool[row].id))
-    scored = [
-        Scored(pool[row], totals[row], {name: weight * column[row] for name, weight, column in held if column[row]})
-        for row in (passing if weights.diversity else passing[:limit])
-    ]
-    return diversify(scored, weights.diversity, limit) if weights.diversity else scored
+    ranking = Ranking(query, list(candidates), corpus, weights or RecallWeights())
+    return ranking.settled(ranking.contenders(limit), now=now, limit=limit)
+
+
+class Ranking:
+    """A pool ordered by relevance, where history is yet to break the ties.
+
+    What history adds is bounded by the weights of its terms. So only those that it can still bring among the best need
+    have it read: a dozen or two out of hundreds.
+
+    Args:
+        query: The query as `query.analyse` read it.
+        pool: The union of all legs, each memory once, all of one scope; their history is not looked at.
+        corpus: The scope's own word counts for the stems of the query.
+        weights: What each term counts.
+    """
+
+    def __init__(self, query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: RecallWeights) -> None:
+        self._weights = weights
+        self._columns = relevance(query, pool, corpus, weights) if pool else {}
+        self._held = _weighted(query, weights, self._columns)
+        totals = [0.0] * len(pool)
+        for _, weight, column in self._held:
+            totals = [total + weight * value for total, value in zip(totals, column, strict=True)]
+        passing = _passing(pool, self._columns, least(weights.floor, corpus.documents)) if pool else []
+        best = sorted(passing, key=lambda row: -totals[row])
+        self._best = [Contender(pool[row], totals[row], row) for row in best]
+
+    def contenders(self, limit: int | None) -> list[Contender]:
+        """Those that can be among the best `limit` when history counts; of None, all that pass the floor."""
+        if limit is None or self._weights.diversity or len(self._best) <= limit:
+            return self._best
+        reach = sum(abs(getattr(self._weights, name)) for name in _HISTORY)
+        enough = self._best[limit - 1].relevance - reach if limit else math.inf
+        return [each for each in self._best if each.relevance >= enough]
+
+    def settled(
+        self, contenders: Sequence[Contender], *, now: float | None = None, limit: int | None = None
+    ) -> list[Scored]:
+        """Contenders by falling score and then by id, now that their history is known; see `rank`."""
+        told = history([each.candidate for each in contenders], self._weights, now)
+        weighted = [(name, weight, told[name]) for name in told if (weight := getattr(self._weights, name))]
+        scored = []
+        for at, each in enumerate(contenders):
+            terms = {name: weight * value for name, weight, column in self._held if (value := column[each.row])}
+            terms |= {name: weight * value for name, weight, column in weighted if (value := column[at])}
+            scored.append(Scored(each.candidate, sum(terms.values()), terms))
+        scored.sort(key=lambda each: (-each.score, each.candidate.id))
+        if self._weights.diversity:
+            return diversify(scored, self._weights.diversity, limit)
+        return scored[:limit]
+
+
+class Contender(NamedTuple):
+    """A candidate that may be among the best.
+
+    Attributes:
+        candidate: The candidate.
+        relevance: What it scores without its history.
+        row: Its place in the pool.
+    """
+
+    candidate: Candidate
+    relevance: float
+    row: int
 
 
 def least(spread: float, documents: int) -> float:

@@ -1,16 +1,17 @@
 -- Find documents by their vectors and by words, read each once, and count: as few and large replies as can be.
--- ARGV[1] as msgpack: {nearest, worded, counts, words, share, fields, last}
+-- ARGV[1] as msgpack: {nearest, worded, counts, words, share, fields, more, few, last}
 --   nearest: FT.SEARCH command that returns keys and distances; {} = none
 --   worded: FT.SEARCH command that returns keys; in its query '<chosen>' stands for the words that find; {} = none
 --   counts: FT.SEARCH commands of which the total is wanted, or totals: of everything, then of each word
 --   words: the query for each word
 --   share: the words that find are those that no more than this share of everything holds, or, if there are none, all
 --   fields: what to read of each hash; none may hold a NUL
+--   more: what else to read where no more than `few` hashes are found
 --   last: one more field, of any bytes, to read where there is no distance; '' = none
 -- Returns {columns, lasts, totals}. A column is a text with NULs between what the hashes have, '' for nothing: the keys,
 -- the distances, then each field. `lasts` are for the hashes without a distance, in order.
 local call = redis.call
-local nearest, worded, counts, words, share, fields, last = unpack(cmsgpack.unpack(ARGV[1]))
+local nearest, worded, counts, words, share, fields, more, few, last = unpack(cmsgpack.unpack(ARGV[1]))
 
 local totals, rare, held = {}, {}, {}
 for at, count in ipairs(counts) do totals[at] = tonumber(count) or call(unpack(count))[1] end
@@ -36,6 +37,9 @@ if worded[1] and chosen[1] then
   end
 end
 
+if #keys <= tonumber(few) then
+  for _, field in ipairs(more) do fields[#fields + 1] = field end
+end
 local distances, columns, lasts = {}, {}, {}
 for column = 1, #fields do columns[column] = {} end
 if last ~= '' then fields[#fields + 1] = last end

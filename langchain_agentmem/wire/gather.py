@@ -63,6 +63,8 @@ class Gathering:
         vector: What to find the nearest to; None: only words find.
         pool: How many to find in either way.
         fields: What to read of each; none of it holds a NUL.
+        more: What else to read where no more than `few` are found, or the server is a cluster.
+        few: So many that to read more of them takes less than a round trip of its own would.
         measured: Read also the vectors of those that only words found.
         known: Tells a count that need not be made, for the text of one of the queries of `counting`.
     """
@@ -77,6 +79,8 @@ class Gathering:
     vector: bytes | None
     pool: int
     fields: Sequence[str]
+    more: Sequence[str]
+    few: int
     measured: bool
     known: Callable[[str], int | None] = field(default=lambda _: None)
 
@@ -85,14 +89,14 @@ class Gathering:
         clauses = [search.held(self.texts, word) for word in self.words]
         last = self.vectors if self.measured else ""
         counts = [self.known(str(each)) or search.count(self.index, each) for each in self.counting()]
-        asked = [self._nearest(()), self._worded((), None), counts, clauses, self.share, self.fields, last]
-        return _GATHER((), [packed(asked)])
+        searches = [self._nearest(()), self._worded((), None), counts, clauses, self.share]
+        return _GATHER((), [packed([*searches, self.fields, self.more, self.few, last])])
 
     def read(self, reply: Sequence[Any]) -> tuple[Table, list[int]]:
         """The documents in the reply to `call`, nearest first, and the counts: of the scope, then of each word."""
         texts, lasts, totals = reply
         keys, *columns = (text.split(_NUL) if texts[0] else [] for text in texts)
-        found = dict(zip((DISTANCE, *self.fields), columns, strict=True))
+        found = dict(zip((DISTANCE, *self.fields, *self.more), columns, strict=False))
         if self.measured:
             rest = iter(lasts)
             found[self.vectors] = [b"" if distance else next(rest) for distance in found[DISTANCE]]
@@ -111,8 +115,9 @@ class Gathering:
         counted = [*zip(self.words, totals[1:], strict=True)]
         rare = [word for word, total in counted if 0 < total <= self.share * totals[0]]
         finding = rare or [word for word, total in counted if total]
-        fields = (*self.fields, self.vectors) if self.measured else self.fields
-        return [each for each in (self._nearest(self.fields), finding and self._worded(fields, finding)) if each]
+        near = (*self.fields, *self.more)
+        far = (*near, self.vectors) if self.measured else near
+        return [each for each in (self._nearest(near), finding and self._worded(far, finding)) if each]
 
     def _nearest(self, fields: Sequence[str]) -> Command:
         if self.vector is None:

@@ -223,37 +223,6 @@ async def test_recall_keeps_to_its_budget(bank: MemoryBank, do: Do) -> None:
     assert await do(bank.recall, "", ANNA, limit=2) == await do(bank.recall, "zzz qqq", Scope("bob")) == []
 
 
-async def test_accesses_are_counted_without_a_trip_of_their_own(bank: MemoryBank, do: Do, trips: Trips) -> None:
-    made = (await do(bank.remember, "Anna likes tea", ANNA))[0].id
-    await do(bank.recall, "tea", ANNA)
-    await do(bank.recall, "tea", ANNA)
-    trips.taken()
-    memory = await do(bank.get, made, ANNA)
-    assert trips.taken() == 1
-    assert (memory.access_count, len(memory.accesses)) == (1, 1)  # the second one came too soon to count
-    assert memory.last_accessed == memory.accesses[0]
-    eager = MemoryBank(bank.store, access_interval=0)
-    for _ in range(12):
-        await do(eager.recall, "tea", ANNA)
-        await do(eager.flush)
-    memory = await do(bank.get, made, ANNA)
-    assert (memory.access_count, len(memory.accesses)) == (13, 8)
-
-
-async def test_recall_and_remember_are_one_round_trip(search: Connection, do: Do, trips: Trips) -> None:
-    bank = MemoryBank(AgentMemoryStore(search, index={"dims": 256, "embed": EMBEDDER}))
-    await do(bank.remember, "Anna likes tea", ANNA)
-    await do(bank.recall, "tea", ANNA)
-    await do(bank.recall, "tea", ANNA)
-    trips.taken()
-    await do(bank.recall, "What does Anna like to drink?", ANNA)
-    assert trips.taken() == 1
-    await do(bank.remember, "Bob sails on Sundays", ANNA)
-    assert trips.taken() == 1
-    await do(bank.facts.all, ANNA)
-    assert trips.taken() == 1
-
-
 async def test_many_memories_go_in_few_round_trips(search: Connection, do: Do, trips: Trips) -> None:
     bank = MemoryBank(AgentMemoryStore(search, index={"dims": 256, "embed": EMBEDDER}), duplicate_threshold=1.0)
     seen: list[tuple[int, int]] = []

@@ -6,19 +6,21 @@ from langchain_agentmem.longterm import counts as module
 from langchain_agentmem.longterm.counts import Counts
 
 
-def test_only_large_counts_are_remembered_and_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_count_is_remembered_the_longer_the_larger_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     counts = Counts()
-    counts.note("few", 999)
-    counts.note("many", 1000)
-    assert (counts.known("few"), counts.known("many"), counts.known("never asked")) == (None, 1000, None)
+    for name, total in {"none": 0, "few": 10, "many": 100_000}.items():
+        counts.note(name, total)
+    assert [counts.known(name) for name in ("none", "few", "many", "never asked")] == [None, 10, 100_000, None]
+    now += 4
+    assert (counts.known("few"), counts.known("many")) == (None, 100_000)
     now += 200
-    counts.note("many", 1000)  # what was told by itself is not news
-    now += 101
+    counts.note("many", 100_000)  # what was told by itself is not news
+    now += 97
     assert counts.known("many") is None
-    counts.note("many", 1200)
-    assert counts.known("many") == 1200
+    counts.note("many", 120_000)
+    assert counts.known("many") == 120_000
 
 
 def test_what_is_remembered_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

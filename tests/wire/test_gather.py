@@ -22,7 +22,9 @@ def vector(*numbers: float) -> bytes:
     return struct.pack(f"<{len(numbers)}f", *numbers)
 
 
-ASKED = Gathering("i", Query(), Query(), "t", ("car", "red"), 1.0, "x", vector(1, 0), 1, ("v", "w", "u"), measured=True)
+ASKED = Gathering(
+    "i", Query(), Query(), "t", ("car", "red"), 1.0, "x", vector(1, 0), 1, ("v", "w"), ("u",), 99, measured=True
+)
 
 
 @pytest.fixture(params=[2, 3], ids=["RESP2", "RESP3"])
@@ -38,7 +40,7 @@ def apart(redis: Connection, asked: Gathering) -> tuple[Table, list[int]]:
     """As on a cluster."""
     totals = [module.total(reply) for reply in run(redis.send(*asked.counts()))]
     rows = [row for reply in run(redis.send(*asked.searches(totals))) for row in module.rows(reply)]
-    return Table.of(rows, (*asked.fields, asked.vectors)), totals
+    return Table.of(rows, (*asked.fields, *asked.more, asked.vectors)), totals
 
 
 def rows_of(redis: Connection, asked: Gathering) -> tuple[list[Row], list[int]]:
@@ -49,6 +51,15 @@ def rows_of(redis: Connection, asked: Gathering) -> tuple[list[Row], list[int]]:
     assert [other.row(at) for at in range(len(other.keys))] == rows
     assert other_totals == totals
     return rows, totals
+
+
+def test_where_many_are_found_less_is_read_of_each(redis: Connection) -> None:
+    run(redis.send(*(("HSET", f"d:{i}", "t", "red", "v", i, "u", 7, "x", vector(1, i)) for i in range(3))))
+    asked = replace(ASKED, pool=5)
+    for few, read in {3: b"7", 2: None}.items():
+        table, _ = replace(asked, few=few).read(run(redis.send(replace(asked, few=few).call()))[0])
+        assert sorted(table.columns["v"]) == [b"0", b"1", b"2"]
+        assert table.columns.get("u", [None])[0] == read
 
 
 def test_each_hash_is_read_once_with_what_was_asked_of_it(redis: Connection) -> None:

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from langchain_agentmem.longterm import recalling
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.record import Memory, Scope
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.wire.connection import Connection
+from tests.conftest import Do
+from tests.longterm.conftest import EMBEDDER, Trips
+
+ANNA = Scope("anna")
+
+
+async def test_accesses_are_counted_without_a_trip_of_their_own(bank: MemoryBank, do: Do, trips: Trips) -> None:
+    made = (await do(bank.remember, "Anna likes tea", ANNA))[0].id
+    await do(bank.recall, "tea", ANNA)
+    await do(bank.recall, "tea", ANNA)
+    trips.taken()
+    memory = await do(bank.get, made, ANNA)
+    assert trips.taken() == 1
+    assert (memory.access_count, len(memory.accesses)) == (1, 1)  # the second one came too soon to count
+    assert memory.last_accessed == memory.accesses[0]
+    eager = MemoryBank(bank.store, access_interval=0)
+    for _ in range(12):
+        await do(eager.recall, "tea", ANNA)
+        await do(eager.flush)
+    memory = await do(bank.get, made, ANNA)
+    assert (memory.access_count, len(memory.accesses)) == (13, 8)
+
+
+async def test_recall_and_remember_are_one_round_trip(search: Connection, do: Do, trips: Trips) -> None:
+    bank = MemoryBank(AgentMemoryStore(search, index={"dims": 256, "embed": EMBEDDER}))
+    await do(bank.remember, "Anna likes tea", ANNA)
+    await do(bank.recall, "tea", ANNA)
+    await do(bank.recall, "tea", ANNA)
+    trips.taken()
+    await do(bank.recall, "What does Anna like to drink?", ANNA)
+    assert trips.taken() == 1
+    await do(bank.remember, "Bob sails on Sundays", ANNA)
+    assert trips.taken() == 1
+    await do(bank.facts.all, ANNA)
+    assert trips.taken() == 1
+
+
+async def test_recall_among_many_takes_a_second_trip_and_finds_the_same(
+    search: Connection, do: Do, trips: Trips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = MemoryBank(AgentMemoryStore(search, index={"dims": 256, "embed": EMBEDDER}), duplicate_threshold=1.0)
+    said = [
+        Memory(text=f"Anna has {i} {thing}", importance=i / 25) for i in range(25) for thing in ("cats", "dogs", "owls")
+    ]
+    await do(bank.remember, said, ANNA)
+    for asked in ("7 owls", "7 owls", "dogs"):  # what was recalled before weighs more
+        await do(bank.recall, asked, ANNA)
+        await do(bank.flush)
+    trips.taken()
+    found = await do(bank.recall, "Which owls and dogs does Anna have?", ANNA, explain=True)
+    assert (len(found), trips.taken()) == (10, 2)
+    monkeypatch.setattr(recalling, "_FEW", 1000)
+    at_once = await do(bank.recall, "Which owls and dogs does Anna have?", ANNA, explain=True)
+    assert trips.taken() == 1
+    assert [each.memory.id for each in found] == [each.memory.id for each in at_once]
+    assert [each.score for each in found] == pytest.approx([each.score for each in at_once], abs=1e-4)
