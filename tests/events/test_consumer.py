@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys
 from tests.events.conftest import Call
+from tests.users import wait_until
 
 
 def fill(log: EventLog, n: int) -> None:
@@ -124,16 +126,18 @@ def test_consumers_killed_in_the_middle_lose_nothing(plain_url: str, log: EventL
     def lines() -> list[str]:
         return handled.read_text().splitlines() if handled.exists() else []
 
+    def more_than(number: int) -> bool:
+        return len(lines()) > number
+
     workers = [start(0), start(1)]
     try:
         for name in (2, 3):
-            target = len(lines()) + 40
-            wait_for(lambda target=target: len(lines()) >= target)
+            wait_until(partial(more_than, len(lines()) + 39))
             os.kill(workers[0].pid, signal.SIGKILL)
             workers.pop(0).wait()
             workers.append(start(name))
         watcher = log.consume("g", "watcher")
-        wait_for(lambda: watcher.lag() == Lag(0, 0))
+        wait_until(lambda: watcher.lag() == Lag(0, 0))
     finally:
         for worker in workers:
             worker.kill()
@@ -146,14 +150,6 @@ def test_consumers_killed_in_the_middle_lose_nothing(plain_url: str, log: EventL
         assert kind not in first_handled or int(deliveries) > 1, f"{kind} came twice and does not say so"
         first_handled.add(kind)
     assert watcher.dead_letters() == []
-
-
-def wait_for(condition: object, patience: float = 30.0) -> None:
-    deadline = time.monotonic() + patience
-    assert callable(condition)
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("colour", ["sync", "async"])

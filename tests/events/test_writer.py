@@ -23,6 +23,7 @@ from langchain_agentmem.events.tracer import EventTracer
 from langchain_agentmem.events.writer import Writer
 from langchain_agentmem.wire.connection import Connection
 from tests.servers import serving
+from tests.users import wait_until
 
 
 class Shelf:
@@ -75,7 +76,7 @@ def test_a_full_queue_loses_the_oldest_and_counts(caplog: pytest.LogCaptureFixtu
     shelf.open.clear()
     with caplog.at_level(logging.WARNING):
         shelf.writer.put(-1)
-        wait_for(lambda: shelf.failures > 0)
+        wait_until(lambda: shelf.failures > 0)
         for i in range(1_000):
             shelf.writer.put(i)
         assert not shelf.writer.flush(0.05)
@@ -131,7 +132,7 @@ def test_the_thread_rests_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> Non
     for i in range(5):
         shelf.writer.put(i)
         assert shelf.writer.flush()
-        wait_for(lambda: shelf.writer._thread is None)
+        wait_until(lambda: shelf.writer._thread is None)
     assert shelf.items == list(range(5))
 
 
@@ -186,7 +187,7 @@ def test_redis_away_the_graph_runs_on(caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.WARNING):
             for i in range(300):
                 tracer._writer.put(("start", _run(tracer, i), time.time(), None))
-            wait_for(lambda: bool(caplog.messages))
+            wait_until(lambda: bool(caplog.messages))
             server.start()
             assert tracer.flush(20)
         assert 0 < tracer.dropped <= 250
@@ -286,11 +287,3 @@ def test_events_have_ids_of_their_own_in_every_process() -> None:
     ids = {Event(kind="k").id for _ in range(1_000)}
     assert len(ids) == 1_000
     assert len({each.split("-")[0] for each in ids}) == 1
-
-
-def wait_for(condition: object, patience: float = 10.0) -> None:
-    deadline = time.monotonic() + patience
-    assert callable(condition)
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.005)

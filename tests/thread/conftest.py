@@ -37,3 +37,17 @@ def server(request: pytest.FixtureRequest) -> Connection:
 def saver(plain: Connection) -> AgentMemorySaver:
     """A saver on an empty server without modules."""
     return AgentMemorySaver(plain)
+
+
+@pytest.fixture
+def sends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by the number of commands of each call of `Connection.send`."""
+    sends: list[int] = []
+    send = Connection.send
+
+    async def counted(self: Connection, *commands: Any, **options: Any) -> list[Any]:
+        sends.append(len(commands))
+        return await send(self, *commands, **options)
+
+    monkeypatch.setattr(Connection, "send", counted)
+    return sends

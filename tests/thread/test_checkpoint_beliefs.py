@@ -257,7 +257,7 @@ async def story(call: Call, saver: AgentMemorySaver, look: Callable[[], Any]) ->
 
 
 async def test_everything_arriving_twice(
-    call: Call, server: Connection, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    call: Call, server: Connection, request: pytest.FixtureRequest, sends: list[int]
 ) -> None:
     """Leaves what arriving once leaves."""
     saver = AgentMemorySaver(server)
@@ -266,14 +266,6 @@ async def test_everything_arriving_twice(
         threads = [(one.thread_id, one.checkpoint_id, one.metadata) for one in await call(saver.threads.list)]
         return [one._asdict() for one in await call(saver.list, None)], sorted(threads), len(keys_in(server))
 
-    sends: list[int] = []
-    send = Connection.send
-
-    async def counted(self: Connection, *commands: Any, **options: Any) -> list[Any]:
-        sends.append(len(commands))
-        return await send(self, *commands, **options)
-
-    monkeypatch.setattr(Connection, "send", counted)
     once = await story(call, saver, look)
     alone = sends.copy()
     run(server.send(("FLUSHALL",)))

@@ -78,18 +78,10 @@ async def test_one_round_trip_each(call: Call, tap: Tap, tapped: AgentMemorySave
     assert counted == dict.fromkeys(calls, 1)
 
 
-async def test_the_other_calls(call: Call, saver: AgentMemorySaver, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_other_calls(call: Call, saver: AgentMemorySaver, sends: list[int]) -> None:
     """Counted by pipelines: a long one's first answers may come before its last commands have left."""
     for number in range(120):
         await call(saver.put, *Thread(saver, f"{number}").draft({"run_id": f"r{number % 2}"}, n=1))
-    pipelines: list[int] = []
-    send = Connection.send
-
-    async def counted(self: Connection, *commands: Any, **options: Any) -> list[Any]:
-        pipelines.append(len(commands))
-        return await send(self, *commands, **options)
-
-    monkeypatch.setattr(Connection, "send", counted)
     calls: dict[str, tuple[int, Any]] = {
         "copy": (2, lambda: call(saver.copy_thread, "1", "2")),
         "threads": (2, lambda: call(saver.threads.list)),
@@ -97,9 +89,9 @@ async def test_the_other_calls(call: Call, saver: AgentMemorySaver, monkeypatch:
         "runs": (2 * 2, lambda: call(saver.delete_for_runs, ["r0"])),
     }
     for what, (expected, use) in calls.items():
-        pipelines.clear()
+        sends.clear()
         await use()
-        assert len([count for count in pipelines if count]) == expected, what
+        assert len([count for count in sends if count]) == expected, what
 
 
 async def test_set_up_costs_nothing(saver: AgentMemorySaver) -> None:

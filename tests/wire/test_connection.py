@@ -19,7 +19,6 @@ import redis
 import redis.asyncio as aioredis
 
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError
-from langchain_agentmem.wire import scripts
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.scripts import Script
@@ -43,13 +42,10 @@ def guarded() -> Iterator[Server]:
 
 
 @pytest.fixture
-def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
+def answer(folder: Path) -> Script:
     """A script that gives back its first key and arguments."""
-    (tmp_path / "answer.lua").write_text("-- Echo.\nreturn {KEYS[1], ARGV[1], #ARGV}\n", "utf-8")
-    monkeypatch.setattr(scripts, "files", lambda package: tmp_path)
-    scripts._source.cache_clear()
-    yield Script("answer")
-    scripts._source.cache_clear()
+    (folder / "answer.lua").write_text("-- Echo.\nreturn {KEYS[1], ARGV[1], #ARGV}\n", "utf-8")
+    return Script("answer")
 
 
 COMMANDS = [

@@ -2,22 +2,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from langchain_agentmem.wire import scripts
 from langchain_agentmem.wire.scripts import Script
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A package folder of its own for Lua files."""
-    scripts._source.cache_clear()
-    monkeypatch.setattr(scripts, "files", lambda package: tmp_path)
-    yield tmp_path
-    scripts._source.cache_clear()
 
 
 def write(folder: Path, **sources: str) -> None:

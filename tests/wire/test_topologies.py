@@ -12,7 +12,6 @@ import redis
 import redis.asyncio as aioredis
 
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.wire import scripts
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.scripts import Script
@@ -48,13 +47,10 @@ def cluster_url(servers: list[Server]) -> str:
 
 
 @pytest.fixture
-def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
+def add(folder: Path) -> Script:
     """A script that adds its argument to its key."""
-    (tmp_path / "add.lua").write_text("-- Adds.\nreturn redis.call('INCRBY', KEYS[1], ARGV[1])\n", "utf-8")
-    monkeypatch.setattr(scripts, "files", lambda package: tmp_path)
-    scripts._source.cache_clear()
-    yield Script("add")
-    scripts._source.cache_clear()
+    (folder / "add.lua").write_text("-- Adds.\nreturn redis.call('INCRBY', KEYS[1], ARGV[1])\n", "utf-8")
+    return Script("add")
 
 
 def test_a_scan_sees_the_keys_of_every_master(call: Call, nodes: Connection) -> None:
