@@ -17,7 +17,7 @@ from langchain_core.messages import BaseMessage, messages_from_dict
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.serve.migrate.documents import PAGE, fields_of, keys_with, read
-from langchain_agentmem.serve.migrate.outcome import UNREADABLE, Outcome, Progress
+from langchain_agentmem.serve.migrate.outcome import Outcome, Progress, move_groups
 from langchain_agentmem.thread.history import AgentMemoryChatHistory
 from langchain_agentmem.wire.connection import Connection
 
@@ -39,18 +39,7 @@ class HistoryMover:
 
     async def move(self, on_progress: Progress | None) -> Outcome:
         """Move all sessions."""
-        sessions = await self._find()
-        outcome = Outcome(groups=len(sessions), found=sum(map(len, sessions.values())))
-        done = 0
-        for session_id, keys in sessions.items():
-            try:
-                await self._move_session(session_id, keys, outcome)
-            except UNREADABLE as error:
-                outcome.problems.append(f"session {session_id!r}: {error}")
-            done += len(keys)
-            if on_progress:
-                on_progress(done, outcome.found)
-        return outcome
+        return await move_groups("session", await self._find(), self._move_session, on_progress)
 
     async def _find(self) -> dict[str, list[bytes]]:
         """The keys of each session's messages, in that class's own order."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from langchain_agentmem.errors import AgentMemoryError
 
@@ -18,7 +18,9 @@ UNREADABLE: tuple[type[Exception], ...] = (
     NotImplementedError,
 )
 
+T = TypeVar("T")
 Progress: TypeAlias = Callable[[int, int], object]
+Move: TypeAlias = Callable[[str, Sequence[T], "Outcome"], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -38,3 +40,27 @@ class Outcome:
     moved: int = 0
     kept: int = 0
     problems: list[str] = field(default_factory=list)
+
+
+async def move_groups(
+    kind: str, groups: Mapping[str, Sequence[T]], move: Move[T], on_progress: Progress | None
+) -> Outcome:
+    """Move group after group. One that cannot be read is a problem; the others are moved all the same.
+
+    Args:
+        kind: What a group is called in a problem.
+        groups: What lies in each, by its name.
+        move: Moves one group, and counts in the outcome what became of it.
+        on_progress: Called with how many are done and how many there are.
+    """
+    outcome = Outcome(groups=len(groups), found=sum(map(len, groups.values())))
+    done = 0
+    for name, members in groups.items():
+        try:
+            await move(name, members, outcome)
+        except UNREADABLE as error:
+            outcome.problems.append(f"{kind} {name!r}: {type(error).__name__}: {error}")
+        done += len(members)
+        if on_progress:
+            on_progress(done, outcome.found)
+    return outcome

@@ -22,7 +22,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple
 
 from langchain_agentmem.serve.migrate.documents import PAGE, fields_of, keys_with, read
-from langchain_agentmem.serve.migrate.outcome import UNREADABLE, Outcome, Progress
+from langchain_agentmem.serve.migrate.outcome import Outcome, Progress, move_groups
 from langchain_agentmem.serve.migrate.values import TheirSerializer
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.wire.connection import Connection
@@ -72,22 +72,11 @@ class ThreadMover:
         self._writes: dict[Ids, list[bytes]] = {}
 
     async def move(self, on_progress: Progress | None) -> Outcome:
-        """Move all threads."""
-        threads = await self._find()
-        outcome = Outcome(groups=len(threads), found=sum(map(len, threads.values())))
-        done = 0
-        for thread_id, stored in sorted(threads.items(), key=lambda entry: entry[1][-1].ids[2]):
-            try:
-                await self._move_thread(thread_id, stored, outcome)
-            except UNREADABLE as error:
-                outcome.problems.append(f"thread {thread_id!r}: {type(error).__name__}: {error}")
-            done += len(stored)
-            if on_progress:
-                on_progress(done, outcome.found)
-        return outcome
+        """Move all threads, those that were active last at the end."""
+        return await move_groups("thread", await self._find(), self._move_thread, on_progress)
 
     async def _find(self) -> dict[str, list[Stored]]:
-        """The checkpoints of each thread, oldest first; their writes go to `_writes`."""
+        """The checkpoints of each thread, oldest first, as the threads are; their writes go to `_writes`."""
         names = ("thread_id", "checkpoint_ns", "checkpoint_id")
         for_writes = await keys_with(self._source, self._write_prefix)
         async for key, ids in fields_of(self._source, for_writes, *names):
@@ -98,7 +87,7 @@ class ThreadMover:
                 threads.setdefault(_ids(ids)[0], []).append(Stored(_ids(ids), key))
         for stored in threads.values():
             stored.sort(key=lambda each: each.ids[2])  # ids grow with time
-        return threads
+        return dict(sorted(threads.items(), key=lambda entry: entry[1][-1].ids[2]))
 
     async def _move_thread(self, thread_id: str, stored: Sequence[Stored], outcome: Outcome) -> None:
         everything: RunnableConfig = {"configurable": {"thread_id": thread_id}}
