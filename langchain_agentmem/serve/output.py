@@ -20,6 +20,14 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
 
+def tell(text: str, value: Any, *, as_json: bool) -> None:
+    """A text, or the value that it tells of as JSON."""
+    if as_json:
+        print_json(value)
+    else:
+        click.echo(text)
+
+
 def print_line(value: Any) -> None:
     """A value as one line of JSON, out at once."""
     click.echo(json.dumps(value, ensure_ascii=False, default=_plain))

@@ -6,7 +6,7 @@ import click
 
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.serve.commands.options import as_json, with_memory
-from langchain_agentmem.serve.output import print_json
+from langchain_agentmem.serve.output import tell
 
 
 @click.command()
@@ -18,7 +18,4 @@ def doctor(memory: AgentMemory, as_json: bool) -> None:
     What it is and can do, how safely it keeps what it is told, what each tier takes, and what to mend. Changes nothing.
     """
     report = memory.doctor()
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        click.echo(str(report))
+    tell(str(report), report.to_dict(), as_json=as_json)

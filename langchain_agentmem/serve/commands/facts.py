@@ -21,7 +21,7 @@ from langchain_agentmem.serve.commands.options import (
     with_memory,
     yes,
 )
-from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_table
+from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_table, tell
 
 _EXPECTED = click.option(
     "--expected-version", type=click.IntRange(0), help="Only if it has this version now; 0: only if there is none."
@@ -66,13 +66,8 @@ def _show_all(memory: AgentMemory, scope: Scope, *, as_json: bool) -> None:
 @with_memory
 def get(memory: AgentMemory, name: str, as_json: bool, scope: Scope) -> None:
     """Print the value of the fact NAME."""
-    fact = bank_of(memory).facts.get(scope, name)
-    if fact is None:
-        _missing(name)
-    if as_json:
-        print_json(asdict(fact))
-    else:
-        click.echo(_shown(fact.value))
+    fact = _existing(memory, name, scope)
+    tell(_shown(fact.value), asdict(fact), as_json=as_json)
 
 
 @facts.command("set")
@@ -89,10 +84,7 @@ def set_(memory: AgentMemory, name: str, value: str, expected_version: int | Non
     The value is JSON where it is that, else text. What it was stays in the fact's history.
     """
     version = bank_of(memory).facts.set(scope, name, _read(value), expected_version=expected_version)
-    if as_json:
-        print_json({"name": name, "version": version})
-    else:
-        click.echo(f"{name} is at version {version}.")
+    tell(f"{name} is at version {version}.", {"name": name, "version": version}, as_json=as_json)
 
 
 @facts.command()
@@ -126,15 +118,15 @@ def delete(
 
     Its former values stay in its history until they expire.
     """
-    fact = bank_of(memory).facts.get(scope, name)
-    if fact is None:
-        _missing(name)
+    fact = _existing(memory, name, scope)
     confirm(f"Delete {name} = {_shown(fact.value)}?", yes=yes)
     deleted = bank_of(memory).facts.delete(scope, name, expected_version=expected_version)
-    if as_json:
-        print_json({"name": name, "deleted": deleted})
-    else:
-        click.echo(f"Deleted {name}.")
+    tell(f"Deleted {name}.", {"name": name, "deleted": deleted}, as_json=as_json)
+
+
+def _existing(memory: AgentMemory, name: str, scope: Scope) -> Fact:
+    found = bank_of(memory).facts.get(scope, name)
+    return found if found is not None else _missing(name)
 
 
 def _missing(name: str) -> NoReturn:

@@ -24,7 +24,7 @@ from langchain_agentmem.serve.commands.options import (
     with_memory,
     yes,
 )
-from langchain_agentmem.serve.output import Meter, ago, confirm, fail, print_json, print_pairs, print_table
+from langchain_agentmem.serve.output import Meter, ago, confirm, fail, print_json, print_pairs, print_table, tell
 
 _KIND = click.option("--kind", help="Only of this kind: semantic, episodic, procedural, summary, or your own.")
 _OUTCOMES = ("added", "reinforced", "superseded", "kept")
@@ -129,10 +129,7 @@ def undo(memory: AgentMemory, id: str, as_json: bool, scope: Scope) -> None:
     now = bank_of(memory).undo(id, scope)
     if now is None:
         fail(f"there is nothing to undo for {id!r} in this scope; forgetting can be undone for a day")
-    if as_json:
-        print_json(_plain(now))
-    else:
-        click.echo(f"Now: {now.text}")
+    tell(f"Now: {now.text}", _plain(now), as_json=as_json)
 
 
 @memories.command()
@@ -177,10 +174,8 @@ def forget(
     if chosen and not dry_run:
         confirm(f"{'Erase' if erase else 'Forget'} {_count(chosen)} of {_whose(scope)}?", yes=yes)
         bank.forget(scope, **choice, erase=erase)
-    if as_json:
-        print_json({"forgotten": chosen, "dry_run": dry_run})
-    else:
-        click.echo(f"{'Would forget' if dry_run else 'Forgot'} {_count(chosen)}.")
+    done = "Would forget" if dry_run else "Forgot"
+    tell(f"{done} {_count(chosen)}.", {"forgotten": chosen, "dry_run": dry_run}, as_json=as_json)
 
 
 @memories.command()
@@ -222,10 +217,7 @@ def import_(memory: AgentMemory, file: TextIO, dry_run: bool, as_json: bool, sco
         with Meter("importing") as meter:
             done = memory.bank.import_(lines, scope, on_progress=meter)
         told = {"read": len(lines)} | {how: sum(each.outcome == how for each in done) for how in _OUTCOMES}
-    if as_json:
-        print_json(told)
-    else:
-        click.echo(f"{', '.join(f'{name}: {count}' for name, count in told.items())}.")
+    tell(f"{', '.join(f'{name}: {count}' for name, count in told.items())}.", told, as_json=as_json)
 
 
 def _existing(memory: AgentMemory, id: str, scope: Scope) -> Memory:

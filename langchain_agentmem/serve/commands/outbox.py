@@ -14,7 +14,7 @@ from langchain_agentmem.promotion.letters import DeadLetter
 from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.serve.commands.options import as_json, examples, in_scope, limit, names_of, with_memory, yes
 from langchain_agentmem.serve.heartbeats import Heartbeats
-from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_pairs, print_table
+from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_pairs, print_table, tell
 
 
 @click.command()
@@ -81,10 +81,7 @@ def replay(memory: AgentMemory, ids: Sequence[str], everything: bool, as_json: b
     turns = memory.outbox.replay(ids or None)
     if ids and not turns:
         fail(f"there is no dead letter {ids[0]}; agentmem dead-letters list shows what there is")
-    if as_json:
-        print_json({"turns": turns})
-    else:
-        click.echo(f"{turns} turns wait again.")
+    tell(f"{turns} turns wait again.", {"turns": turns}, as_json=as_json)
 
 
 @dead_letters.command()
@@ -96,10 +93,7 @@ def discard(memory: AgentMemory, ids: Sequence[str], yes: bool, as_json: bool) -
     """Delete the dead letters IDS. This cannot be undone."""
     confirm(f"Discard {len(ids)} dead letters, for ever?", yes=yes)
     discarded = memory.outbox.discard(ids)
-    if as_json:
-        print_json({"discarded": discarded})
-    else:
-        click.echo(f"Discarded {discarded}.")
+    tell(f"Discarded {discarded}.", {"discarded": discarded}, as_json=as_json)
 
 
 def _plain(letter: DeadLetter) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from langchain_agentmem.serve.commands.options import (
     with_memory,
     yes,
 )
-from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_pairs, print_table
+from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_pairs, print_table, tell
 
 
 @click.group(cls=Commands, shows_help=False)
@@ -76,10 +76,7 @@ def delete(memory: AgentMemory, thread: str, yes: bool, as_json: bool) -> None:
     memory.checkpointer.delete_thread(thread)
     memory.session(thread).clear()
     memory.events.delete(thread)
-    if as_json:
-        print_json({"thread_id": thread, "deleted": True})
-    else:
-        click.echo(f"Deleted {thread}.")
+    tell(f"Deleted {thread}.", {"thread_id": thread, "deleted": True}, as_json=as_json)
 
 
 def _existing(memory: AgentMemory, thread: str) -> CheckpointTuple:
