@@ -10,7 +10,7 @@ import asyncio
 import operator
 import resource
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -21,7 +21,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 
-from benchmarks.harness import Report, Samples, Target, rotated
+from benchmarks.harness import Action, Report, Samples, Target, rotated
 from langchain_agentmem.events.event import Event, dumps
 from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.events.tracer import EventTracer
@@ -32,8 +32,6 @@ from langchain_agentmem.wire.embedded import EmbeddedServer
 OURS, NONE, NOOP, RAW = "tracer", "no tracer", "empty handler", "raw XADD"
 NODES = 20
 RATE = 10_000  # events a second in the flood
-
-Action = Callable[[], object]
 
 INSTANT = "20 instant nodes"
 GRAPHS = Report(
@@ -182,9 +180,7 @@ def main() -> None:
         measure_graphs(graphs, redis_, rounds)
         about = {"server": str(server.info)}
     for title, report, samples in (("Appends", APPENDS, appends), ("Graphs", GRAPHS, graphs)):
-        print(f"\n## {title} ({about['server']})\n\n{report.table(samples)}\n")
-        for line in report.missed(samples):
-            print(f"missed: {line}")
+        report.show(f"{title} ({about['server']})", samples)
         if asked.json:
             samples.save(asked.json.with_stem(f"{asked.json.stem}-{title.lower()}"), about)
 

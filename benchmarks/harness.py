@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 # Measures what happens inside `with probe(row):`.
 Probe = Callable[[str], AbstractContextManager[None]]
+# What a contender does once.
+Action = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,26 @@ def rotated(items: Sequence[T], turn: int) -> list[T]:
     return [*items[at:], *items[:at]]
 
 
+def measure(samples: Samples, row: str, actions: Mapping[str, Action], rounds: int, calls: int = 20) -> None:
+    """Note how long each contender takes for one call, the contenders taking turns.
+
+    Args:
+        samples: Take the numbers.
+        row: What is measured.
+        actions: What each contender does, by name; each does it once before, unmeasured.
+        rounds: How often each has its turn.
+        calls: Of one kind in a row, so that a clock tick or an interrupt does not weigh.
+    """
+    for action in actions.values():
+        action()
+    for turn in range(rounds):
+        for name, action in rotated([*actions.items()], turn):
+            start = time.perf_counter_ns()
+            for _ in range(calls):
+                action()
+            samples.add(row, name, (time.perf_counter_ns() - start) / 1000 / calls)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """How samples are shown.
@@ -134,6 +156,12 @@ class Report:
         named = "" if target.absolute or target.against == self.base else f" {target.against}"
         shown = amount(got, samples.unit[row]) if target.absolute else f"{got:.3f}x"
         return f"<= {limit}{named}: " + ("met" if got <= target.limit else f"**MISSED** ({shown})")
+
+    def show(self, title: str, samples: Samples) -> None:
+        """Print the table, and which targets were missed."""
+        print(f"\n## {title}\n\n{self.table(samples)}\n")
+        for line in self.missed(samples):
+            print(f"missed: {line}")
 
     def missed(self, samples: Samples) -> list[str]:
         """The targets that were measured and not met."""

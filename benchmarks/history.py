@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from langchain_redis import RedisChatMessageHistory
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from benchmarks.chats import conversation
-from benchmarks.harness import Report, Samples, Target, rotated
+from benchmarks.harness import Action, Report, Samples, Target, measure
 from benchmarks.tap import Tap
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.history import AgentMemoryChatHistory
@@ -32,9 +32,6 @@ from langchain_agentmem.wire.keys import Keys
 
 OURS, PEER, RAW = "agentmem", "langchain-redis", "raw command"
 SIZES = (10, 100, 1000)
-CALLS = 20  # of one kind in a row, so that a clock tick or an interrupt does not weigh
-
-Action = Callable[[], object]
 
 SESSION = Report(
     RAW,
@@ -59,19 +56,6 @@ HISTORY = Report(
         **{f"round trips, {name}": (Target(1, PEER, absolute=True),) for name in ("read", "add 1", "add 100", "clear")},
     },
 )
-
-
-def measure(samples: Samples, row: str, actions: Mapping[str, Action], rounds: int, calls: int = CALLS) -> None:
-    """Note how long each contender takes for one call, the contenders taking turns."""
-    for action in actions.values():
-        action()
-    for turn in range(rounds):
-        for name, action in rotated([*actions.items()], turn):
-            local = Samples()
-            with local.stopwatch(name)(row):
-                for _ in range(calls):
-                    action()
-            samples.add(row, name, local.values[row][name][0] / calls)
 
 
 def measure_sessions(samples: Samples, url: str, rounds: int) -> None:
@@ -162,7 +146,7 @@ def measure_histories(samples: Samples, url: str, rounds: int) -> None:
                     OURS: partial(getattr, ours, "messages"),
                     RAW: partial(client.lrange, key, 0, -1),
                 }
-                measure(samples, f"read {size}", reads, rounds, calls=max(5, CALLS * 10 // size))
+                measure(samples, f"read {size}", reads, rounds, calls=max(5, 200 // size))
                 _measure_adding(samples, (theirs, ours, client), talk, stored, rounds)
     _count_history_trips(samples, url)
 
@@ -219,9 +203,7 @@ def main() -> None:
         measure_histories(histories, server.url, rounds)
         about = {"server": str(server.info)}
     for title, report, samples in (("Working memory", SESSION, sessions), ("Chat history", HISTORY, histories)):
-        print(f"\n## {title} ({about['server']})\n\n{report.table(samples)}\n")
-        for line in report.missed(samples):
-            print(f"missed: {line}")
+        report.show(f"{title} ({about['server']})", samples)
         if asked.json:
             samples.save(asked.json.with_stem(f"{asked.json.stem}-{title.split()[0].lower()}"), about)
 

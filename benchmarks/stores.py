@@ -25,7 +25,7 @@ from langgraph.store.memory import InMemoryStore
 from langgraph.store.postgres import PostgresStore
 from langgraph.store.redis import RedisStore
 
-from benchmarks.harness import Report, Samples, Target, rotated
+from benchmarks.harness import Action, Report, Samples, Target, measure
 from benchmarks.servers import postgres
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.bank import MemoryBank
@@ -41,8 +41,6 @@ WORDS = """river mountain piano guitar train flight hotel dinner soup pizza coff
 friend sister brother meeting office project deadline budget doctor dentist school class exam book movie game tennis
 soccer running hiking swimming weather rain snow summer winter holiday beach lake forest bridge castle market shop price
 bank letter phone computer keyboard camera photo video music song""".split()
-
-Action = Callable[[], object]
 
 STORES = Report(
     PEER,
@@ -111,19 +109,6 @@ def used(client: Any) -> int:
 def load(store: BaseStore, values: Sequence[dict[str, Any]]) -> None:
     for start in range(0, len(values), 100):
         store.batch([PutOp(scope(each["n"]), str(each["n"]), each) for each in values[start : start + 100]])
-
-
-def measure(samples: Samples, row: str, actions: Mapping[str, Action], rounds: int, calls: int) -> None:
-    """Note how long each contender takes for one call, the contenders taking turns."""
-    for action in actions.values():
-        action()
-    for turn in range(rounds):
-        for name, action in rotated([*actions.items()], turn):
-            local = Samples()
-            with local.stopwatch(name)(row):
-                for _ in range(calls):
-                    action()
-            samples.add(row, name, local.values[row][name][0] / calls)
 
 
 def measure_stores(size: int, rounds: int) -> Samples:
@@ -377,9 +362,7 @@ def main() -> None:
     title = f"{asked.memories:,} memories in {asked.scopes} scopes"
     results.append((title, BANK, measure_bank(asked.memories, asked.scopes, rounds)))
     for title, report, samples in results:
-        print(f"\n## {title}\n\n{report.table(samples)}\n")
-        for line in report.missed(samples):
-            print(f"missed: {line}")
+        report.show(title, samples)
         if asked.json:
             samples.save(asked.json.with_stem(f"{asked.json.stem}-{title.replace(' ', '-')}"), {"title": title})
 
