@@ -81,23 +81,24 @@ class Ranking:
     """
 
     def __init__(self, query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: RecallWeights) -> None:
-        self._weights = weights
-        self._columns = relevance(query, pool, corpus, weights) if pool else {}
-        self._held = _weighted(query, weights, self._columns)
+        self._pool, self._weights = pool, weights
+        columns = relevance(query, pool, corpus, weights) if pool else {}
+        self._held = _weighted(query, weights, columns)
         totals = [0.0] * len(pool)
         for _, weight, column in self._held:
             totals = [total + weight * value for total, value in zip(totals, column, strict=True)]
-        passing = _passing(pool, self._columns, least(weights.floor, corpus.documents)) if pool else []
-        best = sorted(passing, key=lambda row: -totals[row])
-        self._best = [Contender(pool[row], totals[row], row) for row in best]
+        self._best = _passing(pool, columns, least(weights.floor, corpus.documents)) if pool else []
+        self._best.sort(key=lambda row: -totals[row])
+        self._totals = totals
 
     def contenders(self, limit: int | None) -> list[Contender]:
         """Those that can be among the best `limit` when history counts; of None, all that pass the floor."""
-        if limit is None or self._weights.diversity or len(self._best) <= limit:
-            return self._best
-        reach = sum(abs(getattr(self._weights, name)) for name in _HISTORY)
-        enough = self._best[limit - 1].relevance - reach if limit else math.inf
-        return [each for each in self._best if each.relevance >= enough]
+        best, totals = self._best, self._totals
+        if limit is not None and not self._weights.diversity and len(best) > limit:
+            reach = sum(abs(getattr(self._weights, name)) for name in _HISTORY)
+            enough = totals[best[limit - 1]] - reach if limit else math.inf
+            best = [row for row in best if totals[row] >= enough]
+        return [Contender(self._pool[row], row) for row in best]
 
     def settled(
         self, contenders: Sequence[Contender], *, now: float | None = None, limit: int | None = None
@@ -121,12 +122,10 @@ class Contender(NamedTuple):
 
     Attributes:
         candidate: The candidate.
-        relevance: What it scores without its history.
         row: Its place in the pool.
     """
 
     candidate: Candidate
-    relevance: float
     row: int
 
 
@@ -171,7 +170,7 @@ def _weighted(query: Query, weights: RecallWeights, columns: Mapping[str, Column
     by_words = 1.0 if query.question else weights.statement
     factor = {"lexical": by_words, "coverage": by_words, "neighbour": by_words}
     named = [(name, getattr(weights, name) * factor.get(name, 1.0), column) for name, column in columns.items()]
-    return [each for each in named if each[1]]
+    return [(name, weight, column) for name, weight, column in named if weight and any(column)]
 
 
 def _passing(pool: Sequence[Candidate], columns: Mapping[str, Column], floor: float) -> list[int]:
