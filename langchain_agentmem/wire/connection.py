@@ -20,6 +20,7 @@ from langchain_agentmem.errors import ConfigurationError, InvalidInputError
 from langchain_agentmem.wire.bridge import either
 from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.lane import Lane, Plan, Wire
+from langchain_agentmem.wire.quick import Lending, Packing
 from langchain_agentmem.wire.scripts import ScriptCall
 from langchain_agentmem.wire.subscription import Subscription
 from langchain_agentmem.wire.url import FORMS, Address, parse, redact
@@ -312,14 +313,28 @@ def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
             settings.setdefault("sentinel_kwargs", lookup | {"retry": _retry(colour)})
             sentinels = colour.sentinel.Sentinel(address.hosts, **settings)
             return sentinels.master_for(address.service, connection_pool_class=_sentinel_pool(colour))
-        pool = colour.BlockingConnectionPool.from_url(address.url, **settings)
+        pool = _pool(colour).from_url(address.url, **settings)
     except (ValueError, TypeError) as error:
         # redis-py may quote a part of the URL, and with a stray character that is the password: its words stay out.
         raise ConfigurationError(
             f"url or options: redis-py cannot use them ({type(error).__name__}); use {FORMS}"
         ) from None
     pool.connection_kwargs["decode_responses"] = False  # a URL's query string would win over any argument
+    pool.connection_class = _packing(pool.connection_class, colour)
     return colour.Redis.from_pool(pool)
+
+
+def _pool(colour: Any) -> Any:
+    """redis-py's pool that waits for a free connection."""
+    kind = colour.BlockingConnectionPool
+    return type("QuickPool", (Lending, kind), {}) if colour is aioredis else kind
+
+
+def _packing(kind: Any, colour: Any) -> Any:
+    """A connection class that packs commands by hiredis, where there is one."""
+    if colour is redis or not redis.utils.HIREDIS_AVAILABLE:
+        return kind
+    return type(kind.__name__, (Packing, kind), {"packer": redis.connection.HiredisRespSerializer()})
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -356,9 +371,8 @@ def _twin(client: Any, colour: Any) -> Any:
     settings = {
         name: value for name, value in pool.connection_kwargs.items() if name in _SHARED_SETTINGS or name[:4] == "ssl_"
     }
-    return colour.Redis.from_pool(
-        colour.BlockingConnectionPool(connection_class=kind, retry=_retry(colour), **settings)
-    )
+    pool = _pool(colour)(connection_class=_packing(kind, colour), retry=_retry(colour), **settings)
+    return colour.Redis.from_pool(pool)
 
 
 def _decodes(client: Any) -> bool:
