@@ -60,10 +60,3 @@ local function unlearn(name)
   local identity = redis.call('HGET', stem .. name, 'i')
   if identity and redis.call('HGET', known, identity) == name then redis.call('HDEL', known, identity) end
 end
-
--- Take away an item's own hashes. Returns whether there was an item.
-local function clear(name)
-  unlearn(name)
-  for _, key in ipairs(beside(name, 'x', redis.call('HGET', stem .. name, 'e'))) do redis.call('DEL', key) end
-  return redis.call('DEL', stem .. name) > 0
-end
