@@ -74,9 +74,7 @@ def _die_around_script(when: str, name: str, took_place: Callable[[Any], bool]) 
     send = Connection.send
 
     async def mortal(self: Connection, *commands: Any, **options: Any) -> list[Any]:
-        mine = [
-            i for i, command in enumerate(commands) if isinstance(command, ScriptCall) and command.script.name == name
-        ]
+        mine = [i for i, command in enumerate(commands) if _runs(command, name)]
         if mine and when == "before":
             die()
         replies = await send(self, *commands, **options)
@@ -106,11 +104,7 @@ def _die_between_changes() -> None:
     send = Connection.send
 
     async def mortal(self: Connection, *commands: Any, **options: Any) -> list[Any]:
-        writes = [
-            i
-            for i, command in enumerate(commands)
-            if isinstance(command, ScriptCall) and command.script.name == "memory_put"
-        ]
+        writes = [i for i, command in enumerate(commands) if _runs(command, "memory_put")]
         if writes:
             await send(self, *commands[: writes[0] + 1], **options)
             die()
