@@ -5,45 +5,33 @@ One assembly for the recall node, the middleware and whoever else hands memory t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
+from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 
-from langchain_agentmem.agent.draft import Context, Draft, State
-from langchain_agentmem.agent.rendering import (
-    Budget,
-    CountTokens,
-    count_tokens,
-)
+from langchain_agentmem.agent.draft import Context, Draft
+from langchain_agentmem.agent.rendering import Budget, CountTokens, count_tokens
+from langchain_agentmem.agent.state import StateQuery, StateReader
 from langchain_agentmem.agent.tolerance import OnError, Tolerance
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.events.event import Event, decode
 from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.longterm.bank import MemoryBank
-from langchain_agentmem.longterm.facts import read_all
 from langchain_agentmem.longterm.recalling import Recalled
 from langchain_agentmem.longterm.record import Scope
-from langchain_agentmem.thread.session import Session
 from langchain_agentmem.thread.sessions import Sessions
 from langchain_agentmem.wire.bridge import run
-from langchain_agentmem.wire.connection import Command
 
 DEFAULT_BUDGET = 800  # tokens
-
-_SEEN = 40  # events that are looked at to find those worth showing
-_PLUMBING = (  # kinds of events that say only that the graph ran, or what the conversation itself shows
-    *("checkpoint", "run.", "model.", "node.start", "node.end", "tool.start", "tool.end"),
-    *("memory.recalled", "memory.injected", "memory.failed"),
-)
 
 
 class ContextAssembler:
     """Puts together what memory has to say to a model, for one question of one user.
 
-    Two round trips: one for all state (facts, the thread's session, its events), one for the recall. The first stands
-    in the way of the second because a memory that only restates a fact is not shown. No model is called.
+    One round trip, as the recall (two on a cluster): all state, which is facts, the thread's session and its events,
+    comes along with it. It is heard before any memory is ranked, because one that only restates a fact is not shown.
+    Only where the recall fails is the state read in a round trip of its own. No model is called.
 
     What does not fit is left out, in this order: events, the oldest first; state beyond half of the budget (the end of
     the summary, old notes, facts that share no word with the question and have long been so); memories, the least
@@ -87,9 +75,10 @@ class ContextAssembler:
             raise InvalidInputError(f"budget: {budget} tokens have no room for a memory; give it 100 or more")
         if limit < 0 or events < 0:
             raise InvalidInputError(f"limit, events: 0 or more, not {limit} and {events}")
-        self._bank, self._sessions, self._log = bank, sessions, log
+        self._bank, self._log = bank, log
+        self._states = StateReader(bank, sessions, log, events)
         self._budget, self._count = budget, count_tokens
-        self._limit, self._kinds, self._events = limit, tuple(kinds), events
+        self._limit, self._kinds = limit, tuple(kinds)
         self.tolerance = Tolerance(on_error, log)
 
     async def aassemble(
@@ -106,17 +95,17 @@ class ContextAssembler:
         Raises:
             Exception: What the server or the embedder raised, with `on_error="raise"`.
         """
-        state = await self.tolerance.attempt("reading its state", self._read(scope, thread_id), thread_id)
-        if state is None:
+        asked, searching = self._states.ask(scope, thread_id), bool(query.strip() and self._limit)
+        draft = Draft(Budget(self._budget, self._count), query, messages, halve=searching)
+        found, failure = await self._recall(query, asked, draft) if searching else ((), None)
+        if draft.state is None:
+            await self._read(asked, draft, thread_id)
+        if draft.state is None:
             return Context()
-        draft = Draft(Budget(self._budget, self._count), state, query, messages)
-        found: Sequence[Recalled] | None = None
-        if query.strip() and self._limit:
-            draft.fill(keep=draft.budget.left // 2)
-            recall = self._bank.arecall(query, scope, limit=self._limit, kinds=self._kinds, accept=draft.takes_memory)
-            found = await self.tolerance.attempt("recalling", recall, thread_id)
+        if failure is not None:
+            self.tolerance.bear("recalling", failure, thread_id)
         draft.fill()
-        context = draft.finish(found or (), self._count)
+        context = draft.finish(found, self._count)
         self.note(context, scope, thread_id)
         return context
 
@@ -134,27 +123,20 @@ class ContextAssembler:
             more = {"facts": facts, "tokens": context.tokens}
             self._log.soon(self._log.memory("injected", shown, thread_id=thread_id, scope=scope.path, more=more))
 
-    async def _read(self, scope: Scope, thread_id: str | None) -> State:
-        """Facts, session and events in one round trip."""
-        session = self._sessions.open(thread_id) if self._sessions and thread_id is not None else None
-        commands: list[Command] = [self._bank.facts.command(scope.path)]
-        commands += [session.command] if session else []
-        if self._log and self._events and thread_id is not None:
-            commands.append(("XREVRANGE", self._bank.store.keys.events(thread_id), "+", "-", "COUNT", _SEEN))
-        facts, *rest = await self._bank.store.connection.send(*commands)
-        told = _own(session.read(rest.pop(0)), scope) if session else None
-        worth_showing = (each for reply in rest for each in _events(reply) if not each.kind.startswith(_PLUMBING))
-        return State(read_all(facts), told, list(islice(worth_showing, self._events)))
+    async def _recall(self, query: str, asked: StateQuery, draft: Draft) -> tuple[Sequence[Recalled], Exception | None]:
+        """The memories for a question, or what went wrong. The draft begins with the state that comes along."""
+        bank = self._bank.carrying(asked.commands, lambda replies: draft.begin(asked.read(replies)))
+        more: dict[str, Any] = {"limit": self._limit, "kinds": self._kinds, "accept": draft.takes_memory}
+        try:
+            return await bank.arecall(query, asked.scope, **more), None
+        except Exception as error:  # noqa: BLE001 - borne or raised, once the state is there
+            return (), error
 
-
-def _events(reply: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> Iterator[Event]:
-    """The events in a reply, read one by one: most often the first few are enough."""
-    return (decode(cursor, entry) for cursor, entry in reply)
-
-
-def _own(session: Session, scope: Scope) -> Session | None:
-    """A session, unless it is another user's than the run's."""
-    return None if session.user and scope.user and session.user != scope.user else session
+    async def _read(self, asked: StateQuery, draft: Draft, thread_id: str | None) -> None:
+        """Begin the draft with the state alone."""
+        state = await self.tolerance.attempt("reading its state", self._states.aread(asked), thread_id)
+        if state is not None:
+            draft.begin(state)
 
 
 def question_of(messages: Sequence[BaseMessage]) -> str:

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
 from langchain_core.messages import BaseMessage
 
-from langchain_agentmem.agent.overlap import Overlap
+from langchain_agentmem.agent.overlap import Overlap, fact_words
 from langchain_agentmem.agent.rendering import (
     SHORT,
     Budget,
     CountTokens,
     Section,
+    cited,
     event_line,
     fact_line,
-    memory_line,
+    fact_text,
+    memory_text,
     one_line,
     render,
     short_ids,
-    words_of,
 )
+from langchain_agentmem.agent.state import State
 from langchain_agentmem.events.event import Event
 from langchain_agentmem.longterm.facts import Fact
+from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.recalling import Recalled
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.text import terms
-from langchain_agentmem.promotion.batch import is_recalled
-from langchain_agentmem.thread.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +53,43 @@ class Context:
     ids: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class State:
-    """What is known without searching."""
-
-    facts: Mapping[str, Fact] = field(default_factory=dict)
-    session: Session | None = None
-    events: Sequence[Event] = ()
-
-
 class Draft:
-    """A block in the making."""
+    """A block in the making.
 
-    def __init__(self, budget: Budget, state: State, query: str, messages: Sequence[BaseMessage]) -> None:
-        self.budget, self._state = budget, state
-        self._messages = messages
+    Args:
+        budget: The tokens that are left.
+        query: What was asked.
+        messages: The conversation that the model will see.
+        halve: Whether half of the budget is kept for memories while the state is filled in.
+
+    Attributes:
+        state: What is known without searching; None before `begin`.
+    """
+
+    def __init__(self, budget: Budget, query: str, messages: Sequence[BaseMessage], *, halve: bool) -> None:
+        self.state: State | None = None
+        self._budget, self._query, self._messages, self._halve = budget, query, messages, halve
         self._facts, self._goal = Section("Facts"), Section("Goal", inline=True)
         self._pad, self._summary = Section("Scratchpad"), Section("Summary of earlier turns", inline=True)
         self._memories, self._events = Section("Memories, best first"), Section("Recent events")
         self._shown: dict[str, Fact] = {}
-        self._taken = 0
-        self._waiting = list(self._lines(query))
+        self._taken: dict[tuple[Namespace, str], str] = {}
+        self._waiting: list[_Line] = []
 
-    def _lines(self, query: str) -> Iterator[_Line]:
+    def begin(self, state: State) -> None:
+        """Add what is known without searching."""
+        self.state, self._waiting = state, list(self._lines(state))
+        if self._halve:
+            self.fill(keep=self._budget.left // 2)
+
+    def _lines(self, state: State) -> Iterator[_Line]:
         """The state, most needed first."""
-        session = self._state.session
+        session = state.session
         if session and session.goal:
             yield _Line(self._goal, 0, one_line(session.goal), cut=True)
-        places = {name: place for place, name in enumerate(sorted(self._state.facts))}
-        for fact in sorted(self._state.facts.values(), key=partial(_need, frozenset(terms(query)))):
-            yield _Line(self._facts, places[fact.name], fact_line(fact), fact=fact)
+        asked = frozenset(terms(self._query))
+        for place, fact in sorted(enumerate(state.facts.values()), key=lambda each: _need(asked, each[1])):
+            yield _Line(self._facts, place, fact_line(fact), fact=fact)
         notes = [note for note in (session.scratchpad or "").splitlines() if note.strip()] if session else []
         for place, note in reversed(list(enumerate(notes))):
             yield _Line(self._pad, place, one_line(note))
@@ -92,7 +100,8 @@ class Draft:
         """Add what fits of the state. While tokens are kept for others no line is cut."""
         left = []
         for line in self._waiting:
-            if not self.budget.add(line.section, line.place, line.text, keep=keep or 0, cut=line.cut and keep is None):
+            cut = line.cut and keep is None
+            if not self._budget.add(line.section, line.place, line.text, keep=keep or 0, cut=cut):
                 left.append(line)
             elif line.fact:
                 self._shown[line.fact.name] = line.fact
@@ -100,24 +109,26 @@ class Draft:
 
     @cached_property
     def _overlap(self) -> Overlap:
-        said = [message for message in self._messages if not is_recalled(message)]
-        return Overlap(self._shown.values(), said)
+        return Overlap(self._shown.values(), self._messages)
 
     def takes_memory(self, memory: Memory) -> bool:
         """Whether a memory is worth its tokens, and there are as many left. Asked for each, best first."""
         if self._overlap.tells(memory):
             return False
-        first, line = not self._taken, memory_line(memory, memory.id[:SHORT])
-        taken = self.budget.takes(self._memories, line, first=first)
-        self._taken += taken
-        return taken
+        text = memory_text(memory)
+        if not self._budget.takes(self._memories, cited(memory.id[:SHORT], text), first=not self._taken):
+            return False
+        self._taken[memory.namespace, memory.id] = text
+        return True
 
     def finish(self, found: Sequence[Recalled], count: CountTokens) -> Context:
-        """The block, with these memories."""
+        """The block, with these memories of those that were taken."""
         ids = short_ids(each.memory.id for each in found)
-        lines = [memory_line(each.memory, short) for each, short in zip(found, ids, strict=True)]
-        self._memories.lines = list(enumerate(lines))
-        events = [e for at, e in enumerate(self._state.events) if self.budget.add(self._events, -at, event_line(e))]
+        short = {name: beginning for beginning, name in ids.items()}
+        texts = [(each.id, self._taken[each.namespace, each.id]) for each in (one.memory for one in found)]
+        self._memories.lines = list(enumerate(cited(short[name], text) for name, text in texts))
+        happened = self.state.events if self.state else ()
+        events = [each for at, each in enumerate(happened) if self._budget.add(self._events, -at, event_line(each))]
         text = render([self._facts, self._goal, self._pad, self._summary, self._memories, self._events])
         return Context(text, found, self._shown, events, count(text) if text else 0, ids)
 
@@ -135,4 +146,4 @@ class _Line:
 
 def _need(asked: frozenset[str], fact: Fact) -> tuple[bool, float]:
     """Sorts facts by how much they are needed: those of the question first, then the latest."""
-    return asked.isdisjoint(terms(f"{fact.name} {words_of(fact.value)}")), -fact.since.timestamp()
+    return asked.isdisjoint(fact_words(fact_text(fact))), -fact.since.timestamp()

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from langchain_agentmem.agent.rendering import words_of
+from langchain_agentmem.agent.rendering import fact_text
 from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.identity import normalise
 from langchain_agentmem.longterm.query import is_question
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.text import stem, terms, tokens
+from langchain_agentmem.promotion.batch import is_recalled
 
 _RECENT = 20  # messages; what was said before them a model does well to be reminded of
 _LONGEST = 4_000  # characters of a message that are read
@@ -26,6 +27,7 @@ _NEGATIONS = frozenset(
 )
 _NEGATED = re.compile(r"n['\u2019]t\b", re.I)
 _OPEN = re.compile(r"\b(?:if|whether|wonder\w*|please|maybe|perhaps)\b", re.I)  # such a sentence leaves it open
+_TALK = (HumanMessage, AIMessage)
 _NOBODY = frozenset(map(stem, "user users human customer client person".split()))  # whom a memory is about, by no name
 _ABOUT = 2  # words beyond a fact's name and value that still only say whose it is: "Anna lives (in)"
 
@@ -43,36 +45,36 @@ class Overlap:
     """
 
     def __init__(self, facts: Iterable[Fact], messages: Sequence[BaseMessage]) -> None:
-        self._facts = [(fact.memory_id, f"{fact.name} {words_of(fact.value)}") for fact in facts]
-        told = (each for each in reversed(messages) if isinstance(each, HumanMessage | AIMessage))
+        self._facts = [(fact, fact_words(fact_text(fact))) for fact in facts]
+        told = (each for each in reversed(messages) if isinstance(each, _TALK) and not is_recalled(each))
         self._messages = [_Said(message.text[:_LONGEST]) for message in islice(told, _RECENT)]
-        self._shown: set[str] = set()
+        self._shown: dict[frozenset[str], list[str]] = {}
 
     def tells(self, memory: Memory) -> bool:
         """Whether a memory says no more than what is there, or than another that was asked about before."""
-        said = normalise(memory.text)
-        words = frozenset(terms(memory.text)) - _NOBODY.union(terms(memory.speaker or ""))
-        if said in self._shown or (words and (self._in_facts(memory, words) or self._in_messages(memory, words))):
+        held = frozenset(terms(memory.text))
+        alike = self._shown.setdefault(held, [])  # texts that are the same up to their form have the same words
+        words = held - _speaker_words(memory.speaker)
+        if (alike and normalise(memory.text) in map(normalise, alike)) or (words and self._tell(memory, words)):
             return True
-        self._shown.add(said)
+        alike.append(memory.text)
         return False
+
+    def _tell(self, memory: Memory, words: frozenset[str]) -> bool:
+        return self._in_facts(memory, words) or self._in_messages(memory, words)
 
     def _in_facts(self, memory: Memory, words: frozenset[str]) -> bool:
-        for memory_id, held, negated in self._known:
-            more = words - held
-            if memory_id == memory.id and len(more) <= _ABOUT and not _numbers(more):
+        for fact, held in self._facts:
+            if fact.memory_id == memory.id and len(more := words - held) <= _ABOUT and not _numbers(more):
                 return True
-            if not more and negated == _negated(memory.text):
+            if words <= held and _negated(fact_text(fact)) == _negated(memory.text):
                 return True
         return False
 
-    @cached_property
-    def _known(self) -> list[tuple[str | None, frozenset[str], bool]]:
-        """Of each fact the memory it comes from, its words, and whether they deny something."""
-        return [(memory_id, frozenset(terms(text)), _negated(text)) for memory_id, text in self._facts]
-
     def _in_messages(self, memory: Memory, words: frozenset[str]) -> bool:
-        near = [said for said in self._messages if said.may_hold(words)]
+        near = self._messages
+        for word in words:  # a quick look: what it misses, such as "bought" for "buy", is shown twice at worst
+            near = [said for said in near if word[:_BEGINNING] in said.folded]
         negated = bool(near) and _negated(memory.text)
         return any(words <= said.stated and negated == said.negated for said in near)
 
@@ -81,11 +83,7 @@ class _Said:
     """What a message states, read as far as it is needed: most have nothing in common with a memory."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._folded = text, text.casefold()
-
-    def may_hold(self, words: Iterable[str]) -> bool:
-        """A quick look. What it misses, such as "bought" for "buy", is shown twice at worst."""
-        return all(word[:_BEGINNING] in self._folded for word in words)
+        self._text, self.folded = text, text.casefold()
 
     @cached_property
     def _statements(self) -> str:
@@ -101,6 +99,17 @@ class _Said:
     def negated(self) -> bool:
         """Whether they deny something."""
         return _negated(self._statements)
+
+
+@lru_cache(maxsize=1_024)
+def fact_words(text: str) -> frozenset[str]:
+    """The words of a fact: most facts are there turn after turn."""
+    return frozenset(terms(text))
+
+
+@lru_cache(maxsize=1_024)
+def _speaker_words(speaker: str | None) -> frozenset[str]:
+    return _NOBODY.union(terms(speaker or ""))
 
 
 def _negated(text: str) -> bool:

@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, TypeAlias
 
 from langchain_agentmem.events.event import Event
@@ -55,13 +54,17 @@ def count_tokens(text: str) -> int:
 
 def one_line(text: str, longest: int = _LONGEST) -> str:
     """A text as one line that holds no markup."""
-    line = " ".join(text.translate(_HARMLESS).split())
+    plain = text if text.isascii() and "<" not in text else text.translate(_HARMLESS)  # which takes twice as long
+    line = " ".join(plain.split())
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
 def short_ids(ids: Iterable[str]) -> dict[str, str]:
     """Ids by the shortest beginning that tells them apart, of 8 characters at least."""
     known = dict.fromkeys(ids)
+    cut = {each[:SHORT]: each for each in known}
+    if len(cut) == len(known):
+        return cut
     return {_shortest(each, known): each for each in known}
 
 
@@ -138,14 +141,24 @@ def render(sections: Sequence[Section]) -> str:
 
 def fact_line(fact: Fact) -> str:
     """A fact as a line."""
-    return f"{one_line(fact.name, 100)}: {one_line(words_of(fact.value))} (since {fact.since:%Y-%m-%d})"
+    return f"{one_line(fact.name, 100)}: {one_line(words_of(fact.value))} (since {fact.since.date()})"
 
 
-def memory_line(memory: Memory, short_id: str) -> str:
-    """A memory as a line."""
-    when: datetime | None = memory.event_time or memory.created
+def fact_text(fact: Fact) -> str:
+    """What a fact says, in words to compare with."""
+    return f"{fact.name} {words_of(fact.value)}"
+
+
+def memory_text(memory: Memory) -> str:
+    """What a memory says and when that was, in one line."""
+    when = memory.event_time or memory.created
     text = one_line(embedded_text(memory.text, memory.speaker))
-    return f"[{one_line(short_id, 100)}] {text}" + (f" ({when:%Y-%m-%d})" if when else "")
+    return f"{text} ({when.date()})" if when else text
+
+
+def cited(short_id: str, text: str) -> str:
+    """A text as a line, behind the id that a model cites it by."""
+    return f"[{one_line(short_id, 100)}] {text}"
 
 
 def event_line(event: Event) -> str:

@@ -48,14 +48,22 @@ class Tolerance:
         """
         try:
             return await step
-        except Exception as error:  # whatever an embedder of the user's raises
-            mistaken = isinstance(error, ConfigurationError | InvalidInputError)
-            if self._raises or (mistaken and not isinstance(error, UnsupportedServerError)):
-                raise
-            said = redact_secrets(str(error))
-            _log.warning("the agent goes on without memory: %s failed (%s: %s)", what, type(error).__name__, said)
-            self._note(what, error, thread_id)
+        except Exception as error:  # noqa: BLE001 - whatever an embedder of the user's raises
+            self.bear(what, error, thread_id)
             return None
+
+    def bear(self, what: str, error: Exception, thread_id: str | None) -> None:
+        """Go on without what failed, and say so.
+
+        Raises:
+            Exception: The error, where it is to end the turn.
+        """
+        mistaken = isinstance(error, ConfigurationError | InvalidInputError)
+        if self._raises or (mistaken and not isinstance(error, UnsupportedServerError)):
+            raise error
+        said = redact_secrets(str(error))
+        _log.warning("the agent goes on without memory: %s failed (%s: %s)", what, type(error).__name__, said)
+        self._note(what, error, thread_id)
 
     def _note(self, what: str, error: Exception, thread_id: str | None) -> None:
         if self._log is not None:

@@ -63,7 +63,7 @@ class MemoryReader:
             heard: Is told the replies to them, before any memory is ranked.
         """
         carrier = copy(self)
-        carrier._carried, carrier._heard = commands, heard
+        carrier._carried, carrier._heard = commands, heard  # noqa: SLF001 - this class's own
         return carrier
 
     @traced("retriever", "query", "limit", "kinds", "topics", outputs=documents)
@@ -222,7 +222,7 @@ class MemoryReader:
         """Sync form of `aflush`."""
         return run(self.aflush())
 
-    async def _find(self, wish: Wish) -> list[Ranked]:
+    async def _find(self, wish: Wish) -> Sequence[Ranked]:
         notes, heard = self._accesses.take(), self._heard
         if heard is None:
             return await self._recaller.find(wish, notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
 
@@ -235,6 +235,7 @@ class Memory:
 
 
 _SAID = ("speaker", "topics", "entities", "data", "metadata", "state", "value")
+_LISTS = ("topics", "entities")
 _TIMES = ("event_time",)
 _DEFAULTS = Memory(text="-")
 
@@ -261,16 +262,22 @@ def dump_source(source: Source | None) -> str:
 
 def load(value: Mapping[str, Any], *, id: str = "", namespace: Namespace = ()) -> Memory:
     """A value of the store as a memory; one that no bank wrote too, as far as it says something."""
-    text = value.get("text")
-    if not isinstance(text, str) or not text.strip():
-        text = _words_in(value)
-    known = {name: said(value, name) for name in _FORMS if name in value}
-    known |= {name: tuple(known[name]) for name in ("topics", "entities") if name in known}
-    if known.get("event_time") is not None:
+    return Memory(id=id, namespace=namespace, **_content(value))
+
+
+def _content(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a memory that its value holds."""
+    known = {name: value[name] for name, fits in _FORMS.items() if name in value and fits(value[name])}
+    for name in _LISTS:
+        if name in known:
+            known[name] = tuple(known[name])
+    if "event_time" in known:
         known["event_time"] = datetime.fromisoformat(known["event_time"])
-    if known.get("source") is not None:
+    if "source" in known:
         known["source"] = Source.load(known["source"])
-    return Memory(text=text, id=id, namespace=namespace, **known)
+    text = value.get("text")
+    known["text"] = text if isinstance(text, str) and text.strip() else _words_in(value)
+    return known
 
 
 def said(value: Mapping[str, Any], name: str) -> Any:
@@ -330,37 +337,50 @@ _FORMS: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-READ = ("v", "c", "u", "a", "z", "p", "k", "q", "r", "y", "h", "b", "g", "j", "n")
+def _times(moments: bytes) -> tuple[datetime, ...]:
+    return tuple(map(items.to_time, moments.split()))
+
+
+def _names(escaped: bytes) -> tuple[str, ...]:
+    return tuple(map(unescape, escaped.split()))
+
+
+def _sources(lines: bytes) -> tuple[Source, ...]:
+    return tuple(Source.load(json.loads(line)) for line in lines.split(b"\n") if line)
+
+
+# What the bank keeps of a memory in fields of its hash: the attribute, and how it is read.
+_KEPT: Mapping[str, tuple[str, Callable[[bytes], Any]]] = {
+    "c": ("created", items.to_time),
+    "u": ("updated", items.to_time),
+    "a": ("valid_from", items.to_time),
+    "z": ("valid_to", items.to_time),
+    "p": ("pinned", b"1".__eq__),
+    "k": ("confidence", lambda share: min(1.0, float(share))),
+    "q": ("access_count", int),
+    "r": ("last_accessed", items.to_time),
+    "y": ("accesses", _times),
+    "h": ("hits", int),
+    "b": ("version", int),
+    "g": ("related", _names),
+    "j": ("sources", _sources),
+    "n": ("superseded", lambda place: place.startswith(b"h")),
+}
+READ = ("v", *_KEPT)
 READ_VERSION = (*READ, "P", "D")
 
 
 def read(fields_: Mapping[str, bytes], *, id: str, namespace: Namespace) -> Memory:
     """A memory with all that the bank knows of it, from the fields `READ` of its hash, or `READ_VERSION`."""
-
-    def when(name: str) -> datetime | None:
-        return items.to_time(fields_[name]) if name in fields_ else None
-
-    successor = fields_.get("D", b"").split()
-    sources = [json.loads(line) for line in fields_.get("j", b"").split(b"\n") if line]
-    return replace(
-        load(items.load_value(fields_["v"]), id=id, namespace=namespace),
-        created=when("c"),
-        updated=when("u"),
-        valid_from=when("a"),
-        valid_to=when("z"),
-        last_accessed=when("r"),
-        pinned=fields_.get("p") == b"1",
-        confidence=min(1.0, float(fields_.get("k", b"0.5"))),
-        access_count=int(fields_.get("q", 0)),
-        accesses=tuple(items.to_time(moment) for moment in fields_.get("y", b"").split()),
-        hits=int(fields_.get("h", 1)),
-        version=int(fields_.get("b", 1)),
-        related=tuple(unescape(name) for name in fields_.get("g", b"").split()),
-        sources=tuple(map(Source.load, sources)),
-        superseded=fields_.get("n", b"l").startswith(b"h"),
-        supersedes=f"{id}@{int(fields_['P'])}" if "P" in fields_ else None,
-        superseded_by=f"{unescape(successor[0])}@{int(successor[1])}" if successor else None,
-    )
+    known = _content(items.load_value(fields_["v"]))
+    for name, (attribute, load_field) in _KEPT.items():
+        if name in fields_:
+            known[attribute] = load_field(fields_[name])
+    if "P" in fields_:
+        known["supersedes"] = f"{id}@{int(fields_['P'])}"
+    if successor := fields_.get("D", b"").split():
+        known["superseded_by"] = f"{unescape(successor[0])}@{int(successor[1])}"
+    return Memory(id=id, namespace=namespace, **known)
 
 
 def read_values(values: Sequence[bytes | None], *, id: str, namespace: Namespace) -> Memory | None:

@@ -22,7 +22,7 @@ from langchain_agentmem.agent.rendering import (
     OPENING,
     Budget,
     Section,
-    memory_line,
+    memory_text,
     one_line,
     render,
     short_ids,
@@ -256,14 +256,9 @@ async def test_what_is_left_out_was_not_recalled(memory: AgentMemory, do: Do) ->
     assert injected.data["tokens"] == found.tokens
 
 
-async def test_state_is_one_round_trip_and_the_recall_another(
-    memory: AgentMemory, assembler: ContextAssembler, do: Do, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    memory.bank.remember("Anna likes to hike", ANNA)
-    memory.session("t", "anna").write(goal="x")
-    await do(assembler.assemble, ASKED, ANNA, thread_id="t")
-    memory.bank.flush()
-    memory.events.flush()
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The round trips, one by one."""
     trips: list[str] = []
 
     def counted(name: str) -> Callable[..., Any]:
@@ -277,13 +272,26 @@ async def test_state_is_one_round_trip_and_the_recall_another(
 
     for name in ("execute", "aexecute"):
         monkeypatch.setattr(Plan, name, counted(name))
+    return trips
+
+
+async def test_state_comes_in_the_round_trip_of_the_recall(
+    memory: AgentMemory, assembler: ContextAssembler, do: Do, trips: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.bank.remember("Anna likes to hike", ANNA)
+    memory.session("t", "anna").write(goal="x")
     monkeypatch.setattr(memory.events, "soon", list)  # what goes out in the background, nobody waits for
-    await do(memory.bank.recall, ASKED, ANNA)
-    recall = len(trips)
-    assert (await do(assembler.assemble, ASKED, ANNA, thread_id="t")).memories
-    assert len(trips) - recall == recall + 1
-    await do(assembler.assemble, "", ANNA, thread_id="t")
-    assert len(trips) == 2 * recall + 2
+    counts = []
+    for query in (ASKED, ASKED, ""):  # the first writes with it which memories were recalled
+        trips.clear()
+        await do(memory.bank.recall, ASKED, ANNA)
+        recall = len(trips)
+        found = await do(assembler.assemble, query, ANNA, thread_id="t")
+        assert (bool(found.memories), "Goal: x" in found.text) == (bool(query), True)
+        counts.append((recall, len(trips) - recall))
+    recall, context = counts[1]
+    assert (recall, context) == (1, 1) if await memory.store.index.usable() else context == recall + 1
+    assert counts[2][1] == 1
 
 
 async def test_ids_are_found_by_how_they_begin(memory: AgentMemory) -> None:
@@ -299,8 +307,15 @@ async def test_ids_are_found_by_how_they_begin(memory: AgentMemory) -> None:
         assert await afind_cited(memory.bank, name, ANNA) is None
 
 
+async def test_one_id_in_two_scopes(memory: AgentMemory, assembler: ContextAssembler, do: Do) -> None:
+    for name in ("a", "b"):
+        memory.bank.remember(Memory(text=f"Team {name} likes to hike", id="hiking"), Scope(None, ("team", name)))
+    found = await do(assembler.assemble, ASKED, Scope(None, ("team",)))
+    assert [line[:17] for line in sorted(found.text.splitlines()[3:-1])] == ["- [hiking] Team a", "- [hiking] Team b"]
+
+
 def test_a_memory_names_who_said_it_and_when() -> None:
-    assert memory_line(Memory(text="I moved", speaker="Anna"), "1") == "[1] Anna: I moved"
+    assert memory_text(Memory(text="I moved", speaker="Anna")) == "Anna: I moved"
 
 
 async def test_a_server_that_is_away_costs_the_memory_not_the_turn(do: Do, caplog: pytest.LogCaptureFixture) -> None:
@@ -341,5 +356,6 @@ async def test_an_embedder_that_fails_leaves_the_state(
     assert "abcdefghij" not in str(failed.error)
     with pytest.raises(RuntimeError, match="401"):
         await do(ContextAssembler(MemoryBank(store), on_error="raise").assemble, ASKED, ANNA)
-    with pytest.raises(InvalidInputError, match="tenant"):  # our own mistakes are never passed over
-        await do(assembler.assemble, ASKED, Scope("anna", tenant="other"))
+    for query in (ASKED, ""):  # our own mistakes are never passed over
+        with pytest.raises(InvalidInputError, match="tenant"):
+            await do(assembler.assemble, query, Scope("anna", tenant="other"))
