@@ -29,7 +29,7 @@ local function state_of(thread) return stem .. ':state:' .. thread end
 local function ids_of(thread) return stem .. ':seen:' .. thread end
 local function scope_of(recipe) return stem .. ':scope:' .. cjson.decode(recipe).path end
 local function count(name, number) redis.call('HINCRBY', stats, name, number) end
-local function ms_of(entry) return tonumber(string.match(entry[1], '^%d+')) end
+local function ms_of(id) return tonumber(string.match(id, '^%d+')) end
 local function field(entry, name)
   for i = 1, #entry[2], 2 do
     if entry[2][i] == name then return entry[2][i + 1] end
@@ -65,11 +65,13 @@ local function enqueue(thread)
   redis.call('ZREM', due, thread)
 end
 
+local function newest_of(thread) return ms_of(redis.call('XREVRANGE', turns_of(thread), '+', '-', 'COUNT', 1)[1][1]) end
+
 -- Debounce: a thread is due after some quiet, or when enough waits, or when it has waited long enough.
-local function debounce(thread)
-  local first, last = waiting(thread, '+', 1)[1], redis.call('XREVRANGE', turns_of(thread), '+', '-', 'COUNT', 1)[1]
-  local number = tonumber(redis.call('HGET', state_of(thread), 'waiting'))
-  local at = number >= most_turns and now or math.min(ms_of(last) + quiet, ms_of(first) + longest)
+-- number = of turns that wait, last = when the last of them came.
+local function debounce(thread, number, last)
+  local at = now
+  if number < most_turns then at = math.min(last + quiet, ms_of(waiting(thread, '+', 1)[1][1]) + longest) end
   if at <= now then enqueue(thread) else redis.call('ZADD', due, whole(at), thread) end
 end
 
@@ -102,10 +104,9 @@ local function close(thread, job, fence, outcome, delay)
   if delay then
     redis.call('HSET', state, 'held', 1)
     redis.call('ZADD', due, whole(now + delay), thread)
-  elseif tonumber(redis.call('HGET', state, 'waiting')) > 0 then
-    debounce(thread)
   else
-    expire(thread)
+    local number = tonumber(redis.call('HGET', state, 'waiting'))
+    if number > 0 then debounce(thread, number, newest_of(thread)) else expire(thread) end
   end
   return outcome
 end

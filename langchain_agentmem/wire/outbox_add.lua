@@ -8,7 +8,8 @@ local thread, recipe, most_ids, before = ARGV[2], ARGV[3], tonumber(ARGV[4]), AR
 local state, ids, turns = state_of(thread), ids_of(thread), turns_of(thread)
 local function known(id) return redis.call('ZSCORE', ids, id) end
 
-local noted = tonumber(redis.call('HGET', state, 'noted') or 0)
+local held = redis.call('HMGET', state, 'noted', 'waiting', 'job', 'held')
+local noted, number = tonumber(held[1] or 0), tonumber(held[2] or 0)
 local met, new = before ~= '' and known(before), {}
 for i = 6, #ARGV, 2 do
   if not known(ARGV[i]) then
@@ -21,18 +22,20 @@ end
 if before ~= '' and not met then return -1 end
 if #new == 0 then return 0 end
 
+local scope, last = scope_of(recipe), nil
 for _, i in ipairs(new) do
   noted = noted + 1
   redis.call('ZADD', ids, noted, ARGV[i])
-  redis.call('XADD', turns, '*', 'turn', ARGV[i + 1], 'recipe', recipe)
+  last = redis.call('XADD', turns, '*', 'turn', ARGV[i + 1], 'recipe', recipe)
 end
-redis.call('ZREMRANGEBYRANK', ids, 0, -most_ids - 1)
-redis.call('HSET', state, 'noted', whole(noted))
-redis.call('HINCRBY', state, 'waiting', #new)
-redis.call('SADD', scope_of(recipe), thread)
-for _, key in ipairs({turns, state, ids, scope_of(recipe)}) do redis.call('PERSIST', key) end
+if noted > most_ids then redis.call('ZREMRANGEBYRANK', ids, 0, -most_ids - 1) end
+redis.call('HSET', state, 'noted', whole(noted), 'waiting', whole(number + #new))
+redis.call('SADD', scope, thread)
+redis.call('PERSIST', scope)
+if number == 0 then -- it was to be forgotten after a while
+  for _, key in ipairs({turns, state, ids}) do redis.call('PERSIST', key) end
+end
 count('taken', #new)
 count('waiting', #new)
-local busy = redis.call('HMGET', state, 'job', 'held')
-if not busy[1] and not busy[2] then debounce(thread) end
+if not held[3] and not held[4] then debounce(thread, number + #new, ms_of(last)) end
 return #new

@@ -33,7 +33,7 @@ else
   redis.call('HSET', state, 'waiting', after)
   if concerned then
     redis.call('HDEL', state, 'job', 'owner', 'until', 'plan', 'upto', 'attempts', 'alone', 'held')
-    if after > 0 then debounce(thread) else expire(thread) end
+    if after > 0 then debounce(thread, after, newest_of(thread)) else expire(thread) end
   end
 end
 return {#before - after, concerned and held[2] and held[1] or ''}

@@ -15,7 +15,7 @@ if first[2] then since = math.min(since, tonumber(first[2])) end
 if redis.call('EXISTS', jobs) == 1 then
   local group = fields_of(redis.call('XINFO', 'GROUPS', jobs)[1])
   local next_job = redis.call('XRANGE', jobs, '(' .. group['last-delivered-id'], '+', 'COUNT', 1)[1]
-  if next_job then since = math.min(since, ms_of(next_job)) end
+  if next_job then since = math.min(since, ms_of(next_job[1])) end
   running = group.pending
 end
 return {redis.call('ZCARD', due), redis.call('XLEN', jobs) - running, running, now - since, redis.call('XLEN', dead)}
