@@ -29,8 +29,8 @@ DEFAULT_BUDGET = 800  # tokens
 class ContextAssembler:
     """Puts together what memory has to say to a model, for one question of one user.
 
-    One round trip, as the recall (two on a cluster): all state, which is facts, the thread's session and its events,
-    comes along with it. It is heard before any memory is ranked, because one that only restates a fact is not shown.
+    One round trip, or two as the recall (among hundreds of memories): all state, which is facts, the thread's session
+    and its events, comes along with the first. It is heard before any memory is ranked, because one that only restates a fact is not shown.
     Only where the recall fails is the state read in a round trip of its own. No model is called.
 
     What does not fit is left out, in this order: events, the oldest first; state beyond half of the budget (the end of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime
@@ -25,7 +26,7 @@ from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import escape
 
-_REFUSALS = 3  # times the limit that a caller who refuses memories is shown
+_SPARE = 0.5  # of the limit: how many more are shown to a caller who may refuse some
 
 
 class MemoryReader:
@@ -100,7 +101,7 @@ class MemoryReader:
             token_budget: How many tokens the texts may have together; the best that fit.
             count_tokens: Counts the tokens of a text; by default one for four characters.
             accept: Asked for each memory, best first, whether it is wanted; what it refuses was not recalled. It sees
-                up to three times `limit`.
+                half as many again as `limit`.
             explain: Show what each score is the sum of.
             pool: How many candidates each way of looking contributes.
 
@@ -112,7 +113,7 @@ class MemoryReader:
             UnsupportedServerError: The server has no search module and the scope is over `exact_search_limit`.
         """
         path = self._path(scope)
-        looked_at = limit if accept is None else _REFUSALS * limit
+        looked_at = limit if accept is None else limit + math.ceil(_SPARE * limit)
         checks.whole("pool", pool, least=1)
         if token_budget is not None:
             checks.whole("token_budget", token_budget)
