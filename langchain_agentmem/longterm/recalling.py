@@ -26,7 +26,7 @@ from langchain_agentmem.longterm.scoring import Corpus, Ranking, RecallWeights, 
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire import search
 from langchain_agentmem.wire.connection import Command
-from langchain_agentmem.wire.gather import Gathering, Table
+from langchain_agentmem.wire.gather import Gathering, Table, reading
 from langchain_agentmem.wire.keys import item_of
 from langchain_agentmem.wire.search import Query, Row
 
@@ -165,13 +165,11 @@ class Recaller:
 
     async def _rows(self, table: Table, keys: Sequence[str]) -> dict[str, Row]:
         """All that the bank knows of memories in a table: from there, or where too many were found, asked for."""
-        if items.CREATED in table.columns:
-            places = {key: at for at, key in enumerate(table.keys)}
-            return {key: table.row(places[key]) for key in keys}
-        replies = await self._store.connection.send(*(("HMGET", key, *record.READ) for key in keys))
-        read = (zip(record.READ, reply, strict=True) for reply in replies)
-        found = ({name: value for name, value in row if value is not None} for row in read)
-        return {key: Row(key, fields) for key, fields in zip(keys, found, strict=True)}
+        if keys and items.CREATED not in table.columns:
+            [reply] = await self._store.connection.send(reading(keys, record.READ))
+            table = Table.read(keys, record.READ, reply)
+        places = {key: at for at, key in enumerate(table.keys)}
+        return {key: table.row(places[key]) for key in keys}
 
     async def _ask(
         self, wish: Wish, question: Question, vector: bytes | None, now: datetime, before: Sequence[Command]

@@ -17,7 +17,7 @@ from langchain_agentmem.wire.packing import packed
 from langchain_agentmem.wire.scripts import Script, ScriptCall
 from langchain_agentmem.wire.search import DISTANCE, Command, Query, Row
 
-_GATHER = Script("gather")
+_GATHER, _COLUMNS = Script("gather"), Script("columns")
 _NUL = b"\0"
 
 
@@ -42,9 +42,19 @@ class Table:
         columns = {name: [row.fields.get(name, b"") for row in first.values()] for name in (DISTANCE, *fields)}
         return cls([*first], columns)
 
+    @classmethod
+    def read(cls, keys: Sequence[str], fields: Sequence[str], reply: Sequence[bytes]) -> Self:
+        """The hashes in the reply to `reading`."""
+        return cls(keys, dict(zip(fields, (text.split(_NUL) for text in reply), strict=True)))
+
     def row(self, at: int) -> Row:
         """One document as a row."""
         return Row(self.keys[at], {name: column[at] for name, column in self.columns.items() if column[at]})
+
+
+def reading(keys: Sequence[str], fields: Sequence[str]) -> ScriptCall:
+    """Read fields of hashes whose keys are known; none of it holds a NUL. `Table.read` takes the reply."""
+    return _COLUMNS((), [packed([keys, fields])])
 
 
 @dataclass(frozen=True, slots=True)

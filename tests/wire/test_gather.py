@@ -11,7 +11,7 @@ import pytest
 from langchain_agentmem.wire import search as module
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
-from langchain_agentmem.wire.gather import Gathering, Table
+from langchain_agentmem.wire.gather import Gathering, Table, reading
 from langchain_agentmem.wire.packing import packed
 from langchain_agentmem.wire.search import DISTANCE, Query, Row, VectorField
 
@@ -60,6 +60,14 @@ def test_where_many_are_found_less_is_read_of_each(redis: Connection) -> None:
         table, _ = replace(asked, few=few).read(run(redis.send(replace(asked, few=few).call()))[0])
         assert sorted(table.columns["v"]) == [b"0", b"1", b"2"]
         assert table.columns.get("u", [None])[0] == read
+
+
+def test_hashes_whose_keys_are_known(redis: Connection) -> None:
+    run(redis.send(("HSET", "d:1", "v", "\u00e9", "w", ""), ("HSET", "d:2", "w", 7), ("HSET", "d:3", "x", 1)))
+    for keys in ["d:1"], ["d:2", "nothing", "d:1", "d:3"]:
+        table = Table.read(keys, ("v", "w"), run(redis.send(reading(keys, ("v", "w"))))[0])
+        held = {"d:1": {"v": "\u00e9".encode()}, "d:2": {"w": b"7"}}
+        assert [table.row(at) for at in range(len(keys))] == [Row(key, held.get(key, {})) for key in keys]
 
 
 def test_each_hash_is_read_once_with_what_was_asked_of_it(redis: Connection) -> None:
