@@ -8,6 +8,7 @@ the state, not from a tool's arguments.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from string import Formatter
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
@@ -43,7 +44,7 @@ class ScopeTemplate:
         self._tenant = tenant
         self._given = labels
         self.fields = tuple(dict.fromkeys(label.field for label in self._labels if label.field))
-        self._fill(dict.fromkeys(self.fields, "x"))  # what no value can mend is said at once
+        self._fill(("x",) * len(self.fields))  # what no value can mend is said at once
 
     def resolve(self, config: RunnableConfig | None = None, context: Any = None) -> Scope:
         """The scope of a run.
@@ -61,9 +62,11 @@ class ScopeTemplate:
         configurable = config.get("configurable") or {}
         if context is None:
             context = getattr(configurable.get(_RUNTIME), "context", None)
-        return self._fill({name: _id(name, _find(name, context, configurable)) for name in self.fields})
+        return self._fill(tuple([_id(name, _find(name, context, configurable)) for name in self.fields]))
 
-    def _fill(self, values: Mapping[str, str]) -> Scope:
+    @lru_cache(maxsize=4096)  # noqa: B019 - templates are few, and live as long as what they are for
+    def _fill(self, told: tuple[str, ...]) -> Scope:
+        values = dict(zip(self.fields, told, strict=True))
         *namespace, last = self._labels
         if namespace and last.bare:
             return Scope(values[last.field], tuple(label.fill(values) for label in namespace), self._tenant)

@@ -160,7 +160,7 @@ def said_at(message: BaseMessage) -> datetime | None:
     An ISO 8601 text (UTC where it names no zone), or a number of seconds or milliseconds since 1970.
     """
     for metadata in (message.additional_kwargs, message.response_metadata):
-        for name in _TIMES:
+        for name in _TIMES if metadata else ():
             if (moment := _moment(metadata.get(name))) is not None:
                 return moment
     return None

@@ -110,7 +110,7 @@ class ExtractionNode(Runnable[Any, Any]):
             InvalidInputError: The input is none of these, or there is no such thread.
             ExtractionError: Inline: the model gave no usable answer. Its own errors are raised as they are.
         """
-        config = ensure_config(config)
+        config = config and ensure_config(config)  # without one, all below look up that of the running code
         is_state = not isinstance(input, str | list | tuple)
         try:
             scope = self._scope.resolve(config)
@@ -119,7 +119,7 @@ class ExtractionNode(Runnable[Any, Any]):
                 raise
             return {} if is_state else []
         if isinstance(input, str):
-            talk = await self._thread(input, config)
+            talk = await self._thread(input)
         else:
             talk = self._given(input, is_state, config)
         done = await self._hand_over(talk, scope) if talk.messages else []
@@ -129,7 +129,7 @@ class ExtractionNode(Runnable[Any, Any]):
         """Sync form of `ainvoke`."""
         return run(self.ainvoke(input, config, **kwargs))
 
-    def _given(self, input: Any, is_state: bool, config: RunnableConfig) -> Talk:
+    def _given(self, input: Any, is_state: bool, config: RunnableConfig | None) -> Talk:
         place = here(config)
         messages = self._messages(input) if is_state else input
         return Talk(messages, place.get("thread_id"), place.get("checkpoint_id"), whole=not is_state)
@@ -141,7 +141,7 @@ class ExtractionNode(Runnable[Any, Any]):
             raise InvalidInputError(f"messages_key: the state has no messages under {name!r}; name the key that has")
         return found
 
-    async def _thread(self, thread_id: str, config: RunnableConfig) -> Talk:
+    async def _thread(self, thread_id: str) -> Talk:
         """A thread's messages, from its newest checkpoint or from its working memory."""
         if self._checkpointer is not None:
             of_thread = RunnableConfig(configurable={"thread_id": thread_id, "checkpoint_ns": ""})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, cast
 
@@ -164,8 +165,8 @@ class Outbox(Closing):
             InvalidInputError: The thread has no id, `messages` are none, or `time` has no zone.
         """
         _check(thread_id, scope, time)
-        names = [strategies] if isinstance(strategies, str) else [*strategies]
-        recipe, token = Recipe(scope, names).dumps(), _tokens(names)
+        names = (strategies,) if isinstance(strategies, str) else tuple(strategies)
+        recipe, token = _recipe(scope, names), _tokens(names)
 
         async def take(offer: Offer) -> int:
             if not offer.messages:
@@ -303,7 +304,13 @@ def _check(thread_id: str, scope: Scope, time: datetime | None) -> None:
         raise InvalidInputError("time: a time without a zone is ambiguous; use datetime.now(UTC) or .astimezone()")
 
 
-def _tokens(strategies: Sequence[str]) -> Callable[[str], bytes]:
+@lru_cache(maxsize=4096)
+def _recipe(scope: Scope, strategies: tuple[str, ...]) -> str:
+    return Recipe(scope, strategies).dumps()
+
+
+@lru_cache
+def _tokens(strategies: tuple[str, ...]) -> Callable[[str], bytes]:
     """Makes of a message's id what the outbox remembers of it: short, because it remembers many.
 
     What some strategies took is still there for others, such as those of another node. Not so for other scopes: where
