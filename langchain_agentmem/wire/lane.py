@@ -116,7 +116,7 @@ class Lane:
     def __init__(self, client: Any, plan: Plan, owned: Sequence[Any], forget: Callable[[], object]) -> None:
         self.client = client
         self._plan = plan
-        self._tick: Tick[tuple[Any, ...], Any] = Tick(self._send_all, blame=plan.malformed)
+        self._tick: Tick[tuple[Any, ...], Any] = Tick(self.execute, blame=plan.malformed)
         self._guard = self._open_until_closed(owned, forget)
 
     async def open(self) -> None:
@@ -135,13 +135,10 @@ class Lane:
             for client in owned:
                 await client.aclose()
 
-    async def execute(self, commands: Wire, atomic: bool) -> list[Any]:
+    async def execute(self, commands: Wire, atomic: bool = False) -> list[Any]:
         """Send commands apart from all others."""
         return await cancellable(self._plan.aexecute(self.client, commands, atomic))
 
     async def send(self, commands: Wire) -> list[Any]:
         """Send commands together with those of every other call in this tick."""
         return list(await self._tick.join(commands))
-
-    async def _send_all(self, commands: Wire) -> list[Any]:
-        return await self.execute(commands, False)
