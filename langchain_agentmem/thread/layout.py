@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import ormsgpack
@@ -57,6 +58,7 @@ def unpack_typed(value: bytes) -> Typed:
 VERSION_WIDTH = 32  # digits of the count in a text version, as LangGraph's savers write it
 
 
+@lru_cache(maxsize=4096, typed=True)  # a channel keeps its version over many checkpoints; 1 is not 1.0
 def pack_version(version: Version) -> str:
     """A channel version as text that remembers its type: LangGraph compares versions, so `1` must not become `"1"`.
 
@@ -70,6 +72,7 @@ def pack_version(version: Version) -> str:
     return f"s{version}"
 
 
+@lru_cache(maxsize=4096)
 def unpack_version(token: str) -> Version:
     """Undo `pack_version`."""
     kind, text = token[0], token[1:]
