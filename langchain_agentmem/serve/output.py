@@ -11,8 +11,11 @@ from typing import Any, NoReturn, Self
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from langchain_agentmem.serve.console import make_console
+
+_SAYS = "says"
 
 
 def print_json(value: Any) -> None:
@@ -35,13 +38,33 @@ def print_line(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, none: str) -> None:
-    """Rows under a head, or the text `none` where there are none. None is shown as nothing."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name == "id")  # an id is copied whole
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    make_console().print(table if table.row_count else none)
+    """Rows under a head, or the text `none` where there are none. None is shown as nothing.
+
+    What a memory says may be long, and beside its id there is little room: a column "says" stands beneath its row.
+    """
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not cells:
+        make_console().print(none)
+    elif _SAYS in columns:
+        _print_entries(columns, cells)
+    else:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name in columns:
+            table.add_column(name, overflow="fold", no_wrap=name == "id")  # an id is copied whole
+        for row in cells:
+            table.add_row(*row)
+        make_console().print(table)
+
+
+def _print_entries(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    console, at = make_console(), columns.index(_SAYS)
+    heads = [[*row[:at], *row[at + 1 :]] for row in (columns, *rows)]
+    widths = [max(map(len, column)) for column in zip(*heads, strict=True)]
+    for head, text in zip(heads, ["", *(row[at] for row in rows)], strict=True):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(head, widths, strict=True))
+        console.print(line.rstrip(), style="dim", soft_wrap=True)
+        for below in Text(text).wrap(console, console.width - 4) if text else ():
+            console.print(f"    {below.plain.rstrip()}")
 
 
 def print_pairs(pairs: Iterable[tuple[str, Any]]) -> None:

@@ -91,7 +91,7 @@ SLASH: Mapping[str, Slash] = {
     "help": Slash(_help, "/help", "what can be asked"),
     "memories": Slash(_memories, "/memories [QUERY]", "what is remembered of you, or what answers a question"),
     "facts": Slash(_facts, "/facts", "what is true of you now"),
-    "forget": Slash(_forget, "/forget ID", "forget a memory, for ever"),
+    "forget": Slash(_forget, "/forget ID", "forget a memory; agentmem memories undo brings it back, for a day"),
     "threads": Slash(_threads, "/threads", "your conversations"),
     "new": Slash(_new, "/new [NAME]", "another conversation, or back to one"),
     "events": Slash(_events, "/events", "what the agent did in this conversation"),
