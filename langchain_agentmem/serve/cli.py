@@ -24,7 +24,9 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         sys.exit(_INTERRUPTED)
     except click.ClickException as error:
-        sys.stderr.write(f"agentmem: {error.format_message().rstrip('.')}. See agentmem --help.\n")
+        at = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "agentmem"
+        told = error.format_message()
+        sys.stderr.write(f"agentmem: {told if told[-1] in '.?' else f'{told}.'} See {at} --help.\n")
         sys.exit(error.exit_code)
 
 

@@ -199,11 +199,19 @@ def test_what_the_server_refuses_is_one_line(narrow_url: str) -> None:
     assert "hunter2" not in done.stderr
 
 
-@pytest.mark.parametrize("args", [["nonsense"], ["threads", "--nonsense"], ["threads", "--where", "x"]])
-def test_wrong_usage_is_one_line(args: list[str], plain_url: str) -> None:
+@pytest.mark.parametrize(
+    ("args", "at"),
+    [
+        (["nonsense"], "agentmem"),
+        (["threads", "--nonsense"], "agentmem threads"),
+        (["threads", "--where", "x"], "agentmem threads"),
+        (["memories", "list", "--kin", "x"], "agentmem memories list"),
+    ],
+)
+def test_wrong_usage_is_one_line(args: list[str], at: str, plain_url: str) -> None:
     done = agentmem(*args, REDIS_URL=plain_url)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "See agentmem --help." in done.stderr
+    assert done.stderr.endswith(f" See {at} --help.\n")
 
 
 @pytest.mark.parametrize("missing", ["click", "rich"])

@@ -42,7 +42,7 @@ def on_a_server(command: Command) -> Command:
     for option in (
         click.option("--tenant", default="default", show_default=True, help="Whose keys: the second segment."),
         click.option("--prefix", default="agentmem", show_default=True, help="First segment of every key."),
-        click.option("--path", type=click.Path(path_type=Path), help="Data directory of an embedded server."),
+        click.option("--path", type=click.Path(path_type=Path), help="An embedded server's data, instead of a URL."),
         click.option("--url", envvar="REDIS_URL", help="Redis URL; without it, the environment variable REDIS_URL."),
     ):
         command = option(command)
