@@ -247,6 +247,7 @@ async def test_the_scripted_model_knows_what_it_is_told(said: list[str], answer:
         ("What must I avoid?", "You are allergic to nuts."),
         ("What should I cook?", "You are vegan."),
         ("How do I travel?", "You told me: “I take night trains.” [t2]"),
+        ("Where am I going?", "You told me: “I go to Rome in May.” [t3]"),
         ("What do you know about me?", "You are Ada, you are vegan and you are allergic to nuts."),
     ],
 )
@@ -262,6 +263,7 @@ Facts:
 Memories, best first:
 - [t1] user: Do I fly? (2026-05-01)
 - [t2] user: I take night trains. (2026-05-01)
+- [t3] user: I go to Rome in May. (2026-05-01)
 {CLOSING}"""
     assert ScriptedModel().invoke([SystemMessage(block), HumanMessage(question)]).text == answer
 

@@ -97,12 +97,12 @@ def _answer(messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]]) ->
 
 
 def _reply(question: str, known: dict[str, str], recalled: Sequence[tuple[str, str]]) -> str:
-    """What is known of what is asked: by name where the question names it, else the memory that was recalled first."""
+    """What is known of what is asked: by name where the question names it, else the memory that does, or the first."""
     first = question.split(maxsplit=1)[0].lower()
     asked = [*_ASKED.get(first, ()), *(fact for fact, topic in _TOPICS.items() if topic.search(question))]
     stated = [(cited, text) for cited, text in recalled if not text.endswith("?")]
     if stated and not _EVERYTHING.search(question) and known.keys().isdisjoint(asked):
-        cited, text = stated[0]
+        cited, text = next((each for each in stated if not _found([each[1]]).keys().isdisjoint(asked)), stated[0])
         return f"You told me: “{text}” {cited}"
     wanted = known.keys() & (asked or known)
     told = [phrase.format(known[fact]) for fact, phrase in _PHRASES.items() if fact in wanted]
@@ -121,7 +121,10 @@ def _call(function: dict[str, Any], known: dict[str, str], call_id: str) -> AIMe
 
 def noted(messages: Sequence[BaseMessage]) -> dict[str, str]:
     """What the user said in these messages, by what it is about; the latest word counts."""
-    said = [message.text for message in messages if message.type == "human"]
+    return _found([message.text for message in messages if message.type == "human"])
+
+
+def _found(said: Sequence[str]) -> dict[str, str]:
     found = {fact: [word for text in said for word in pattern.findall(text)] for fact, pattern in _FACTS.items()}
     return {fact: words[-1] for fact, words in found.items() if words}
 
