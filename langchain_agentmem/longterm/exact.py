@@ -10,7 +10,6 @@ from langchain_agentmem.errors import UnsupportedServerError
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.searching import Hit, Wanted, read_hit
-from langchain_agentmem.longterm.vectors import unpack
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys, unescape
 from langchain_agentmem.wire.search import Row, VectorField
@@ -141,16 +140,18 @@ def similarities(field: VectorField, query: bytes, vectors: Sequence[bytes]) -> 
 
     if not vectors:
         return []
+    # In float32: a copy in float64 of a scope's vectors would take ten times as long as the comparison.
     kind = np.dtype("<f4" if field.dtype == "float32" else "<f2")
-    rows = np.frombuffer(b"".join(vectors), kind).reshape(len(vectors), -1).astype(np.float64)
-    asked = np.asarray(unpack(query, field.dtype))
+    rows = np.frombuffer(b"".join(vectors), kind).reshape(len(vectors), -1).astype(np.float32, copy=False)
+    asked = np.frombuffer(query, kind).astype(np.float32, copy=False)
     if field.metric == "l2":
         scores = -np.linalg.norm(rows - asked, axis=1)
     elif field.metric == "inner_product":
         scores = rows @ asked
     else:
-        scores = (rows @ asked) / (np.linalg.norm(rows, axis=1) * np.linalg.norm(asked))
-    return [float(score) for score in scores]
+        scores = (rows @ asked) / np.sqrt(np.einsum("ij,ij->i", rows, rows) * (asked @ asked))
+    told: list[float] = scores.tolist()
+    return told
 
 
 def _mapping(reply: Any) -> dict[bytes, bytes]:

@@ -64,12 +64,6 @@ def pack(vector: Sequence[float], dtype: str) -> bytes:
     return struct.pack(f"<{len(vector)}{_PACKED[dtype]}", *vector)
 
 
-def unpack(data: bytes, dtype: str) -> tuple[float, ...]:
-    """Undo `pack`."""
-    letter = _PACKED[dtype]
-    return struct.unpack(f"<{len(data) // struct.calcsize(letter)}{letter}", data)
-
-
 class Encoder:
     """The embedder of a store, and which texts of an item it embeds.
 
