@@ -44,7 +44,7 @@ def check(wanted: Mapping[str, Any] | None) -> None:
 
 def matches(value: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> bool:
     """Whether a value passes a filter."""
-    return all(_passes(value.get(name, _MISSING), each) for name, each in (wanted or {}).items())
+    return not wanted or all(_passes(value.get(name, _MISSING), each) for name, each in wanted.items())
 
 
 def facets_of(wanted: Mapping[str, Any] | None) -> Iterator[str]:

@@ -30,7 +30,6 @@ text of a user's has to be escaped, and a whole label matches or does not.
 from __future__ import annotations
 
 import json
-from base64 import b32encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -77,8 +76,7 @@ def schema(vector: VectorField | None) -> list[Command]:
 
 def digest(text: str, size: int = 10) -> str:
     """A text as lower-case letters and digits: by default 80 bits, so that no label can be made to meet another's."""
-    made = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
-    return b32encode(made).decode("ascii").lower()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
 
 
 @lru_cache(maxsize=4096)
@@ -97,7 +95,7 @@ def places(letters: str, namespace: Namespace) -> str:
     return ",".join(letter + prefix for letter in letters for prefix in _prefixes(namespace))
 
 
-def facet(path: Sequence[str], value: Any) -> str | None:
+def facet(path: tuple[str, ...], value: Any) -> str | None:
     """The tag of a value at a path, or None when values of its kind have none. Equal values have equal tags."""
     if isinstance(value, int):
         said = f"n{value:x}"
@@ -109,7 +107,7 @@ def facet(path: Sequence[str], value: Any) -> str | None:
         said = f"s{value}"
     else:
         return None
-    return _facet(tuple(path), said)
+    return _facet(path, said)
 
 
 @lru_cache(maxsize=16_384)
@@ -120,14 +118,18 @@ def _facet(path: tuple[str, ...], said: str) -> str:
 def facets(value: Mapping[str, Any]) -> Iterator[str]:
     """The tags of a value: of its entries and of theirs, and of what its lists of topics and entities name."""
     for key, entry in value.items():
-        name = _name(key)
-        if isinstance(entry, Mapping):
-            found = [facet((name, _name(inner)), each) for inner, each in entry.items()]
-        elif isinstance(entry, list | tuple) and name in _LISTS:
-            found = [facet((name, "*"), each) for each in entry]
-        else:
-            found = [facet((name,), entry)]
-        yield from (each for each in found if each)
+        for path, each in _leaves(_name(key), entry):
+            if tag := facet(path, each):
+                yield tag
+
+
+def _leaves(name: str, entry: Any) -> Sequence[tuple[tuple[str, ...], Any]]:
+    """What may have a tag in an entry, by its path."""
+    if isinstance(entry, Mapping):
+        return [((name, _name(inner)), each) for inner, each in entry.items()]
+    if name in _LISTS and isinstance(entry, list | tuple):
+        return [((name, "*"), each) for each in entry]
+    return (((name,), entry),)
 
 
 def _name(key: Any) -> str:
@@ -173,7 +175,7 @@ def mapping(reply: Any) -> dict[bytes, bytes]:
 
 def to_time(microseconds: bytes | int) -> datetime:
     """A stored time."""
-    return _EPOCH + timedelta(microseconds=int(microseconds))
+    return _EPOCH + timedelta(0, 0, int(microseconds))
 
 
 def from_time(moment: datetime) -> int:
@@ -222,4 +224,4 @@ def hashes(
         **dict(more),
     }
     further = [{PLACE: places("m", namespace), FACETS: tags, VECTOR: vector} for vector in vectors[1:]]
-    return [{name: said for name, said in each.items() if said not in (None, "")} for each in (own, *further)]
+    return [{name: said for name, said in each.items() if said is not None and said != ""} for each in (own, *further)]

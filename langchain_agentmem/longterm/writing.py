@@ -52,7 +52,7 @@ class Put(NamedTuple):
             words=lexical_text(self.words),
             ttl=ttl,
         )
-        hashes = [array([text(part) for part in chain.from_iterable(each.items())]) for each in made]
+        hashes = [array([*map(text, chain.from_iterable(each.items()))]) for each in made]
         head = (escape(self.op.key), write_namespace(self.op.namespace), "" if ttl is None else ttl)
         return array([*map(text, head), *hashes])
 

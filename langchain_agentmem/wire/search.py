@@ -77,7 +77,9 @@ class Query(NamedTuple):
 
     def tagged(self, name: str, *values: str) -> Self:
         """A TAG field holds one of the values."""
-        return self._replace(pieces=(*self.pieces, f"@{name}:{{{'|'.join(map(escape, values))}}}"))
+        # As one tag with alternatives, `@n:{a|b}`, it is a fifth slower where nothing holds one of them.
+        clauses = [f"@{name}:{{{escape(value)}}}" for value in values]
+        return self._replace(pieces=(*self.pieces, clauses[0] if len(clauses) == 1 else f"({'|'.join(clauses)})"))
 
     def within(self, name: str, low: float | None = None, high: float | None = None) -> Self:
         """A NUMERIC field lies between two numbers, both included; None leaves that end open."""
@@ -114,7 +116,7 @@ def held(name: str, word: str) -> str:
 
 def escape(text: str) -> str:
     r"""A value as one word of a query: letters and digits stay, each other character gets a backslash."""
-    return _UNSAFE.sub(r"\\\1", text)
+    return text if text.isalnum() else _UNSAFE.sub(r"\\\1", text)
 
 
 def _range(name: str, low: float | None, high: float | None) -> str:
