@@ -190,12 +190,11 @@ def chat_model(model: ChatModel | str) -> ChatModel:
         raise ConfigurationError(f"model: a LangChain chat model or a string such as 'openai:gpt-4o', not {model!r}")
     try:
         from langchain.chat_models import init_chat_model
-
-        made = init_chat_model(model)
     except ImportError as error:
         raise ConfigurationError(
-            f'model: {model!r} needs a package that is missing ({error}); pip install "langchain-agentmem[langchain]"'
+            f'model: {model!r} needs the package langchain: pip install "langchain-agentmem[langchain]"'
         ) from error
-    except ValueError as error:
+    try:
+        return init_chat_model(model)
+    except (ImportError, ValueError) as error:  # the provider's package is missing, and it says which; or nobody has it
         raise ConfigurationError(f"model: {model!r} cannot be made a model: {error}") from error
-    return made

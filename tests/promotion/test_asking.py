@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -218,6 +219,19 @@ def test_a_model_by_its_name(bank: MemoryBank, stub: OpenAIStub, monkeypatch: py
     for name in ("nobody:model", ""):
         with pytest.raises(ConfigurationError, match="model: "):
             Asker(name)
+
+
+@pytest.mark.parametrize(
+    ("missing", "remedy"),
+    [
+        ("langchain.chat_models", r"langchain-agentmem\[langchain\]"),
+        ("langchain_cohere", "pip install langchain-cohere"),
+    ],
+)
+def test_a_missing_package_is_named(missing: str, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ConfigurationError, match=remedy):
+        Asker("cohere:command-r")
 
 
 @given(
