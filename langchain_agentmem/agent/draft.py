@@ -14,11 +14,10 @@ from langchain_agentmem.agent.rendering import (
     Budget,
     CountTokens,
     Section,
-    cited,
     event_line,
     fact_line,
     fact_text,
-    memory_text,
+    memory_line,
     one_line,
     render,
     short_ids,
@@ -115,22 +114,26 @@ class Draft:
         """Whether a memory is worth its tokens, and there are as many left. Asked for each, best first."""
         if self._overlap.tells(memory):
             return False
-        text = memory_text(memory)
-        if not self._budget.takes(self._memories, cited(memory.id[:SHORT], text), first=not self._taken):
+        line = memory_line(memory, memory.id[:SHORT])
+        if not self._budget.takes(self._memories, line, first=not self._taken):
             return False
-        self._taken[memory.namespace, memory.id] = text
+        self._taken[memory.namespace, memory.id] = line
         return True
 
     def finish(self, found: Sequence[Recalled], count: CountTokens) -> Context:
         """The block, with these memories of those that were taken."""
         ids = short_ids(each.memory.id for each in found)
         short = {name: beginning for beginning, name in ids.items()}
-        texts = [(each.id, self._taken[each.namespace, each.id]) for each in (one.memory for one in found)]
-        self._memories.lines = list(enumerate(cited(short[name], text) for name, text in texts))
+        self._memories.lines = list(enumerate(self._line(each.memory, short[each.memory.id]) for each in found))
         happened = self.state.events if self.state else ()
         events = [each for at, each in enumerate(happened) if self._budget.add(self._events, -at, event_line(each))]
         text = render([self._facts, self._goal, self._pad, self._summary, self._memories, self._events])
         return Context(text, found, self._shown, events, count(text) if text else 0, ids)
+
+    def _line(self, memory: Memory, short_id: str) -> str:
+        """The line that was taken, unless it needs more of the memory's id to tell it apart."""
+        same = short_id == memory.id[:SHORT]
+        return self._taken[memory.namespace, memory.id] if same else memory_line(memory, short_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage, Too
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
-from langchain_agentmem.agent.context import ContextAssembler, question_of, thread_of
+from langchain_agentmem.agent.context import ContextAssembler, thread_of
 from langchain_agentmem.agent.draft import Context
 from langchain_agentmem.errors import MissingScopeError
 from langchain_agentmem.events.here import here
@@ -90,7 +90,7 @@ class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         context = self._turns.get(turn, run_of_it)
         if context is None:
             context = await self._assembler.aassemble(
-                question_of(request.messages), scope, thread_id=thread_id, messages=request.messages
+                turn.question, scope, thread_id=thread_id, messages=request.messages
             )
             self._turns.put(turn, run_of_it, context)
         else:
@@ -158,12 +158,11 @@ class _Turn(NamedTuple):
 
 def _turn(request: Request, scope: Scope, thread_id: str | None) -> _Turn:
     messages: Sequence[AnyMessage] = request.messages
-    places = [at for at, message in enumerate(messages) if isinstance(message, HumanMessage)]
-    at = places[-1] if places else 0
-    written = sum(isinstance(message, ToolMessage) and message.name in _WRITING for message in messages[at:])
-    asked = messages[at] if places else None
-    namespace = here().get("namespace") or ""
-    return _Turn(thread_id, namespace, scope.path, asked.id if asked else None, question_of(messages), written)
+    backwards = range(len(messages) - 1, -1, -1)
+    at = next((at for at in backwards if isinstance(messages[at], HumanMessage)), None)
+    asked, question = (None, "") if at is None else (messages[at].id, messages[at].text)
+    written = sum(isinstance(message, ToolMessage) and message.name in _WRITING for message in messages[at or 0 :])
+    return _Turn(thread_id, here().get("namespace") or "", scope.path, asked, question, written)
 
 
 class _Turns:

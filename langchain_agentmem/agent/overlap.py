@@ -75,7 +75,9 @@ class Overlap:
         near = self._messages
         for word in words:  # a quick look: what it misses, such as "bought" for "buy", is shown twice at worst
             near = [said for said in near if word[:_BEGINNING] in said.folded]
-        negated = bool(near) and _negated(memory.text)
+            if not near:
+                return False
+        negated = _negated(memory.text)
         return any(words <= said.stated and negated == said.negated for said in near)
 
 

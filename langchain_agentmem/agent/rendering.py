@@ -149,16 +149,11 @@ def fact_text(fact: Fact) -> str:
     return f"{fact.name} {words_of(fact.value)}"
 
 
-def memory_text(memory: Memory) -> str:
-    """What a memory says and when that was, in one line."""
+def memory_line(memory: Memory, short_id: str) -> str:
+    """A memory as a line."""
     when = memory.event_time or memory.created
     text = one_line(embedded_text(memory.text, memory.speaker))
-    return f"{text} ({when.date()})" if when else text
-
-
-def cited(short_id: str, text: str) -> str:
-    """A text as a line, behind the id that a model cites it by."""
-    return f"[{one_line(short_id, 100)}] {text}"
+    return f"[{one_line(short_id, 100)}] {text}" + (f" ({when.date()})" if when else "")
 
 
 def event_line(event: Event) -> str:

@@ -22,7 +22,7 @@ from langchain_agentmem.agent.rendering import (
     OPENING,
     Budget,
     Section,
-    memory_text,
+    memory_line,
     one_line,
     render,
     short_ids,
@@ -315,7 +315,7 @@ async def test_one_id_in_two_scopes(memory: AgentMemory, assembler: ContextAssem
 
 
 def test_a_memory_names_who_said_it_and_when() -> None:
-    assert memory_text(Memory(text="I moved", speaker="Anna")) == "Anna: I moved"
+    assert memory_line(Memory(text="I moved", speaker="Anna"), "1") == "[1] Anna: I moved"
 
 
 async def test_a_server_that_is_away_costs_the_memory_not_the_turn(do: Do, caplog: pytest.LogCaptureFixture) -> None:
