@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -138,30 +138,31 @@ def measure_stores(size: int, rounds: int) -> Samples:
 def _writes(
     samples: Samples, contenders: Mapping[str, BaseStore], client: Any, rng: random.Random, rounds: int
 ) -> None:
-    numbers = count(10_000_000)
+    batches = max(4, rounds // 4)
+    needed = len(contenders) * (5 * rounds + 1) + (len(contenders) + 1) * 100 * (batches + 1)
+    fresh = iter([value(10_000_000 + i, rng) for i in range(needed)])  # made before the clock runs
 
     def put(store: BaseStore) -> None:
-        each = value(next(numbers), rng)
+        each = next(fresh)
         store.put(scope(each["n"]), str(each["n"]), each)
 
     def put_many(store: BaseStore) -> None:
-        many = [value(next(numbers), rng) for _ in range(100)]
-        store.batch([PutOp(scope(each["n"]), str(each["n"]), each) for each in many])
+        store.batch([PutOp(scope(each["n"]), str(each["n"]), each) for each in islice(fresh, 100)])
 
     def raw_many() -> None:
         pipe = client.pipeline(transaction=False)
-        many = [value(next(numbers), rng) for _ in range(100)]
+        many = [*islice(fresh, 100)]
         vectors = embed([each["text"] for each in many])
+        times = dict.fromkeys((items.CREATED, items.UPDATED, items.SINCE, items.HAPPENED), 1_795_234_013_043_151)
         for each, vector in zip(many, vectors, strict=True):
-            hashed = items.hashes(
-                scope(each["n"]), each, vectors=[np.array(vector, "f4").tobytes()], words=each["text"]
-            )
+            packed = np.array(vector, "f4").tobytes()
+            hashed = items.hashes(scope(each["n"]), each, vectors=[packed], words=each["text"], more=times.items())
             pipe.hset(f"agentmem:default:item:raw:{each['n']}", mapping=hashed[0])
         pipe.execute()
 
     measure(samples, "put", {name: partial(put, store) for name, store in contenders.items()}, rounds, 5)
-    batches: dict[str, Action] = {name: partial(put_many, store) for name, store in contenders.items()}
-    measure(samples, "batch put 100", batches | {RAW: raw_many}, max(4, rounds // 4), 1)
+    together: dict[str, Action] = {name: partial(put_many, store) for name, store in contenders.items()}
+    measure(samples, "batch put 100", together | {RAW: raw_many}, batches, 1)
 
 
 def _reads(
