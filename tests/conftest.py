@@ -57,6 +57,13 @@ def search(search_url: str) -> Iterator[Connection]:
     yield from _emptied(search_url)
 
 
+@pytest.fixture(params=["search", "plain"])
+def server(request: pytest.FixtureRequest) -> Connection:
+    """Either of them: a test that takes this runs on both."""
+    connection: Connection = request.getfixturevalue(request.param)
+    return connection
+
+
 def _emptied(url: str) -> Iterator[Connection]:
     # The async clients need no closing here: each closes with the event loop of its test.
     with Connection(url) as connection:

@@ -9,14 +9,15 @@ import pytest
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.agent.context import ContextAssembler
 from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
+from langchain_agentmem.wire.connection import Connection
 
 EMBEDDER = OfflineEmbeddings()
 
 
-@pytest.fixture(params=["search", "plain"])
-def memory(request: pytest.FixtureRequest) -> Iterator[AgentMemory]:
-    """A memory on an empty server, once with the search module and once without."""
-    with AgentMemory(request.getfixturevalue(request.param), embeddings=EMBEDDER) as memory:
+@pytest.fixture
+def memory(server: Connection) -> Iterator[AgentMemory]:
+    """A memory on either kind of server, empty."""
+    with AgentMemory(server, embeddings=EMBEDDER) as memory:
         yield memory
 
 

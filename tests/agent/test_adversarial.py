@@ -15,10 +15,10 @@ from langchain_core.runnables import RunnableConfig
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.agent.tools import memory_tools
 from langchain_agentmem.agent.toolset import TOOLSET
-from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
+from tests.agent.conftest import EMBEDDER
 from tests.agent.scripted import ScriptedModel, calls
 from tests.conftest import Do
 
@@ -26,7 +26,6 @@ from tests.conftest import Do
 EVE, BOB, BOBBY = Scope("bob"), Scope("bob2"), Scope("bo")
 SECRET = "xyzzy-secret"
 CONFIG: RunnableConfig = {"configurable": {"user_id": "bob", "thread_id": "eve's"}}
-EMBEDDER = OfflineEmbeddings()
 THEIRS = "m0"  # an id of the victims' memories
 
 Untouched = Callable[[], None]

@@ -18,16 +18,15 @@ from langchain_agentmem import AgentMemory
 from langchain_agentmem.agent.erasure import Receipt, aforget_user, forget_user
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.event import Event
-from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.batch import Batch
 from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.lane import Plan
+from tests.agent.conftest import EMBEDDER
 from tests.servers import serving_cluster
 
-EMBEDDER = OfflineEmbeddings()
 Forget = Callable[..., Receipt]
 
 

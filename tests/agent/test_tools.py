@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypedDict
 
@@ -25,11 +25,11 @@ from langchain_agentmem.longterm.recalling import Recalled
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.remembering import Remembered
 from langchain_agentmem.wire.connection import Connection
+from tests.agent.conftest import EMBEDDER
 from tests.agent.scripted import ScriptedModel, calls
 
 ANNA = Scope("anna")
 CONFIG: RunnableConfig = {"configurable": {"user_id": "anna", "thread_id": "t1"}}
-EMBEDDER = OfflineEmbeddings()
 KNOWN = "m1"  # the id of a memory that is there
 
 Use = Callable[..., ToolMessage]
@@ -37,12 +37,6 @@ Use = Callable[..., ToolMessage]
 
 class User(TypedDict):
     user_id: str
-
-
-@pytest.fixture(params=["search", "plain"])
-def memory(request: pytest.FixtureRequest) -> Iterator[AgentMemory]:
-    with AgentMemory(request.getfixturevalue(request.param), embeddings=EMBEDDER) as memory:
-        yield memory
 
 
 @pytest.fixture(params=["sync", "async"])

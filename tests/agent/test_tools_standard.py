@@ -14,12 +14,11 @@ from langchain_tests.unit_tests import ToolsUnitTests
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.agent.tools import ToolName, memory_tools
 from langchain_agentmem.agent.toolset import TOOLSET
-from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.wire.connection import Connection
+from tests.agent.conftest import EMBEDDER
 
 ANNA = Scope("anna")
-EMBEDDER = OfflineEmbeddings()
 KNOWN = "m1"  # the id of a memory that is there
 
 

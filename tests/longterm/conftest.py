@@ -1,4 +1,4 @@
-"""What the tests of the long-term tier share: both kinds of servers, and an embedder of letters."""
+"""What the tests of the long-term tier share: an embedder of letters, a store, a bank, and a count of round trips."""
 
 from __future__ import annotations
 
@@ -37,13 +37,6 @@ def count_of_letters(texts: Sequence[str]) -> list[list[float]]:
 LETTERS: VectorIndexConfig = {"dims": 3, "embed": count_of_letters, "fields": ["text"]}
 
 EMBEDDER = OfflineEmbeddings()
-
-
-@pytest.fixture(params=["search", "plain"])
-def server(request: pytest.FixtureRequest) -> Connection:
-    """An empty server, once with the search module and once without."""
-    connection: Connection = request.getfixturevalue(request.param)
-    return connection
 
 
 @pytest.fixture

@@ -14,14 +14,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from langchain_agentmem.longterm.bank import MemoryBank
-from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.connection import LOST_CONNECTION, Connection
+from tests.longterm.conftest import EMBEDDER
 from tests.servers import serving
 
 ANNA = Scope("anna")
-EMBEDDER = OfflineEmbeddings()
 # What Redis Search reads as syntax, stop words that crash it in the wrong place, and what no encoding likes.
 NASTY = st.one_of(
     st.text("@{}[]()|-~*%$:;,.<>='\"\\/!?#&^+ \n\0\ud800éa1", min_size=1, max_size=12),

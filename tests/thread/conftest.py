@@ -27,12 +27,6 @@ def call(request: pytest.FixtureRequest) -> Call:
     return call
 
 
-@pytest.fixture(params=["plain", "search"])
-def server(request: pytest.FixtureRequest) -> Connection:
-    """An empty server: one without modules, then one with search and JSON."""
-    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
-
-
 @pytest.fixture
 def saver(plain: Connection) -> AgentMemorySaver:
     """A saver on an empty server without modules."""
