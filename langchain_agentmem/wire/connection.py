@@ -20,7 +20,7 @@ from langchain_agentmem.errors import ConfigurationError, InvalidInputError
 from langchain_agentmem.wire.bridge import either
 from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.lane import Lane, Plan, Wire
-from langchain_agentmem.wire.quick import Lending, quickened
+from langchain_agentmem.wire.quick import Lending, Packing
 from langchain_agentmem.wire.scripts import ScriptCall
 from langchain_agentmem.wire.subscription import Subscription
 from langchain_agentmem.wire.url import FORMS, Address, parse, redact
@@ -320,7 +320,7 @@ def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
             f"url or options: redis-py cannot use them ({type(error).__name__}); use {FORMS}"
         ) from None
     pool.connection_kwargs["decode_responses"] = False  # a URL's query string would win over any argument
-    pool.connection_class = _quick(pool.connection_class, colour)
+    pool.connection_class = _packing(pool.connection_class, colour)
     return colour.Redis.from_pool(pool)
 
 
@@ -330,12 +330,11 @@ def _pool(colour: Any) -> Any:
     return type("QuickPool", (Lending, kind), {}) if colour is aioredis else kind
 
 
-def _quick(kind: Any, colour: Any) -> Any:
-    """A connection class, quicker where redis-py's own is slow."""
-    if colour is redis:
+def _packing(kind: Any, colour: Any) -> Any:
+    """A connection class that packs commands by hiredis, where there is one; the sync ones do anyway."""
+    if colour is redis or not redis.utils.HIREDIS_AVAILABLE:
         return kind
-    packer = redis.connection.HiredisRespSerializer() if redis.utils.HIREDIS_AVAILABLE else None
-    return quickened(kind, packer, RedisTimeoutError)
+    return type(kind.__name__, (Packing, kind), {"packer": redis.connection.HiredisRespSerializer()})
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -372,7 +371,7 @@ def _twin(client: Any, colour: Any) -> Any:
     settings = {
         name: value for name, value in pool.connection_kwargs.items() if name in _SHARED_SETTINGS or name[:4] == "ssl_"
     }
-    pool = _pool(colour)(connection_class=_quick(kind, colour), retry=_retry(colour), **settings)
+    pool = _pool(colour)(connection_class=_packing(kind, colour), retry=_retry(colour), **settings)
     return colour.Redis.from_pool(pool)
 
 
