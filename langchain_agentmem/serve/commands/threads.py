@@ -57,7 +57,7 @@ def show(memory: AgentMemory, thread: str, as_json: bool) -> None:
     if as_json:
         print_json(shown)
         return
-    print_pairs((name, value) for name, value in shown.items() if name != "messages")
+    print_pairs((name, value) for name, value in shown.items() if name != "messages" and value != "")
     print_pairs((each["type"], each["text"]) for each in shown.get("messages", ()))
 
 
