@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from langchain_agentmem.longterm import items
@@ -11,10 +11,12 @@ from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.connection import Command
+from langchain_agentmem.wire.keys import escape
 from langchain_agentmem.wire.scripts import Script
 
 _TOUCH = Script("memory_touch")
 _KEPT = 8  # access times of a memory; ACT-R's activation takes the older ones as spread evenly
+_AT_ONCE = 50  # notes of one command: it holds the server up for 2 ms or so
 _MOST = 1000  # notes that wait; more are dropped, oldest first, as they are but tie-breaks
 
 
@@ -47,7 +49,15 @@ class AccessLog:
         """The commands that write what was noted."""
         with self._lock:
             noted, self._noted = self._noted, {}
+        used: dict[Namespace, list[tuple[str, int]]] = {}
+        for (namespace, key), when in noted.items():
+            used.setdefault(namespace, []).append((key, when))
         return [
-            self._store.item_command(_TOUCH, namespace, key, when, _KEPT, self._interval)
-            for (namespace, key), when in noted.items()
+            self._touch(namespace, there[start : start + _AT_ONCE])
+            for namespace, there in used.items()
+            for start in range(0, len(there), _AT_ONCE)
         ]
+
+    def _touch(self, namespace: Namespace, used: Sequence[tuple[str, int]]) -> Command:
+        told = [word for key, when in used for word in (escape(key), when)]
+        return self._store.item_command(_TOUCH, namespace, used[0][0], _KEPT, self._interval, *told)

@@ -30,6 +30,19 @@ async def test_accesses_are_counted_without_a_trip_of_their_own(bank: MemoryBank
     assert (memory.access_count, len(memory.accesses)) == (13, 8)
 
 
+async def test_all_that_a_recall_finds_was_used_whatever_its_id_and_scope(bank: MemoryBank, do: Do) -> None:
+    for name, count in (("ada", 60), ("bob:*", 2)):
+        told = [Memory(text=f"Tea number {number}", id=f"{name} %:{number}") for number in range(count)]
+        await do(bank.remember, told, Scope(name))
+    everyone = Scope(None, ("memories",))
+    found = await do(bank.recall, "tea", everyone, limit=100, pool=100)
+    assert len(found) == 62
+    await do(bank.forget, Scope("ada"), ["ada %:7"])  # what is gone does not come back
+    await do(bank.flush)
+    used = await do(bank.list, everyone, limit=100)
+    assert [each.access_count for each in used] == [1] * 61
+
+
 async def test_recall_and_remember_are_one_round_trip(search: Connection, do: Do, trips: Trips) -> None:
     bank = MemoryBank(AgentMemoryStore(search, index={"dims": 256, "embed": EMBEDDER}))
     await do(bank.remember, "Anna likes tea", ANNA)
