@@ -173,6 +173,7 @@ def mapping(reply: Any) -> dict[bytes, bytes]:
     return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
 
 
+@lru_cache(maxsize=1024)
 def to_time(microseconds: bytes | int) -> datetime:
     """A stored time."""
     return _EPOCH + timedelta(0, 0, int(microseconds))

@@ -96,10 +96,11 @@ class Keys:
         tenant: Second segment; tenants never see each other's keys.
     """
 
-    __slots__ = ("base",)
+    __slots__ = ("base", "item_prefix")
 
     def __init__(self, prefix: str = "agentmem", tenant: str = "default") -> None:
         self.base = f"{escape(prefix)}:{escape(tenant)}"
+        self.item_prefix = f"{self.base}:item:"  # what the keys of all items begin with
 
     def threads(self, user: str | None = None) -> str:
         """The ZSET of the tenant's threads, or of one user's, by last activity."""
@@ -160,11 +161,6 @@ class Keys:
     def cached(self, namespace: tuple[str, ...], key: str) -> str:
         """The STRING of what a node wrote."""
         return f"{self.cache(namespace)}:{escape(key)}"
-
-    @property
-    def item_prefix(self) -> str:
-        """What the keys of all items begin with."""
-        return f"{self.base}:item:"
 
     def item(self, namespace: tuple[str, ...], key: str) -> str:
         """The HASH of an item of the long-term store."""
