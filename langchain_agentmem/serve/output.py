@@ -11,9 +11,8 @@ from typing import Any, NoReturn, Self
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
-from langchain_agentmem.serve.console import make_console
+from langchain_agentmem.serve.console import harmless, make_console
 
 _SAYS = "says"
 
@@ -28,7 +27,7 @@ def tell(text: str, value: Any, *, as_json: bool) -> None:
     if as_json:
         print_json(value)
     else:
-        click.echo(text)
+        click.echo(harmless(text))
 
 
 def print_line(value: Any) -> None:
@@ -63,7 +62,7 @@ def _print_entries(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
     for head, text in zip(heads, ["", *(row[at] for row in rows)], strict=True):
         line = "  ".join(cell.ljust(width) for cell, width in zip(head, widths, strict=True))
         console.print(line.rstrip(), style="dim", soft_wrap=True)
-        for below in Text(text).wrap(console, console.width - 4) if text else ():
+        for below in console.render_str(text).wrap(console, console.width - 4) if text else ():
             console.print(f"    {below.plain.rstrip()}")
 
 

@@ -243,10 +243,14 @@ def test_a_fact_that_is_not_there_is_one_line(memory: AgentMemory, cli: Run, com
     assert done.stderr.startswith("agentmem: there is no fact 'shoe' in this scope; agentmem facts list")
 
 
-def test_text_is_no_markup(memory: AgentMemory, cli: Run) -> None:
-    memory.bank.remember("[bold]:smile: \x1b[31mred", Scope("eve"))
-    shown = cli("memories", "list", "--user", "eve").stdout
-    assert "[bold]:smile:" in shown
+def test_text_is_no_markup_and_commands_no_terminal(memory: AgentMemory, cli: Run) -> None:
+    memory.bank.remember(Memory(text="[bold]:smile: \x1b[31mred\x9b1m\ttea\r\nnow", id="x"), Scope("eve"))
+    for command in (["list"], ["search", "red"], ["show", "x"], ["history", "x"]):
+        shown = cli("memories", *command, "--user", "eve").stdout
+        assert "[bold]:smile: [31mred1m" in shown
+        assert {letter for letter in shown if not letter.isprintable()} == {"\n"}
+    memory.facts.set(Scope("eve"), "colour", "\x1b[31mred")
+    assert cli("facts", "get", "colour", "--user", "eve").stdout == "[31mred\n"
 
 
 def test_only_what_embeds_needs_the_embedder(search: Connection, cli: Run) -> None:
