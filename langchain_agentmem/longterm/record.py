@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Self
 
 from pydantic import BaseModel
@@ -338,11 +337,8 @@ _FORMS: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-_time = lru_cache(maxsize=1_024)(items.to_time)  # the first few times of a memory are most often the same
-
-
 def _times(moments: bytes) -> tuple[datetime, ...]:
-    return tuple(map(_time, moments.split()))
+    return tuple(map(items.to_time, moments.split()))
 
 
 def _names(escaped: bytes) -> tuple[str, ...]:
@@ -355,14 +351,14 @@ def _sources(lines: bytes) -> tuple[Source, ...]:
 
 # What the bank keeps of a memory in fields of its hash: the attribute, and how it is read.
 _KEPT: Mapping[str, tuple[str, Callable[[bytes], Any]]] = {
-    "c": ("created", _time),
-    "u": ("updated", _time),
-    "a": ("valid_from", _time),
-    "z": ("valid_to", _time),
+    "c": ("created", items.to_time),
+    "u": ("updated", items.to_time),
+    "a": ("valid_from", items.to_time),
+    "z": ("valid_to", items.to_time),
     "p": ("pinned", b"1".__eq__),
     "k": ("confidence", lambda share: min(1.0, float(share))),
     "q": ("access_count", int),
-    "r": ("last_accessed", _time),
+    "r": ("last_accessed", items.to_time),
     "y": ("accesses", _times),
     "h": ("hits", int),
     "b": ("version", int),
