@@ -27,7 +27,7 @@ from langchain_agentmem.agent.rendering import (
     render,
     short_ids,
 )
-from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.errors import InvalidInputError, UnsupportedServerError
 from langchain_agentmem.events.event import Event
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.facts import Fact
@@ -330,6 +330,22 @@ async def test_a_server_that_is_away_costs_the_memory_not_the_turn(do: Do, caplo
         assert "goes on without memory: reading its state failed" in caplog.text
         with pytest.raises(RedisConnectionError):
             await do(ending.assemble, ASKED, ANNA)
+
+
+async def test_a_server_that_cannot_search_leaves_the_state(
+    plain: Connection, do: Do, caplog: pytest.LogCaptureFixture
+) -> None:
+    bank = MemoryBank(AgentMemoryStore(plain, index={"dims": 256, "embed": EMBEDDER}, exact_search_limit=1))
+    bank.remember(["Anna likes to hike", "Anna has a dog"], ANNA)
+    bank.facts.set(ANNA, "diet", "vegetarian")
+    with caplog.at_level(logging.WARNING):
+        found = await do(ContextAssembler(bank).assemble, ASKED, ANNA)
+    assert ("- diet: vegetarian" in found.text, list(found.memories)) == (True, [])
+    assert [record.getMessage()[:61] for record in caplog.records] == [
+        "the agent goes on without memory: recalling failed (Unsupport"
+    ]
+    with pytest.raises(UnsupportedServerError, match="exact_search_limit"):
+        await do(ContextAssembler(bank, on_error="raise").assemble, ASKED, ANNA)
 
 
 class Broken:
