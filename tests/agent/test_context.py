@@ -280,6 +280,7 @@ async def test_state_comes_in_the_round_trip_of_the_recall(
 ) -> None:
     memory.bank.remember("Anna likes to hike", ANNA)
     memory.session("t", "anna").write(goal="x")
+    memory.events.flush()
     monkeypatch.setattr(memory.events, "soon", list)  # what goes out in the background, nobody waits for
     counts = []
     for query in (ASKED, ASKED, ""):  # the first writes with it which memories were recalled
