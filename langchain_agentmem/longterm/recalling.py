@@ -133,6 +133,7 @@ class Recaller:
         self._store = store
         self._weights = weights or RecallWeights()
         self._counts = Counts()
+        self._measures = find_spec("numpy") is not None
 
     async def find(self, wish: Wish, before: Sequence[Command], heard: Heard | None = None) -> list[Ranked]:
         """The memories that answer, best first.
@@ -189,7 +190,7 @@ class Recaller:
             fields=_RELEVANT,
             more=_FURTHER,
             few=_FEW,
-            measured=bool(vector and terms and find_spec("numpy")),
+            measured=bool(vector and terms and self._measures),
             known=self._counts.known,
         )
         if self._store.connection.clustered:

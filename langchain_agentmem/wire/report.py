@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from langchain_agentmem.wire.server_info import ServerInfo
@@ -103,7 +104,9 @@ class Report:
         """Where vectors are compared."""
         if self.server is None:
             return "unknown"
-        return "on the server" if self.server.search else "exact search in the client"
+        if self.server.search:
+            return "on the server"
+        return "exact search in the client" if find_spec("numpy") else "none: pip install 'langchain-agentmem[numpy]'"
 
     @property
     def warnings(self) -> tuple[str, ...]:

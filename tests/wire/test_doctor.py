@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,11 @@ def test_a_server_without_modules(drive: Drive, plain: Connection) -> None:
     report = drive(diagnose(plain, KEYS))
     assert report.vector_search == "exact search in the client"
     assert "(no search, no JSON), standalone\nvector search  exact search in the client\n" in str(report)
+
+
+def test_neither_search_nor_numpy(plain: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("langchain_agentmem.wire.report.find_spec", lambda name: find_spec("no such module"))
+    assert "vector search  none: pip install 'langchain-agentmem[numpy]'\n" in str(run(diagnose(plain, KEYS)))
 
 
 def test_a_healthy_server_gets_no_warning(drive: Drive, kept: Connection) -> None:
