@@ -173,7 +173,7 @@ class AgentMemory(Tiers):
             scope: Whose memories, by the run's context or config.
             key: The state's key to write to; None: a message among the messages.
             required: Whether a run without a user is an error.
-            **context: Of `ContextAssembler`: `budget`, `limit`, `kinds`, `events`, `count_tokens`, `on_error`.
+            **context: Of `ContextAssembler`: `budget`, `limit`, `kinds`, `pool`, `events`, `count_tokens`, `on_error`.
         """
         return RecallNode(self._assembler(context), scope=scope, key=key, required=required)
 
@@ -197,7 +197,7 @@ class AgentMemory(Tiers):
             required: Whether a run without a user is an error.
             promote: False: only recall.
             name: Its name, where an agent has several.
-            **context: Of `ContextAssembler`: `budget`, `limit`, `kinds`, `events`, `count_tokens`, `on_error`.
+            **context: Of `ContextAssembler`: `budget`, `limit`, `kinds`, `pool`, `events`, `count_tokens`, `on_error`.
 
         Raises:
             ConfigurationError: The extra `langchain` is not installed.

@@ -49,13 +49,14 @@ class ContextAssembler:
         count_tokens: Counts the tokens of a text; by default one for four characters.
         limit: How many memories at most.
         kinds: Only memories of these kinds.
+        pool: How many candidates each way of looking contributes to the recall, see `MemoryBank.recall`.
         events: How many recent events of the thread at most; 0 is none. What
             only says that the graph ran, or what the conversation shows, is passed by.
         on_error: What a server or an embedder that fails does to the turn: `warn` lets it go on without memory, with a
             warning in the log and an event `memory.failed`; `raise` ends it.
 
     Raises:
-        InvalidInputError: `budget` has no room for anything, `limit` or `events` is negative.
+        InvalidInputError: `budget` has no room for anything, `limit` or `events` is negative, or `pool` under 1.
     """
 
     def __init__(
@@ -68,17 +69,18 @@ class ContextAssembler:
         count_tokens: CountTokens = count_tokens,
         limit: int = 10,
         kinds: Sequence[str] = (),
+        pool: int = 100,
         events: int = 5,
         on_error: OnError = "warn",
     ) -> None:
         if Budget(budget, count_tokens).left <= 0:
             raise InvalidInputError(f"budget: {budget} tokens have no room for a memory; give it 100 or more")
-        if limit < 0 or events < 0:
-            raise InvalidInputError(f"limit, events: 0 or more, not {limit} and {events}")
+        if limit < 0 or events < 0 or pool < 1:
+            raise InvalidInputError(f"limit, events, pool: 0, 0 and 1 or more, not {limit}, {events} and {pool}")
         self._bank, self._log = bank, log
         self._states = StateReader(bank, sessions, log, events)
         self._budget, self._count = budget, count_tokens
-        self._limit, self._kinds = limit, tuple(kinds)
+        self._wish: dict[str, Any] = {"limit": limit, "kinds": tuple(kinds), "pool": pool}
         self.tolerance = Tolerance(on_error, log)
 
     async def aassemble(
@@ -95,7 +97,7 @@ class ContextAssembler:
         Raises:
             Exception: What the server or the embedder raised, with `on_error="raise"`.
         """
-        asked, searching = self._states.ask(scope, thread_id), bool(query.strip() and self._limit)
+        asked, searching = self._states.ask(scope, thread_id), bool(query.strip() and self._wish["limit"])
         draft = Draft(Budget(self._budget, self._count), query, messages, halve=searching)
         found, failure = await self._recall(query, asked, draft) if searching else ((), None)
         if draft.state is None:
@@ -126,9 +128,8 @@ class ContextAssembler:
     async def _recall(self, query: str, asked: StateQuery, draft: Draft) -> tuple[Sequence[Recalled], Exception | None]:
         """The memories for a question, or what went wrong. The draft begins with the state that comes along."""
         bank = self._bank.carrying(asked.commands, lambda replies: draft.begin(asked.read(replies)))
-        more: dict[str, Any] = {"limit": self._limit, "kinds": self._kinds, "accept": draft.takes_memory}
         try:
-            return await bank.arecall(query, asked.scope, **more), None
+            return await bank.arecall(query, asked.scope, **self._wish, accept=draft.takes_memory), None
         except Exception as error:  # noqa: BLE001 - borne or raised, once the state is there
             return (), error
 
