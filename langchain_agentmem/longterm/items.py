@@ -54,8 +54,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ROOT = "0"  # the digest of no label, in every item
 _LONGEST_FACET = 64  # longer texts are hardly ever asked for by equality; the client compares them
-_LISTS = ("topics", "entities")  # whose elements a recall may ask for
-_ALWAYS = ("kind", *_LISTS)  # whose values have a tag however long they are
+LISTS = ("topics", "entities")  # whose elements a recall may ask for
+_ALWAYS = ("kind", *LISTS)  # whose values have a tag however long they are
 
 
 def schema(vector: VectorField | None) -> list[Command]:
@@ -127,7 +127,7 @@ def _leaves(name: str, entry: Any) -> Sequence[tuple[tuple[str, ...], Any]]:
     """What may have a tag in an entry, by its path."""
     if isinstance(entry, Mapping):
         return [((name, _name(inner)), each) for inner, each in entry.items()]
-    if name in _LISTS and isinstance(entry, list | tuple):
+    if name in LISTS and isinstance(entry, list | tuple):
         return [((name, "*"), each) for each in entry]
     return (((name,), entry),)
 

@@ -235,7 +235,6 @@ class Memory:
 
 
 _SAID = ("speaker", "topics", "entities", "data", "metadata", "state", "value")
-_LISTS = ("topics", "entities")
 _TIMES = ("event_time",)
 _DEFAULTS = Memory(text="-")
 
@@ -268,7 +267,7 @@ def load(value: Mapping[str, Any], *, id: str = "", namespace: Namespace = ()) -
 def _content(value: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes of a memory that its value holds."""
     known = {name: value[name] for name, fits in _FORMS.items() if name in value and fits(value[name])}
-    for name in _LISTS:
+    for name in items.LISTS:
         if name in known:
             known[name] = tuple(known[name])
     if "event_time" in known:

@@ -1,4 +1,4 @@
-"""What the doctor found, as data, as text and as warnings. Pure."""
+"""What the doctor found, as data, as text and as warnings. Asks no server."""
 
 from __future__ import annotations
 
