@@ -30,7 +30,7 @@ from benchmarks.dialogues import Dialogues, Question, Turn, generate, split
 from benchmarks.recall_bank import FORMS, Bank, StoreSearch
 from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.query import Query, analyse
-from langchain_agentmem.longterm.scoring import Candidate, Corpus, RecallWeights, bm25, rank
+from langchain_agentmem.longterm.scoring import Candidate, Corpus, RecallWeights, Said, bm25, rank
 from langchain_agentmem.longterm.text import embedded_text, lexical_terms, lexical_text
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.embedded import EmbeddedServer
@@ -59,10 +59,26 @@ class Scope:
 
     def __post_init__(self) -> None:
         self.frequencies = Counter(word for words in self.words for word in set(words))
-        self.mean = statistics.fmean(len(words) for words in self.words)
+        self.lengths = [len(words) for words in self.words]
+        self.mean = statistics.fmean(self.lengths)
+        self.counts = [Counter(words) for words in self.words]
+        self.said = [
+            Said(
+                turn.id,
+                turn.text,
+                self.counts[row],
+                self.lengths[row],
+                speaker=turn.speaker,
+                session=turn.session,
+                sequence=turn.sequence,
+                kind="episodic",
+                when=turn.when.timestamp(),
+            )
+            for row, turn in enumerate(self.turns)
+        ]
         self.holders: dict[str, list[int]] = defaultdict(list)
-        for row, words in enumerate(self.words):
-            for word in set(words):
+        for row, words in enumerate(self.counts):
+            for word in words:
                 self.holders[word].append(row)
 
     def corpus(self, query: Query) -> Corpus:
@@ -71,8 +87,9 @@ class Scope:
     def by_words(self, query: Query, k: int) -> list[int]:
         corpus = self.corpus(query)
         idf = {term: corpus.idf(term) for term in query.terms}
-        rows = {row for term in query.terms for row in self.holders.get(term, ())}
-        return sorted(rows, key=lambda row: (-bm25(idf, self.words[row], len(self.words[row]), self.mean), row))[:k]
+        rows = sorted({row for term in query.terms for row in self.holders.get(term, ())})
+        scores = bm25(idf, [self.counts[row] for row in rows], [self.lengths[row] for row in rows], self.mean)
+        return [row for _, row in sorted(zip(scores, rows, strict=True), key=lambda each: (-each[0], each[1]))[:k]]
 
 
 class InMemory:
@@ -125,17 +142,7 @@ class Ranked(InMemory):
         scope, cosines = self.scopes[question.user], self.cosines(question)
         near = {int(row) for row in np.argsort(-cosines)[:LEG]}
         return [
-            Candidate(
-                id=scope.turns[row].id,
-                text=scope.turns[row].text,
-                terms=scope.words[row],
-                similarity=float(cosines[row]) if self.all_cosines or row in near else None,
-                speaker=scope.turns[row].speaker,
-                session=scope.turns[row].session,
-                sequence=scope.turns[row].sequence,
-                kind="episodic",
-                when=scope.turns[row].when.timestamp(),
-            )
+            Candidate(scope.said[row], float(cosines[row]) if self.all_cosines or row in near else None)
             for row in sorted(near | set(scope.by_words(query, LEG)))
         ]
 

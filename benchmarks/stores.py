@@ -11,7 +11,6 @@ import random
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -29,10 +28,11 @@ from benchmarks.harness import Action, Report, Samples, Target, measure
 from benchmarks.servers import postgres
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.index import ItemIndex
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.wire import search
 from langchain_agentmem.wire.embedded import EmbeddedServer
-from langchain_agentmem.wire.gather import Gathering
 
 OURS, PEER, MEMORY, RAW = "AgentMemoryStore", "RedisStore", "InMemoryStore", "raw commands"
 POSTGRES = "PostgresStore"
@@ -294,18 +294,20 @@ def _measure_recall(
     samples: Samples, bank: MemoryBank, client: Any, rng: random.Random, scopes: int, rounds: int
 ) -> None:
     sent: dict[str, list[list[Any]]] = {RAW: [], KEYS: []}
-    read = Gathering.read
+    ask = ItemIndex.ask
 
-    def noted(asked: Gathering, reply: Any) -> Any:
-        found = read(asked, reply)
-        for name, plain in ((RAW, asked), (KEYS, replace(asked, fields=(), measured=False))):
-            sent[name].append([*plain.searches(found[1]), *plain.counts()])
-        return found
+    async def noted(index: ItemIndex, commands: Sequence[Any]) -> list[Any]:
+        searches = [command for command in commands if command[0] == "FT.SEARCH"]
+        sent[RAW].append(searches)
+        sent[KEYS].append([_keys_alone(command) for command in searches])
+        return await ask(index, commands)
 
     def question() -> tuple[str, Scope]:
         return f"What about the {' '.join(rng.choices(WORDS, k=3))}?", Scope(f"u{rng.randrange(scopes)}")
 
-    with patch.object(Gathering, "read", noted):
+    for _ in range(20):
+        bank.recall(*question())
+    with patch.object(ItemIndex, "ask", noted):
         for _ in range(20):
             bank.recall(*question())
 
@@ -318,6 +320,15 @@ def _measure_recall(
     row = "recall (raw: its searches in one pipeline)"
     plain: dict[str, Action] = {name: partial(raw, commands) for name, commands in sent.items()}
     measure(samples, row, {**plain, "MemoryBank": lambda: bank.recall(*question())}, rounds, 3)
+
+
+def _keys_alone(command: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A search that returns nothing but keys, and distances where it has some."""
+    if "RETURN" not in command:
+        return command
+    at = command.index("RETURN")
+    fields = [name for name in command[at + 2 : at + 2 + command[at + 1]] if name == search.DISTANCE]
+    return (*command[: at + 1], len(fields), *fields, *command[at + 2 + command[at + 1] :])
 
 
 def _measure_remember(

@@ -5,33 +5,38 @@ Each recall reads hundreds, so this is no way round by a `Memory`: it looks at w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from langchain_agentmem.longterm import items, record
-from langchain_agentmem.longterm.features import Candidate
-from langchain_agentmem.longterm.text import lexical_terms
-from langchain_agentmem.wire.gather import Table
+from langchain_agentmem.longterm.features import Candidate, Said
+from langchain_agentmem.longterm.text import lexical_terms, split_speaker
+from langchain_agentmem.wire.search import Row
 
 _LONGEST_NUMBER = 18  # digits: counts and times, and cheap to read
+_REMEMBERED = 8192  # memories: 1 kB each or so
 
 
-def candidates(table: Table, similarities: Sequence[float | None], below: tuple[str, ...]) -> list[Candidate]:
+def candidates(rows: Sequence[Row], similarities: Sequence[float | None], below: tuple[str, ...]) -> list[Candidate]:
     """The memories of a pool; what another program wrote counts as far as it has the form that a bank gives it.
 
     Args:
-        table: The fields of their hashes. Those whose value is gone are left out.
+        rows: The fields of their hashes. Those whose value is gone are left out.
         similarities: How similar the vector of each is to the query, as far as that is known.
         below: What their keys must begin with.
 
     Raises:
         CorruptDataError: A value is not a JSON object.
     """
-    columns = (table.columns[name] for name in (items.VALUE, items.WORDS, items.HAPPENED))
-    rows = zip(table.keys, similarities, *columns, strict=True)
-    return [_candidate(*row) for row in rows if row[2] and row[0].startswith(below)]
+    return [
+        Candidate(_said(row.key, value, row.fields.get(items.WORDS, b""), row.fields.get(items.HAPPENED)), similarity)
+        for row, similarity in zip(rows, similarities, strict=True)
+        if (value := row.fields.get(items.VALUE)) and row.key.startswith(below)
+    ]
 
 
 def add_history(candidate: Candidate, fields: Mapping[str, bytes]) -> bool:
@@ -45,16 +50,19 @@ def add_history(candidate: Candidate, fields: Mapping[str, bytes]) -> bool:
     return True
 
 
-def _candidate(key: str, similarity: float | None, value: bytes, words: bytes, happened: bytes) -> Candidate:
-    said = _load(value)
+# The memories of a user come into question again and again; what the same bytes say is the same.
+@lru_cache(maxsize=_REMEMBERED)
+def _said(key: str, value: bytes, words: bytes, happened: bytes | None) -> Said:
+    said, terms = _load(value), lexical_terms(words.decode("utf-8", "replace"))
     text, kind, speaker, importance = said.get("text"), said.get("kind"), said.get("speaker"), said.get("importance")
+    text = text if isinstance(text, str) else record.load(said).text
     session, sequence = _turn(said.get("source"), kind, key)
-    return Candidate(
+    return Said(
         id=key,
-        text=text if isinstance(text, str) else record.load(said).text,
-        terms=lexical_terms(words.decode("utf-8", "replace")),
-        similarity=similarity,
-        speaker=speaker if isinstance(speaker, str) else None,
+        text=text,
+        terms=Counter(terms),
+        length=len(terms),
+        speaker=speaker if speaker and isinstance(speaker, str) else split_speaker(text)[0],
         session=session,
         sequence=sequence,
         kind=kind if isinstance(kind, str) else "semantic",

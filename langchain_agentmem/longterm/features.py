@@ -12,15 +12,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 
 from langchain_agentmem.longterm.activation import activation, recency
 from langchain_agentmem.longterm.dates import DateWindow
 from langchain_agentmem.longterm.query import Query, answers, asking
-from langchain_agentmem.longterm.text import split_speaker, terms
+from langchain_agentmem.longterm.text import terms
 from langchain_agentmem.longterm.weights import RecallWeights
 
-__all__ = ["Candidate", "Column", "Corpus", "bm25", "cosines", "history", "relevance"]
+__all__ = ["Candidate", "Column", "Corpus", "Said", "bm25", "cosines", "history", "relevance"]
 
 Column = list[float]
 
@@ -43,42 +43,60 @@ class Corpus:
         return math.log(1.0 + (self.documents - held + 0.5) / (held + 0.5))
 
 
-@dataclass(slots=True)
-class Candidate:
-    """One memory of the pool, as the search returned it.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a memory says: the same in every recall that finds it.
 
     Attributes:
         id: Its id; also the last word on equal scores.
         text: Its text, with or without a leading "Speaker: ".
-        terms: The stems of its full-text field: `text.lexical_terms(text.lexical_text(...))`.
-        similarity: Cosine with the query, or None when only the text leg found it (it then counts as the lowest known
-            cosine; the true one, where the vector is at hand, gains about a point of recall).
-        speaker: Who said it; read from the text when None.
+        terms: The stems of its full-text field, `text.lexical_terms(text.lexical_text(...))`: how often each is there.
+        length: How many there are in all.
+        speaker: Who said it.
         session: The conversation it belongs to.
         sequence: Its place there, counting by one.
         kind: Its kind, for the half-life.
         when: When it was said or happened, epoch seconds.
-        created: When it was written or last confirmed, epoch seconds; `when` when None.
-        accesses: The newest access times, epoch seconds.
-        access_count: How many accesses there were in all.
         importance: 0 to 1.
-        confidence: 0 to 1.
     """
 
     id: str
     text: str
-    terms: Sequence[str]
-    similarity: float | None = None
+    terms: Mapping[str, int]
+    length: int
     speaker: str | None = None
     session: str | None = None
     sequence: int | None = None
     kind: str = "semantic"
     when: float | None = None
+    importance: float = 0.5
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One memory of the pool of a recall.
+
+    Attributes:
+        said: What it says.
+        similarity: Cosine with the query, or None when only the text leg found it (it then counts as the lowest known
+            cosine; the true one, where the vector is at hand, gains about a point of recall).
+        created: When it was written or last confirmed, epoch seconds; `said.when` when None.
+        accesses: The newest access times, epoch seconds.
+        access_count: How many accesses there were in all.
+        confidence: 0 to 1.
+    """
+
+    said: Said
+    similarity: float | None = None
     created: float | None = None
     accesses: Sequence[float] = ()
     access_count: int = 0
-    importance: float = 0.5
     confidence: float = 1.0
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.said.id
 
 
 def relevance(query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: RecallWeights) -> dict[str, Column]:
@@ -93,13 +111,14 @@ def relevance(query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: 
     Returns:
         For the name of each weight a column with one value, 0 to 1, for each candidate in order.
     """
-    speakers = [each.speaker or split_speaker(each.text)[0] for each in pool]
-    stems = {who: frozenset(terms(who)) for who in set(speakers) if who}
+    said = [each.said for each in pool]
+    speakers = [each.speaker for each in said]
+    stems = {who: _stems(who) for who in set(speakers) if who}
     return (
         {"semantic": _over_best(cosines(pool))}
-        | _by_words(query, pool, corpus, weights, frozenset().union(*stems.values()))
-        | _asked_for(query, pool)
-        | {"speaker": _said_by(query, speakers, stems), "importance": [each.importance for each in pool]}
+        | _by_words(query, said, corpus, weights, frozenset().union(*stems.values()))
+        | _asked_for(query, said)
+        | {"speaker": _said_by(query, speakers, stems), "importance": [each.importance for each in said]}
     )
 
 
@@ -113,37 +132,43 @@ def history(pool: Sequence[Candidate], weights: RecallWeights, now: float | None
     """
     columns = {"confidence": [each.confidence for each in pool]}
     if now is not None:
-        written = [each.created or each.when or now for each in pool]
+        written = [each.created or each.said.when or now for each in pool]
         columns["activation"] = [
             activation(each.accesses, each.access_count, since, now) for each, since in zip(pool, written, strict=True)
         ]
         columns["recency"] = [
-            recency(since, now, weights.half_lives.get(each.kind, weights.half_life))
+            recency(since, now, weights.half_lives.get(each.said.kind, weights.half_life))
             for each, since in zip(pool, written, strict=True)
         ]
     return columns
 
 
 def bm25(
-    idf: Mapping[str, float], words: Sequence[str], length: int, mean: float, *, k1: float = 1.2, b: float = 0.4
-) -> float:
-    """BM25 of one memory (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
+    idf: Mapping[str, float],
+    documents: Sequence[Mapping[str, int]],
+    lengths: Sequence[int],
+    mean: float,
+    *,
+    k1: float = 1.2,
+    b: float = 0.4,
+) -> Column:
+    """BM25 of memories (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
 
     Args:
         idf: The weight of each stem of the query.
-        words: The stems of the memory, at least those that the query has too.
-        length: How many stems the memory has.
+        documents: How often each stem is in each memory.
+        lengths: How many stems each memory has.
         mean: Mean number of stems of a memory, over 0.
         k1: Saturation of repeated words.
         b: How far long memories are held back, 0 to 1.
     """
-    norm = k1 * (1.0 - b + b * length / mean)
-    score = 0.0
+    scores = [0.0] * len(documents)
     for term, weight in idf.items():
-        count = words.count(term)
-        if count:
-            score += weight * count * (k1 + 1.0) / (count + norm)
-    return score
+        for row, counts in enumerate(documents):
+            if term in counts:
+                norm = k1 * (1.0 - b + b * lengths[row] / mean)
+                scores[row] += weight * counts[term] * (k1 + 1.0) / (counts[term] + norm)
+    return scores
 
 
 def cosines(pool: Sequence[Candidate]) -> Column:
@@ -158,7 +183,7 @@ def _over_best(values: Column) -> Column:
 
 
 def _by_words(
-    query: Query, pool: Sequence[Candidate], corpus: Corpus, weights: RecallWeights, speakers: frozenset[str]
+    query: Query, said: Sequence[Said], corpus: Corpus, weights: RecallWeights, speakers: frozenset[str]
 ) -> dict[str, Column]:
     """What each memory holds of the query's stems, and what its neighbours add. A set of stems is a number of bits.
 
@@ -173,35 +198,36 @@ def _by_words(
     def worth(stems: int) -> float:
         return sum(share for bit, share in shares if bit & stems) / total
 
-    shared = [[term for term in each.terms if term in bits] for each in pool]
-    held = [sum([bits[term] for term in set(own)]) if own else 0 for own in shared]
-    lengths = [len(each.terms) for each in pool]
-    mean = sum(lengths) / len(pool) or 1.0
-    scores = [
-        bm25(idf, own, length, mean, k1=weights.k1, b=weights.b) if own else 0.0
-        for own, length in zip(shared, lengths, strict=True)
-    ]
+    documents, lengths = [each.terms for each in said], [each.length for each in said]
+    mean = sum(lengths) / len(said) or 1.0
+    held = [0] * len(said)
+    for term, bit in bits.items():
+        for row, counts in enumerate(documents):
+            if term in counts:
+                held[row] |= bit
     return {
-        "lexical": _over_best(scores),
+        "lexical": _over_best(bm25(idf, documents, lengths, mean, k1=weights.k1, b=weights.b)),
         "coverage": [worth(own) for own in held],
-        "neighbour": _beside(pool, held, worth),
+        "neighbour": _beside(said, held, worth),
     }
 
 
 _STEPS = ((-1, 0.8), (1, 0.8), (-2, 0.64), (2, 0.64))
 
 
-def _beside(pool: Sequence[Candidate], held: Sequence[int], worth: Callable[[int], float]) -> Column:
+def _beside(said: Sequence[Said], held: Sequence[int], worth: Callable[[int], float]) -> Column:
     """What the turns on either side hold beyond a turn's own stems, the nearer the more."""
     turns = {
         (c.session, c.sequence): own
-        for c, own in zip(pool, held, strict=True)
-        if c.session is not None and c.sequence is not None
+        for c, own in zip(said, held, strict=True)
+        if own and c.session is not None and c.sequence is not None
     }
+    if not turns:
+        return [0.0] * len(said)
     added = []
-    for each, own in zip(pool, held, strict=True):
+    for each, own in zip(said, held, strict=True):
         share, seen = 0.0, own
-        if turns and each.session is not None and each.sequence is not None:
+        if each.session is not None and each.sequence is not None:
             for step, nearness in _STEPS:
                 new = turns.get((each.session, each.sequence + step), 0) & ~seen
                 if new:
@@ -211,18 +237,23 @@ def _beside(pool: Sequence[Candidate], held: Sequence[int], worth: Callable[[int
     return added
 
 
-def _asked_for(query: Query, pool: Sequence[Candidate]) -> dict[str, Column]:
-    nothing = [0.0] * len(pool)
+def _asked_for(query: Query, said: Sequence[Said]) -> dict[str, Column]:
+    nothing = [0.0] * len(said)
     return {
-        "date": [_inside(query.windows, each.when) for each in pool] if query.windows else nothing,
-        "shape": [float(answers(query.shape, each.text)) for each in pool] if query.shape else nothing,
-        "asking": [asking(each.text) for each in pool],
-        "substance": [_SUBSTANCE[min(len(each.terms), _DOZEN)] for each in pool],
+        "date": [_inside(query.windows, each.when) for each in said] if query.windows else nothing,
+        "shape": [float(answers(query.shape, each.text)) for each in said] if query.shape else nothing,
+        "asking": [asking(each.text) for each in said],
+        "substance": [_SUBSTANCE[min(each.length, _DOZEN)] for each in said],
     }
 
 
 _DOZEN = 12
 _SUBSTANCE = [math.log1p(words) / math.log1p(_DOZEN) for words in range(_DOZEN + 1)]
+
+
+@lru_cache(maxsize=1024)
+def _stems(name: str) -> frozenset[str]:
+    return frozenset(terms(name))
 
 
 def _inside(windows: Sequence[DateWindow], when: float | None) -> float:

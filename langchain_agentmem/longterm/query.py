@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from langchain_agentmem.longterm.dates import DateWindow, date_windows
 from langchain_agentmem.longterm.text import terms, tokens
@@ -22,6 +23,7 @@ _FIRST_PERSON = frozenset("i me my mine myself we us our ours".split())
 _SENTENCE = re.compile(r"[^.!?\uff1f]+[.!?\uff1f]*")
 _SECOND_PERSON = frozenset("you your yours yourself".split())
 _MOST_TERMS = 64  # each costs the server a count; whoever pastes a page asks at its beginning or its end
+_REMEMBERED = 8192  # texts: those of a user come into question again and again
 _USER = frozenset(("user", "human"))
 _ASSISTANT = frozenset(("assistant", "ai", "bot", "agent"))
 
@@ -88,6 +90,7 @@ def analyse(text: str, now: datetime | None = None) -> Query:
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def asking(text: str) -> float:
     """Share of the words of a text that stand in questions: 1 for "How was it?", about .5 for "I moved. And you?"."""
     if "?" not in text and "\uff1f" not in text:
@@ -105,6 +108,7 @@ def is_question(text: str) -> bool:
     return bool(first) and first[0] in _ASKING
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def answers(shape: str | None, text: str) -> bool:
     """Says whether a text holds what a question of this shape asks for, for instance a date word for "when"."""
     return shape is not None and _SHAPES[shape].search(text) is not None

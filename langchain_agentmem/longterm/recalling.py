@@ -1,9 +1,9 @@
 """How memories are found again: two ways of looking in one round trip, one ranking.
 
-Vectors find what means the same, words find names and rare terms; the ranking (see `scoring`) weighs both with the word
-counts of the scope itself, which travel in the same pipeline. Where that finds more than some dozens, only what
-relevance is read from is fetched of them all, and the rest in a second trip, of the dozen or two that their history may
-still bring among the best: to fetch it of all would take longer than the trip.
+Vectors find what means the same, words find names and rare terms (see `legs`); the ranking (see `scoring`) weighs both
+with the word counts of the scope itself. In a scope of more than some dozens, only what relevance is read from is
+fetched of all that is found, and the rest in a second trip, of the dozen or two that their history may still bring among
+the best: to fetch it of all would take longer than the trip.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from langchain_agentmem.longterm.candidates import add_history, candidates
 from langchain_agentmem.longterm.counts import Counts
 from langchain_agentmem.longterm.exact import similarities
 from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.longterm.legs import Legs
 from langchain_agentmem.longterm.query import Query as Question
 from langchain_agentmem.longterm.query import analyse
 from langchain_agentmem.longterm.record import Memory
@@ -26,23 +27,16 @@ from langchain_agentmem.longterm.scoring import Corpus, Ranking, RecallWeights, 
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire import search
 from langchain_agentmem.wire.connection import Command
-from langchain_agentmem.wire.gather import Gathering, Table, reading
 from langchain_agentmem.wire.keys import item_of
 from langchain_agentmem.wire.search import Query, Row
 
 Heard: TypeAlias = Callable[[Sequence[Any]], None]
 
 _RELEVANT = (items.VALUE, items.WORDS, items.HAPPENED)
-_FURTHER = tuple(name for name in record.READ if name not in _RELEVANT)
-_ALL = (*_RELEVANT, *_FURTHER, items.VECTOR)
-# Of so many all is read at once. Of 170 that takes the server 0.9 ms more, the client 0.4; a second trip for those that
-# come into question takes both together 0.5 ms.
+_ALL = (*_RELEVANT, *(name for name in record.READ if name not in _RELEVANT))
+# Of so many all is read at once. Of more, a second trip for those that come into question is quicker.
 _FEW = 60
 _CHARACTERS_PER_TOKEN = 4
-# What a greater share of a scope's memories holds, such as a speaker's name, is no reason to look at one of them. That
-# leaves room in the pool, for .3 to .7 points of recall@10 on the test part, and takes the search by words a fifth of
-# the time.
-_COMMON = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,85 +141,58 @@ class Recaller:
         question = analyse(wish.text, now)
         vector = await self._store.encoder.query(wish.text) if self._store.encoder and wish.text.strip() else None
         if await self._store.index.usable():
-            replies, table, corpus = await self._ask(wish, question, vector, now, before)
+            replies, rows, corpus = await self._legs(wish, question, vector, now).look(before)
         else:
             replies = await self._store.connection.send(*before)
-            table, corpus = await self._compare(wish, question, now)
+            rows, corpus = await self._compare(wish, question, now)
         if heard is not None:
             heard(replies)
-        found = candidates(table, self._similarities(table, vector), self._store.keys.items_below(wish.path))
+        found = candidates(rows, self._similarities(rows, vector), self._store.keys.items_below(wish.path))
         limit = None if wish.include_history else wish.limit
         ranking = Ranking(question, found, corpus, self._weights)
         contenders = ranking.contenders(limit)
-        rows = await self._rows(table, [each.candidate.id for each in contenders])
-        there = [each for each in contenders if add_history(each.candidate, rows[each.candidate.id].fields)]
+        whole = await self._whole(rows, [each.candidate.id for each in contenders])
+        there = [each for each in contenders if add_history(each.candidate, whole[each.candidate.id].fields)]
         scored = ranking.settled(there, now=now.timestamp(), limit=limit)
         if wish.include_history:
             scored = _newest_first(scored)[: wish.limit]
-        return [Ranked(each, rows[each.candidate.id]) for each in scored]
+        return [Ranked(each, whole[each.candidate.id]) for each in scored]
 
-    async def _rows(self, table: Table, keys: Sequence[str]) -> dict[str, Row]:
-        """All that the bank knows of memories in a table: from there, or where too many were found, asked for."""
-        if keys and items.CREATED not in table.columns:
-            [reply] = await self._store.connection.send(reading(keys, record.READ))
-            table = Table.read(keys, record.READ, reply)
-        places = {key: at for at, key in enumerate(table.keys)}
-        return {key: table.row(places[key]) for key in keys}
+    async def _whole(self, rows: Sequence[Row], keys: Sequence[str]) -> Mapping[str, Row]:
+        """All that the bank knows of memories that were found: as it was read, or where too many were, asked for."""
+        if not keys or items.CREATED in rows[0].fields:
+            return {row.key: row for row in rows}
+        replies = await self._store.connection.send(*(("HMGET", key, *record.READ) for key in keys))
+        return {key: Row(key, record.present(values)) for key, values in zip(keys, replies, strict=True)}
 
-    async def _ask(
-        self, wish: Wish, question: Question, vector: bytes | None, now: datetime, before: Sequence[Command]
-    ) -> tuple[list[Any], Table, Corpus]:
-        """Both legs and the word counts: in one round trip, on a cluster in two. And the replies to `before`."""
-        index, terms = self._store.index, question.terms
-        asked = Gathering(
-            index.name,
-            query=wish.query(now),
-            scope=wish.scope(),
-            texts=items.WORDS,
-            words=terms,
-            share=_COMMON if vector else 1.0,
-            vectors=items.VECTOR,
-            vector=vector,
-            pool=wish.pool,
-            fields=_RELEVANT,
-            more=_FURTHER,
-            few=_FEW,
-            measured=bool(vector and terms and self._measures),
-            known=self._counts.known,
-        )
-        if self._store.connection.clustered:
-            replies = await index.ask([*before, *asked.counts()])
-            totals = [search.total(reply) for reply in replies[len(before) :]]
-            found = await index.ask(asked.searches(totals))
-            table = Table.of((row for reply in found for row in search.rows(reply)), _ALL)
-        else:
-            replies = await index.ask([*before, asked.call()])
-            table, totals = asked.read(replies[-1])
-            for each, total in zip(asked.counting(), totals, strict=True):
-                self._counts.note(str(each), total)
-        return replies[: len(before)], table, Corpus(totals[0], dict(zip(terms, totals[1:], strict=True)))
+    def _legs(self, wish: Wish, question: Question, vector: bytes | None, now: datetime) -> Legs:
+        scope, counts = wish.scope(), self._counts
+        fields = _ALL if (counts.last(scope) or 0) <= _FEW else _RELEVANT
+        asked = (wish.query(now), scope, question.terms, vector, wish.pool, fields)
+        return Legs(self._store.index, counts, *asked, measured=self._measures)
 
-    def _similarities(self, table: Table, vector: bytes | None) -> list[float | None]:
+    def _similarities(self, rows: Sequence[Row], vector: bytes | None) -> list[float | None]:
         """Cosines: from the vector leg as the server says, from the text leg as their vectors say."""
         if self._store.encoder is None or vector is None:
-            return [None] * len(table.keys)
-        field, distances = self._store.encoder.field, table.columns[search.DISTANCE]
-        vectors = table.columns.get(items.VECTOR, [b""] * len(distances))
-        told = [not distance and own for distance, own in zip(distances, vectors, strict=True)]
+            return [None] * len(rows)
+        field = self._store.encoder.field
+        told = [None if search.DISTANCE in row.fields else row.fields.get(items.VECTOR) for row in rows]
         made = iter(similarities(field, vector, [own for own in told if own]))
         return [
-            field.similarity(float(distance)) if distance else next(made) if own else None
-            for distance, own in zip(distances, told, strict=True)
+            next(made) if own else field.similarity(row.distance) if search.DISTANCE in row.fields else None
+            for row, own in zip(rows, told, strict=True)
         ]
 
-    async def _compare(self, wish: Wish, question: Question, now: datetime) -> tuple[Table, Corpus]:
+    async def _compare(self, wish: Wish, question: Question, now: datetime) -> tuple[list[Row], Corpus]:
         """The same on a server without the search module: everything in the scope is in the pool."""
         past = wish.as_of is not None or wish.include_history
         scope = {wish.path, *await self._store.namespaces_below(wish.path)}  # its own, even if all it holds is past
-        rows = await self._store.exact.everything(sorted(scope), _ALL, past=past)
-        table = Table.of((row for row in rows if wish.holds(row, now)), _ALL)
-        held = [set(words.decode("utf-8", "replace").split()) for words in table.columns[items.WORDS]]
-        return table, Corpus(len(held), {term: sum(term in words for words in held) for term in question.terms})
+        fields = (*_ALL, items.VECTOR)
+        rows = [
+            row for row in await self._store.exact.everything(sorted(scope), fields, past=past) if wish.holds(row, now)
+        ]
+        held = [set(row.fields.get(items.WORDS, b"").decode("utf-8", "replace").split()) for row in rows]
+        return rows, Corpus(len(held), {term: sum(term in words for words in held) for term in question.terms})
 
 
 class Ranked(NamedTuple):

@@ -16,11 +16,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from langchain_agentmem.longterm.features import Candidate, Column, Corpus, bm25, cosines, history, relevance
+from langchain_agentmem.longterm.features import Candidate, Column, Corpus, Said, bm25, cosines, history, relevance
 from langchain_agentmem.longterm.query import Query
 from langchain_agentmem.longterm.weights import RecallWeights
 
-__all__ = ["Candidate", "Corpus", "Ranking", "RecallWeights", "Scored", "bm25", "diversify", "least", "rank"]
+__all__ = ["Candidate", "Corpus", "Ranking", "RecallWeights", "Said", "Scored", "bm25", "diversify", "least", "rank"]
 
 
 _HISTORY = ("activation", "recency", "confidence")
@@ -153,7 +153,7 @@ def diversify(scored: Sequence[Scored], weight: float, limit: int | None = None)
     Returns:
         The picked candidates in their new order, scores unchanged.
     """
-    rest = [(each, frozenset(each.candidate.terms)) for each in scored]
+    rest = [(each, frozenset(each.candidate.said.terms)) for each in scored]
     repeats = [0.0] * len(rest)
     best = scored[0].score if scored else 0.0
     picked: list[Scored] = []

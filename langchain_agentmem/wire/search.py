@@ -32,7 +32,6 @@ _MOST_ROWS = 1_000_000  # what a server lets LIMIT reach, unless it is set up ot
 _COMPLETE = ("TIMEOUT", 0, "DIALECT", 2)
 _NAMES = {name.encode(): name for name in (*"abcdefghijklmnopqrstuvwxyz", DISTANCE)}  # read hundreds of times a reply
 ALL = "*"
-CHOSEN = "<chosen>"  # in a query: the words of which it will be known later that they find
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +92,16 @@ class Query(NamedTuple):
         """A TEXT field holds the word."""
         return self._replace(pieces=(*self.pieces, held(name, word)))
 
-    def favouring(self, name: str, words: Sequence[str], finding: Sequence[str] | None = None) -> Self:
+    def favouring(self, name: str, words: Sequence[str], finding: Sequence[str]) -> Self:
         """A TEXT field holds one of the words that find at least; each of `words` that it holds counts for the score.
 
         Args:
             name: The field.
             words: What scores.
-            finding: What finds, at least one word; None: what will stand for `CHOSEN`, see `gather`.
+            finding: What finds, at least one word.
         """
         # A union of one is no union to the server, and would lose its weight: the first word stands twice.
-        union = CHOSEN if finding is None else "|".join(held(name, word) for word in (*finding, finding[0]))
+        union = "|".join(held(name, word) for word in (*finding, finding[0]))
         return self._replace(pieces=(*self.pieces, f"({union})=>{{$weight:0}}", *(f"~{held(name, w)}" for w in words)))
 
     def __str__(self) -> str:
@@ -153,16 +152,30 @@ def count(index: str, query: Query) -> Command:
     return ("FT.SEARCH", index, str(query), "LIMIT", 0, 0, *_COMPLETE)
 
 
-def nearest(index: str, query: Query, fields: Sequence[str], *, vector: bytes, name: str, k: int) -> Command:
-    """FT.SEARCH for the `k` nearest vectors among the matches, nearest first; `Row.distance` reads how far each is."""
+def nearest(
+    index: str, query: Query, fields: Sequence[str], *, vector: bytes, name: str, k: int, dense: bool = False
+) -> Command:
+    """FT.SEARCH for the `k` nearest vectors among the matches, nearest first; `Row.distance` reads how far each is.
+
+    Args:
+        index: The index.
+        query: What must match.
+        fields: What to return besides the distance.
+        vector: Nearest to what.
+        name: The VECTOR field.
+        k: How many.
+        dense: A good part of the index matches. The server then goes through all vectors in order of nearness rather
+            than through all matches, which it would do by itself from 10,000 matches on or so.
+    """
     most = min(k, _MOST_ROWS)
     order = ("SORTBY", DISTANCE, "ASC", "LIMIT", 0, most, "PARAMS", 2, "v", vector)
-    return _search(index, near(query, name, most), (DISTANCE, *fields), *order)
+    return _search(index, near(query, name, most, dense=dense), (DISTANCE, *fields), *order)
 
 
-def near(query: Query, name: str, k: int) -> str:
-    """The text of a query for the `k` nearest vectors to the parameter `v`."""
-    return f"{query}=>[KNN {k} @{name} $v AS {DISTANCE}]"
+def near(query: Query, name: str, k: int, *, dense: bool = False) -> str:
+    """The text of a query for the `k` nearest vectors to the parameter `v`; see `nearest`."""
+    policy = " HYBRID_POLICY BATCHES" if dense else ""
+    return f"{query}=>[KNN {k} @{name} $v{policy} AS {DISTANCE}]"
 
 
 def ranked(index: str, query: Query, fields: Sequence[str], *, limit: int) -> Command:
@@ -217,12 +230,10 @@ def _row_of_map(entry: dict[str, Any]) -> Row:
 
 
 def _pairs(flat: Sequence[Any]) -> dict[str, bytes]:
-    names = _NAMES
-    return {
-        names.get(name) or _text(name): value if type(value) is bytes else _bytes(value)
-        for name, value in zip(flat[::2], flat[1::2], strict=True)
-        if value is not None
-    }
+    try:
+        return dict(zip(map(_NAMES.__getitem__, flat[::2]), flat[1::2], strict=True))
+    except KeyError:  # a name of more letters, or a client that decodes
+        return {_text(name): _bytes(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
 
 
 @dataclass(frozen=True, slots=True)

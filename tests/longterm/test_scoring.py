@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,20 +14,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_agentmem.longterm.query import analyse
-from langchain_agentmem.longterm.scoring import Candidate, Corpus, RecallWeights, Scored, bm25, diversify, least, rank
-from langchain_agentmem.longterm.text import terms
+from langchain_agentmem.longterm.scoring import (
+    Candidate,
+    Corpus,
+    RecallWeights,
+    Said,
+    Scored,
+    bm25,
+    diversify,
+    least,
+    rank,
+)
+from langchain_agentmem.longterm.text import split_speaker, terms
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
 DAY = 86_400.0
 
 
 def memory(name: str, text: str, similarity: float | None = 0.5, **rest: object) -> Candidate:
-    return Candidate(id=name, text=text, terms=terms(text), similarity=similarity, **rest)  # type: ignore[arg-type]
+    words = terms(text)
+    told = {each: rest.pop(each) for each in ("session", "sequence", "when", "importance") if each in rest}
+    said = Said(name, text, Counter(words), len(words), split_speaker(text)[0], **told)  # type: ignore[arg-type]
+    return Candidate(said, similarity, **rest)  # type: ignore[arg-type]
 
 
 def corpus(pool: Sequence[Candidate]) -> Corpus:
-    words = {word for each in pool for word in each.terms}
-    return Corpus(len(pool), {word: sum(word in each.terms for each in pool) for word in words})
+    words = {word for each in pool for word in each.said.terms}
+    return Corpus(len(pool), {word: sum(word in each.said.terms for each in pool) for word in words})
 
 
 def ranked(
@@ -97,7 +111,7 @@ def test_an_answer_beside_its_question_is_lifted() -> None:
     answer = memory("answer", "Left it in the taxi, sadly", 0.3, session="s", sequence=2)
     stray = memory("stray", "Left it in the office, sadly", 0.3, session="s", sequence=9)
     assert order("What became of the violin?", asked, stray, answer).index("answer") == 1
-    loose = [replace(each, session=None) for each in (asked, stray, answer)]
+    loose = [replace(each, said=replace(each.said, session=None)) for each in (asked, stray, answer)]
     assert all("neighbour" not in each.terms for each in ranked("What became of the violin?", *loose))
 
 
@@ -187,8 +201,7 @@ def test_diversity_holds_a_repetition_back() -> None:
 def test_bm25_by_hand() -> None:
     idf = {"red": 2.0, "car": 1.0}
     expected = 2.0 * 2 * 2.2 / (2 + 1.2 * (0.6 + 0.4 * 3 / 4)) + 0.0
-    assert bm25(idf, ["red", "red", "violin"], 3, 4.0) == pytest.approx(expected)
-    assert bm25(idf, [], 0, 4.0) == 0.0
+    assert bm25(idf, [{"red": 2, "violin": 1}, {}], [3, 0], 4.0) == pytest.approx([expected, 0.0])
 
 
 def test_idf_falls_with_frequency_and_is_never_negative() -> None:

@@ -1,0 +1,124 @@
+"""Two ways of looking in one pipeline: what is found does not depend on what was guessed."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from langchain_agentmem.longterm.counts import Counts
+from langchain_agentmem.longterm.index import ItemIndex
+from langchain_agentmem.longterm.legs import Found, Legs
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Connection
+from langchain_agentmem.wire.keys import Keys
+from langchain_agentmem.wire.search import DISTANCE, Query, VectorField
+from tests.conftest import Do
+from tests.longterm.conftest import Trips
+
+KEYS = Keys("agentmem", "legs")
+ALL = Query().tagged("n", "l")
+
+
+def vector(*numbers: float) -> bytes:
+    return struct.pack(f"<{len(numbers)}f", *numbers)
+
+
+@pytest.fixture(params=[2, 3], ids=["RESP2", "RESP3"])
+def index(request: pytest.FixtureRequest, search: Connection, search_url: str) -> Iterator[ItemIndex]:
+    """An empty index, in one of the two protocols."""
+    with Connection(search_url, protocol=request.param) as connection:
+        made = ItemIndex(connection, KEYS, VectorField(2))
+        assert run(made.usable())
+        yield made
+
+
+def store(search: Connection, *texts: str, tag: str = "l") -> None:
+    run(
+        search.send(
+            *(
+                ("HSET", f"{KEYS.item_prefix}{tag}{i}", "n", tag, "t", text, "v", text, "x", vector(1, i))
+                for i, text in enumerate(texts)
+            )
+        )
+    )
+
+
+def legs(index: ItemIndex, *words: str, counts: Counts | None = None, **more: Any) -> Legs:
+    asked = {"vector": vector(1, 0), "pool": 2, "fields": ("v",), "measured": True} | more
+    return Legs(index, counts or Counts(), query=ALL, scope=ALL, words=words, **asked)
+
+
+def texts(found: Found) -> list[str]:
+    return [row.fields["v"].decode() for row in found.rows]
+
+
+def test_each_memory_once_nearest_first_with_the_vectors_of_those_that_words_found(
+    index: ItemIndex, search: Connection
+) -> None:
+    store(search, "red car", "red", "blue", "blue car", "green")
+    found = run(legs(index, "car", "yellow").look([("PING",)]))
+    assert [str(each) for each in found.heard] in (["True"], ["b'PONG'"])
+    assert texts(found) == ["red car", "red", "blue car"]
+    assert [DISTANCE in row.fields for row in found.rows] == [True, True, False]
+    assert found.rows[2].fields["x"] == vector(1, 3)
+    assert (found.corpus.documents, dict(found.corpus.frequencies)) == (5, {"car": 2, "yellow": 0})
+    unmeasured = run(legs(index, "car", measured=False).look())
+    assert "x" not in unmeasured.rows[2].fields
+    assert texts(run(legs(index, "car", vector=None).look())) == ["red car", "blue car"]
+    assert texts(run(legs(index).look())) == ["red car", "red"]
+    assert texts(run(legs(index, vector=None).look())) == []
+
+
+def test_what_most_hold_finds_nothing_by_itself(index: ItemIndex, search: Connection) -> None:
+    store(search, "bob", "bob tea", *["anna"] * 5, "anna cello")
+    assert texts(run(legs(index, "anna", "cello").look())) == ["bob", "bob tea", "anna cello"]
+    assert texts(run(legs(index, "anna", "unknown").look()))[2:] == ["anna", "anna"]  # better than nothing
+    assert len(texts(run(legs(index, "anna", "cello", pool=8).look()))) == 8  # a small scope is in the pool anyway
+    by_words = run(legs(index, "anna", "cello", vector=None, pool=7).look())
+    assert sorted(texts(by_words)) == ["anna"] * 5 + ["anna cello"]  # without vectors all words find
+
+
+async def test_a_wrong_guess_costs_a_trip_and_changes_nothing(
+    search: Connection, do: Do, trips: Trips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("langchain_agentmem.longterm.counts._PER_DOCUMENT", 0.0)  # known for no time, but remembered
+    made = ItemIndex(search, KEYS, VectorField(2))
+    assert await made.usable()
+    store(search, "bob", "bob tea", *["anna"] * 5, "anna cello")
+    counts = Counts()
+
+    class Looking:
+        """Both colours of a look."""
+
+        async def alook(self) -> Found:
+            return await legs(made, "anna", "cello", counts=counts).look()
+
+        def look(self) -> Found:
+            return run(self.alook())
+
+    trips.taken()
+    first = await do(Looking().look)
+    assert trips.taken() == 2  # it could not know that most say "anna"
+    assert texts(await do(Looking().look)) == texts(first)
+    assert trips.taken() == 1
+    store(search, *["bob"] * 40, tag="l")  # now few say "anna", of whom one remains
+    run(search.send(*(("HSET", f"{KEYS.item_prefix}m{i}", "n", "l", "t", "anna", "v", "anna") for i in range(3))))
+    later = await do(Looking().look)
+    assert texts(later)[2:] == ["anna", "anna"]
+    assert later.corpus.frequencies == {"anna": 3, "cello": 0}
+
+
+def test_one_way_of_comparing_vectors_finds_what_the_other_finds(index: ItemIndex, search: Connection) -> None:
+    rng = random.Random(3)
+    store(search, *(rng.choice(["red", "blue", "red car"]) for _ in range(300)))
+    store(search, *["red"] * 200, tag="o")
+    counts = Counts()
+    sparse = run(legs(index, "car", counts=counts, pool=20).look())
+    asked = legs(index, "car", counts=counts, pool=20)
+    assert "HYBRID_POLICY BATCHES" in str(asked._nearest()[0])  # now it is known how much of the index the scope is
+    dense = run(asked.look())
+    assert [row.key for row in dense.rows] == [row.key for row in sparse.rows]
