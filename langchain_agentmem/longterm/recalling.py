@@ -2,8 +2,8 @@
 
 Vectors find what means the same, words find names and rare terms (see `legs`); the ranking (see `scoring`) weighs both
 with the word counts of the scope itself. In a scope of more than some dozens, only what relevance is read from is
-fetched of all that is found, and the rest in a second trip, of the dozen or two that their history may still bring among
-the best: to fetch it of all would take longer than the trip.
+fetched of all that is found, and the rest in a second trip, of the dozen or two that their history may still bring
+among the best: to fetch it of all would take longer than the trip.
 """
 
 from __future__ import annotations
