@@ -3,7 +3,9 @@
 python -m benchmarks.turns [--quick] [--memories N] [--turns N] [--json FILE]
 
 The same agent (`create_agent` with a model that answers at once) is built up part by part; all of them take turns, turn
-by turn of their conversations, so that what one part adds is the difference of two agents in the same round.
+by turn of their conversations, so that what one part adds is the difference of two agents in the same round. Two more
+agents show what LangGraph itself spends on the same steps: one that keeps its checkpoints in this process's memory, and
+one that has an `after_agent` of nothing besides.
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ from typing import Any
 from uuid import uuid4
 
 from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
 
 from benchmarks.dialogues import generate
 from benchmarks.harness import Samples, amount, rotated
@@ -39,6 +43,8 @@ LIMIT = 8_000.0  # us: what all of memory may add to a turn
 USER = Scope("anna")
 BARE, CHECKPOINTS, EVENTS, RECALL, PROMOTION = "bare", "checkpoints", "events", "recall, context", "promotion"
 PARTS = (CHECKPOINTS, EVENTS, RECALL, PROMOTION)
+IN_MEMORY, SUPER_STEP = "in memory", "in memory, after_agent"
+FLOORS = (("checkpoints", BARE, IN_MEMORY), ("super-step of `after_agent`", IN_MEMORY, SUPER_STEP))
 TURNS_IN_A_THREAD = 20
 
 
@@ -78,6 +84,16 @@ async def look_up(city: str) -> str:
 look_up.func = lambda city: f"It rains in {city}."
 
 
+class Nothing(AgentMiddleware[Any, Any, Any]):
+    """The super-step of an `after_agent`, and nothing in it."""
+
+    def after_agent(self, state: Any, runtime: Any) -> None:
+        pass
+
+    async def aafter_agent(self, state: Any, runtime: Any) -> None:
+        pass
+
+
 @dataclass
 class Contender:
     """An agent with some of the parts, and the thread that it is in."""
@@ -95,14 +111,15 @@ class Contender:
 def contenders(memory: AgentMemory) -> dict[str, Contender]:
     """The agent with more and more of memory."""
 
-    def made(*middleware: Any, keeps: bool = True) -> Any:
-        saver = memory.checkpointer if keeps else None
+    def made(*middleware: Any, saver: Any = memory.checkpointer) -> Any:
         return create_agent(InstantModel(), [look_up], middleware=middleware, checkpointer=saver)
 
     recall = RecallMiddleware(ContextAssembler(memory.bank, memory.sessions, memory.events))
     seen = [memory.tracer]
     return {
-        BARE: Contender(made(keeps=False), []),
+        BARE: Contender(made(saver=None), []),
+        IN_MEMORY: Contender(made(saver=InMemorySaver()), []),
+        SUPER_STEP: Contender(made(Nothing(), saver=InMemorySaver()), []),
         CHECKPOINTS: Contender(made(), []),
         EVENTS: Contender(made(), seen),
         RECALL: Contender(made(recall), seen),
@@ -203,16 +220,18 @@ def report(samples: Samples) -> tuple[str, list[str]]:
         if BARE not in values:
             continue
         stack = [values[name] for name in (BARE, *PARTS)]
-        steps = [
-            statistics.median([more - less for less, more in zip(below, above, strict=True)])
-            for below, above in itertools.pairwise(stack)
-        ]
-        added = statistics.median([all_ - bare for bare, all_ in zip(stack[0], stack[-1], strict=True)])
+        steps = [_added(below, above) for below, above in itertools.pairwise(stack)]
+        added = _added(stack[0], stack[-1])
         met = added <= LIMIT
         missed += [] if met else [f"{row}: {amount(added, 'us')}"]
         shown = [amount(statistics.median(stack[0]), "us"), *(amount(step, "us") for step in steps)]
         verdict = f"<= {amount(LIMIT, 'us')}: {'met' if met else '**MISSED**'}"
         lines.append("| " + " | ".join([row, *shown, f"**{amount(added, 'us')}**", verdict]) + " |")
+    lines += ["", "| LangGraph itself | " + " | ".join(name for name, *_ in FLOORS) + " |", "| --- | ---: | ---: |"]
+    for row, values in samples.values.items():
+        if BARE in values:
+            floors = [amount(_added(values[below], values[above]), "us") for _, below, above in FLOORS]
+            lines.append("| " + " | ".join([row, *floors]) + " |")
     lines += ["", "| alone | p50 | p95 | CPU of the client | of the server |", "| --- | ---: | ---: | ---: | ---: |"]
     for row, values in samples.values.items():
         if "wall" in values:
@@ -220,6 +239,11 @@ def report(samples: Samples) -> tuple[str, list[str]]:
             took = [cuts[9], cuts[18], *(statistics.median(values[name]) for name in ("client", "server"))]
             lines.append("| " + " | ".join([row, *(amount(each, "us") for each in took)]) + " |")
     return "\n".join(lines), missed
+
+
+def _added(below: list[float], above: list[float]) -> float:
+    """What one agent takes longer than another, by the median of their rounds."""
+    return statistics.median([more - less for less, more in zip(below, above, strict=True)])
 
 
 def main() -> None:
