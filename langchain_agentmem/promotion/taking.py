@@ -64,7 +64,7 @@ def _can_be_promoted(message: BaseMessage) -> bool:
 
 
 def _by_human(message: BaseMessage) -> bool:
-    return isinstance(message, HumanMessage) or getattr(message, "role", "") in ("user", "human")
+    return isinstance(message, HumanMessage) or (isinstance(message, ChatMessage) and message.role in ("user", "human"))
 
 
 def _with_ids(messages: Iterable[BaseMessage], thread_id: str) -> Iterator[BaseMessage]:

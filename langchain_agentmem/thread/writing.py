@@ -154,12 +154,8 @@ class Draft(NamedTuple):
         """Whether this is a newer child of that head, whose other channels stay as they are."""
         if not head.digest or not self.checkpoint_id > self.place.checkpoint_id == head.checkpoint_id:
             return False
-        kept = {channel: version for channel, version in self.versions.items() if channel not in self.new}
-        known = {channel: version for channel, version in head.versions.items() if channel not in self.new}
-        changed = all(
-            self.versions.get(channel) == version != head.versions.get(channel) for channel, version in self.new.items()
-        )
-        return changed and kept == known
+        changed = all(head.versions.get(channel) != version for channel, version in self.new.items())
+        return changed and self.versions == {**head.versions, **self.new}
 
     @property
     def size(self) -> int:

@@ -56,6 +56,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_.~@-]+")
 _EMPTY = "%"  # never the result of escaping anything else, and keeps a hash tag from being empty
 
 
+@lru_cache(maxsize=4096)  # the same few ids again and again: a put names its thread in six keys and arguments
 def escape(text: str) -> str:
     """Escape any text for use as one segment of a key: letters, digits and `_.~@-` stay, every other byte is `%XX`."""
     if _SAFE.fullmatch(text):

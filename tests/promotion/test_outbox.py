@@ -10,12 +10,13 @@ from typing import Any, cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.promotion import outbox as module
 from langchain_agentmem.promotion.batch import RECALLED
 from langchain_agentmem.promotion.outbox import Forgotten, Outbox
+from langchain_agentmem.promotion.taking import current_turn
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.lane import Plan
@@ -129,6 +130,13 @@ def test_only_what_somebody_said_is_taken(outbox: Outbox, call: Call) -> None:
     assert call(outbox.aadd("t", messages, ANN, "x@1")) == 2
     assert call(outbox.aadd("t", [recalled], ANN, "x@1")) == 0
     assert call(apromoted(outbox)) == ["h", "p"]
+
+
+@pytest.mark.parametrize("role", ["user", "human"])
+def test_whose_turn_it_is_a_chat_message_says_by_its_role_and_an_answer_cannot(role: str) -> None:
+    asked, answer = ChatMessage(content="hi", role=role, id="h"), AIMessage("hello", id="a", role=role)
+    offer = current_turn([*said("before"), asked, answer], "t")
+    assert ([message.id for message in offer.messages], offer.before) == (["h", "a"], "before")
 
 
 def test_messages_without_ids_get_the_same_ones_each_time(outbox: Outbox, call: Call) -> None:
