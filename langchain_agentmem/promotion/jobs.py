@@ -83,7 +83,7 @@ class Recipe:
     replay: str = ""
 
     def dumps(self) -> str:
-        """The recipe as the outbox holds it: equal ones have equal texts."""
+        """The recipe as the outbox holds it: equal ones have equal texts. `outbox.lua` reads the path in front."""
         scope = self.scope
         value = {"path": write_namespace(scope.path), "namespace": scope.namespace, "user": scope.user}
         return json.dumps(value | {"tenant": scope.tenant, "strategies": [*self.strategies], "replay": self.replay})

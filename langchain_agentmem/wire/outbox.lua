@@ -27,7 +27,8 @@ local function whole(number) return string.format('%.0f', number) end
 local function turns_of(thread) return stem .. ':turns:' .. thread end
 local function state_of(thread) return stem .. ':state:' .. thread end
 local function ids_of(thread) return stem .. ':seen:' .. thread end
-local function scope_of(recipe) return stem .. ':scope:' .. cjson.decode(recipe).path end
+-- A recipe begins with its path, which holds no quote; cjson refuses half a surrogate pair, which a user's id may hold.
+local function scope_of(recipe) return stem .. ':scope:' .. string.match(recipe, '^{"path": "([^"]*)"') end
 local function count(name, number) redis.call('HINCRBY', stats, name, number) end
 local function ms_of(id) return tonumber(string.match(id, '^%d+')) end
 local function field(entry, name)

@@ -182,6 +182,7 @@ IDS = st.one_of(
 @example(["u1", "u10", "u"])
 @example(["a", "notes", "memories"])
 @example(["u.1", "u%2E1", "u"])
+@example(["u1", "u10", "\ud800"])
 def test_whoever_is_forgotten_nobody_else_is_touched(plain: Connection, ids: list[str]) -> None:
     run(plain.send(("FLUSHALL",)))
     memory = made(plain)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AnyMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion import outbox as module
 from langchain_agentmem.promotion.batch import RECALLED
 from langchain_agentmem.promotion.outbox import Forgotten, Outbox
@@ -130,6 +131,13 @@ def test_only_what_somebody_said_is_taken(outbox: Outbox, call: Call) -> None:
     assert call(outbox.aadd("t", messages, ANN, "x@1")) == 2
     assert call(outbox.aadd("t", [recalled], ANN, "x@1")) == 0
     assert call(apromoted(outbox)) == ["h", "p"]
+
+
+@pytest.mark.parametrize("user", ["\ud800", 'a"b', "a\\", "ü{}"])
+def test_any_text_may_be_the_id_of_a_user(outbox: Outbox, call: Call, user: str) -> None:
+    scope = Scope(user, ("notes", user))
+    assert call(outbox.aadd("t", said("a"), scope, "x@1")) == 1
+    assert call(outbox.aforget(scope=scope)) == Forgotten(threads=1, turns=1, dead_letters=0)
 
 
 @pytest.mark.parametrize("role", ["user", "human"])
