@@ -15,9 +15,9 @@ lexical_text("I moved", "Anna", when)   -> "anna move 8 may 2023 _ ..." what the
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from datetime import datetime
-from functools import lru_cache
 
 import snowballstemmer
 
@@ -80,7 +80,7 @@ _CLITIC = re.compile(r"'(?:s|re|ve|ll|d|m|t)\b")
 # Scripts written without spaces: a run becomes overlapping pairs, the usual index unit of such text.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 _SPEAKER = re.compile(r"^\s*([^\W\d_][\w.'-]*(?: [^\W\d_][\w.'-]*){0,2}):\s+(?=\S)")
-_stemmer = snowballstemmer.stemmer("english")
+_REMEMBERED = 65_536  # words
 
 
 def tokens(text: str) -> list[str]:
@@ -94,19 +94,35 @@ def tokens(text: str) -> list[str]:
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
     if folded.isascii():
-        return _ASCII_WORD.findall(_CLITIC.sub(" ", folded))
+        return _ASCII_WORD.findall(_CLITIC.sub(" ", folded) if "'" in folded else folded)
     words = _WORD.findall(_CLITIC.sub(" ", folded.translate(_APOSTROPHES)))
     return [piece for word in words for piece in _pairs(word)]
 
 
 def stem(word: str) -> str:
     """Reduces a case-folded word to its stem: irregular forms by table, the rest by Snowball English (Porter 2001)."""
-    return word if word[-1:].isdigit() else _stem(word)  # no ending in a digit is one that Snowball knows
+    return _stems[word]
 
 
-@lru_cache(maxsize=65_536)
-def _stem(word: str) -> str:
-    return str(_stemmer.stemWord(_LEMMAS.get(word, word)))
+class _Stems(dict[str, str]):
+    """The stems of the words that were met lately."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stemmer = snowballstemmer.stemmer("english")
+        self._lock = threading.Lock()
+
+    def __missing__(self, word: str) -> str:
+        if word[-1:].isdigit():  # no ending in a digit is one that Snowball knows, and numbers would push out the words
+            return word
+        with self._lock:  # the stemmer keeps the word that it works at
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[word] = found = str(self._stemmer.stemWord(_LEMMAS.get(word, word)))
+        return found
+
+
+_stems = _Stems()
 
 
 def terms(text: str) -> list[str]:
@@ -118,7 +134,7 @@ def terms(text: str) -> list[str]:
     Returns:
         Stems of letters and digits only. Empty when the text holds nothing but stop words.
     """
-    return [stem(word) for word in tokens(text) if word not in STOP_WORDS]
+    return [_stems[word] for word in tokens(text) if word not in STOP_WORDS]
 
 
 def split_speaker(text: str) -> tuple[str | None, str]:

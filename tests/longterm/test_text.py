@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+import snowballstemmer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,3 +102,15 @@ def test_the_date_stands_in_the_lexical_text_only() -> None:
 @given(st.text(), st.text(max_size=20))
 def test_the_lexical_text_gives_its_terms_back(text: str, speaker: str) -> None:
     assert lexical_terms(lexical_text(text, speaker)) == terms(embedded_text(text, speaker))
+
+
+def test_threads_do_not_mix_their_words_up() -> None:
+    words = ["".join("bcdfghklmn"[int(digit)] + "e" for digit in f"{i:04d}") + "nations" for i in range(2000)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(stem, words))
+    finally:
+        sys.setswitchinterval(interval)
+    assert made == snowballstemmer.stemmer("english").stemWords(words)
