@@ -55,6 +55,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _ROOT = "0"  # the digest of no label, in every item
 _LONGEST_FACET = 64  # longer texts are hardly ever asked for by equality; the client compares them
 LISTS = ("topics", "entities")  # whose elements a recall may ask for
+_PLAIN = frozenset((str, int, float, bool, type(None)))  # what most entries are
 _ALWAYS = ("kind", *LISTS)  # whose values have a tag however long they are
 
 
@@ -95,16 +96,24 @@ def places(letters: str, namespace: Namespace) -> str:
     return ",".join(letter + prefix for letter in letters for prefix in _prefixes(namespace))
 
 
+@lru_cache(maxsize=4096)
+def _home(namespace: Namespace, *, has_vector: bool) -> str:
+    """The content of `n` of an item."""
+    return f"{places('l' if has_vector else 'lo', namespace)},{place('e', namespace)}"
+
+
 def facet(path: tuple[str, ...], value: Any) -> str | None:
     """The tag of a value at a path, or None when values of its kind have none. Equal values have equal tags."""
-    if isinstance(value, int):
+    if isinstance(value, str):
+        if len(value) > _LONGEST_FACET and path[0] not in _ALWAYS:
+            return None
+        said = f"s{value}"
+    elif isinstance(value, int):
         said = f"n{value:x}"
     elif isinstance(value, float):
         said = f"n{int(value):x}" if value.is_integer() else f"n{value}"
     elif value is None:
         said = "0"
-    elif isinstance(value, str) and (len(value) <= _LONGEST_FACET or path[0] in _ALWAYS):
-        said = f"s{value}"
     else:
         return None
     return _facet(path, said)
@@ -112,19 +121,26 @@ def facet(path: tuple[str, ...], value: Any) -> str | None:
 
 @lru_cache(maxsize=16_384)
 def _facet(path: tuple[str, ...], said: str) -> str:
-    return digest("\0".join([*(step.replace("\0", "\0\0") for step in path), "\0\0\0", said]), 5)
+    return digest(_opening(path) + said, 5)
+
+
+@lru_cache(maxsize=1024)
+def _opening(path: tuple[str, ...]) -> str:
+    return "\0".join([*(step.replace("\0", "\0\0") for step in path), "\0\0\0", ""])
 
 
 def facets(value: Mapping[str, Any]) -> Iterator[str]:
     """The tags of a value: of its entries and of theirs, and of what its lists of topics and entities name."""
     for key, entry in value.items():
-        for path, each in _leaves(_name(key), entry):
+        for path, each in _leaves(key if type(key) is str else _name(key), entry):
             if tag := facet(path, each):
                 yield tag
 
 
 def _leaves(name: str, entry: Any) -> Sequence[tuple[tuple[str, ...], Any]]:
     """What may have a tag in an entry, by its path."""
+    if type(entry) in _PLAIN:
+        return (((name,), entry),)
     if isinstance(entry, Mapping):
         return [((name, _name(inner)), each) for inner, each in entry.items()]
     if name in LISTS and isinstance(entry, list | tuple):
@@ -176,7 +192,7 @@ def mapping(reply: Any) -> dict[bytes, bytes]:
 @lru_cache(maxsize=1024)
 def to_time(microseconds: bytes | int) -> datetime:
     """A stored time."""
-    return _EPOCH + timedelta(0, 0, int(microseconds))
+    return _EPOCH + int(microseconds) * _MICROSECOND
 
 
 def from_time(moment: datetime) -> int:
@@ -213,16 +229,13 @@ def hashes(
         ttl: Its time to live, ms.
         more: Further fields of its own hash.
     """
-    data, tags = dump_value(value), ",".join(dict.fromkeys(facets(value)))
-    own = {
-        VALUE: data,
-        PLACE: f"{places('l' if vectors else 'lo', namespace)},{place('e', namespace)}",
-        FACETS: tags,
-        WORDS: words,
-        VECTOR: vectors[0] if vectors else None,
-        TTL: ttl,
-        FURTHER: len(vectors) - 1 if len(vectors) > 1 else None,
-        **dict(more),
-    }
-    further = [{PLACE: places("m", namespace), FACETS: tags, VECTOR: vector} for vector in vectors[1:]]
-    return [{name: said for name, said in each.items() if said is not None and said != ""} for each in (own, *further)]
+    tags = ",".join(dict.fromkeys(facets(value)))
+    own: dict[str, Any] = {VALUE: dump_value(value), PLACE: _home(namespace, has_vector=bool(vectors))}
+    rest = ((FACETS, tags), (WORDS, words), (TTL, ttl), *more)
+    own |= {name: said for name, said in rest if said is not None and said != ""}
+    if vectors:
+        own[VECTOR] = vectors[0]
+    if len(vectors) > 1:
+        own[FURTHER] = len(vectors) - 1
+    beside = {PLACE: places("m", namespace)} | ({FACETS: tags} if tags else {})
+    return [own, *(beside | {VECTOR: vector} for vector in vectors[1:])]

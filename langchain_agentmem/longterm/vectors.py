@@ -102,13 +102,13 @@ class Encoder:
         Returns:
             The packed vector of each (is a query, text); None for a vector of length 0, which has no cosine.
         """
-        asked = [*dict.fromkeys(queries)]
-        apart = [] if self._symmetric else asked
-        together = list(dict.fromkeys([*documents, *(asked if self._symmetric else ())]))
+        together = [*documents, *queries] if self._symmetric else [*documents]
         made = dict(zip(together, await self._documents(together), strict=True)) if together else {}
-        asides = await each(self._query, self._aquery, apart) if apart else []
-        known = dict(zip(apart, asides, strict=True)) if apart else made
-        return {(False, text): made[text] for text in documents} | {(True, text): known[text] for text in asked}
+        known = made if self._symmetric or not queries else await self._ask(list(dict.fromkeys(queries)))
+        return {(False, text): made[text] for text in documents} | {(True, text): known[text] for text in queries}
+
+    async def _ask(self, queries: list[str]) -> dict[str, bytes | None]:
+        return dict(zip(queries, await each(self._query, self._aquery, queries), strict=True))
 
     async def query(self, text: str) -> bytes | None:
         """Embed one query."""
@@ -146,7 +146,9 @@ class Encoder:
 
 def _readable(texts: list[str]) -> list[str]:
     """Texts as any embedder takes them: half a surrogate pair, which Python allows, breaks most tokenizers."""
-    return [text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for text in texts]
+    return [
+        text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for text in texts
+    ]
 
 
 def _tokenized(paths: Sequence[str]) -> list[Any]:

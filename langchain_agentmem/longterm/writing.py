@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from langgraph.store.base import PutOp
 
@@ -13,7 +13,6 @@ from langchain_agentmem.longterm.text import lexical_text
 from langchain_agentmem.longterm.vectors import Encoder
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import Keys, escape, write_namespace
-from langchain_agentmem.wire.packing import array, text
 from langchain_agentmem.wire.scripts import Script
 
 _PUT = Script("store_put")
@@ -42,7 +41,7 @@ class Put(NamedTuple):
             return cls(op)
         return cls(op, *encoder.read(op.value, op.index))
 
-    def packed(self, vectors: Vectors) -> bytes:
+    def arguments(self, vectors: Vectors) -> list[Any]:
         """The item as the script takes it."""
         ttl = None if self.op.ttl is None else max(1, round(self.op.ttl * 60_000))
         made = items.hashes(
@@ -52,9 +51,12 @@ class Put(NamedTuple):
             words=lexical_text(self.words),
             ttl=ttl,
         )
-        hashes = [array([*map(text, chain.from_iterable(each.items()))]) for each in made]
-        head = (escape(self.op.key), write_namespace(self.op.namespace), "" if ttl is None else ttl)
-        return array([*map(text, head), *hashes])
+        place = escape(self.op.key), write_namespace(self.op.namespace)
+        said: list[Any] = [*place, "" if ttl is None else ttl, len(made)]
+        for each in made:
+            said.append(2 * len(each))
+            said.extend(chain.from_iterable(each.items()))
+        return said
 
 
 def commands(puts: Sequence[Put], vectors: Vectors, keys: Keys, *, clustered: bool) -> list[Command]:
@@ -79,5 +81,5 @@ def _command(puts: Sequence[Put], vectors: Vectors, keys: Keys, *, clustered: bo
         for namespace, name in ((put.op.namespace, put.op.key) for put in puts)
         for key in (keys.item(namespace, name), keys.items(namespace), keys.known(namespace))
     ]
-    packed = array([put.packed(vectors) for put in puts])
-    return _PUT(own if clustered else [*own, keys.namespaces()], [packed])
+    said = [word for put in puts for word in put.arguments(vectors)]
+    return _PUT(own if clustered else [*own, keys.namespaces()], said)

@@ -2,16 +2,20 @@
 -- It stands alone and defines no function, because in a script that costs as much as a command.
 -- KEYS[3i - 2] the HASH of item i  [3i - 1] the ZSET of its namespace's items, by expiry  [3i] the HASH of what is known there
 -- KEYS[last] the ZSET of all namespaces, by expiry, where one server holds all
--- ARGV[1] as msgpack, for each item: its member in its ZSET, its namespace's member in the last, ttl in ms ('' = never),
--- its hash, then one for each further vector; a hash is a list of field, value...
+-- ARGV for each item: its member in its ZSET, its namespace's member in the last, ttl in ms ('' = never), how many hashes
+-- it has, then its own hash and one for each further vector; a hash is how many words follow, then field, value...
 local call = redis.call
 local clock = call('TIME')
 local moment = clock[1] * 1000000 + clock[2] -- microseconds; a double holds them exactly
 local namespaces = #KEYS % 3 == 1 and KEYS[#KEYS]
+local listed = {} -- the namespaces that are known to be listed for ever
+local at = 1
 
-for i, put in ipairs(cmsgpack.unpack(ARGV[1])) do
+for i = 1, math.floor(#KEYS / 3) do
   local item, items, known = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
-  local member, namespace, ttl, own = unpack(put, 1, 4)
+  local member, namespace, ttl, hashes, words = unpack(ARGV, at, at + 4)
+  local own = {unpack(ARGV, at + 5, at + 4 + words)}
+  at = at + 5 + words
   local now = string.format('%.0f', moment + i) -- each is newer than those before it
   local created = call('HGET', item, 'c')
   if created then
@@ -25,20 +29,24 @@ for i, put in ipairs(cmsgpack.unpack(ARGV[1])) do
     call('DEL', item)
   end
   call('HSET', item, 'u', now, 'a', now, 'c', created or now, 'w', created or now, unpack(own))
-  for at = 5, #put do call('HSET', item .. ':x' .. at - 4, unpack(put[at])) end
+  for further = 1, hashes - 1 do
+    call('HSET', item .. ':x' .. further, unpack(ARGV, at + 1, at + ARGV[at]))
+    if ttl ~= '' then call('PEXPIRE', item .. ':x' .. further, ttl) end
+    at = at + 1 + ARGV[at]
+  end
 
   -- What lists the item lives as long as the item that lives longest. A namespace that is listed for ever already has
   -- nothing that expires.
   if ttl == '' then
     call('ZADD', items, 'inf', member)
-    if not namespaces or call('ZADD', namespaces, 'CH', 'inf', namespace) == 1 then
+    if not listed[namespace] and (not namespaces or call('ZADD', namespaces, 'CH', 'inf', namespace) == 1) then
       call('PERSIST', items)
       call('PERSIST', known)
     end
+    listed[namespace] = true
   else
     local now_ms = math.floor(moment / 1000)
     call('PEXPIRE', item, ttl)
-    for at = 5, #put do call('PEXPIRE', item .. ':x' .. at - 4, ttl) end
     call('ZADD', items, string.format('%.0f', now_ms + ttl), member)
     call('ZREMRANGEBYSCORE', items, '-inf', now_ms)
     local last = call('ZREVRANGE', items, 0, 0, 'WITHSCORES')[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from langgraph.store.base import PutOp
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm.bank import MemoryBank
@@ -50,6 +51,26 @@ def test_an_item_of_thousands_of_vectors_is_replaced_whole(server: Connection) -
     store.put(DOCS, "k", {"parts": ["a" * (i % 7 + 1) for i in range(9000)]})
     store.put(DOCS, "k", {"parts": ["b"]})
     assert run(server.send(("KEYS", "*:item:*")))[0] == [store.keys.item(DOCS, "k").encode()]
+
+
+async def test_one_batch_writes_items_of_any_number_of_vectors_and_any_time_to_live(server: Connection, do: Do) -> None:
+    store = AgentMemoryStore(server, index={**LETTERS, "fields": ["parts[*]"]})
+    parts: dict[str, list[str]] = {"none": [], "one": ["a"], "three": ["a", "b", "c"], "two": ["ab", "bc"]}
+    for ttls in ((None, 60, None, 60), (60, None, 60, None)):
+        ops = [PutOp(DOCS, k, {"parts": said}, ttl=ttl) for (k, said), ttl in zip(parts.items(), ttls, strict=True)]
+        await do(store.batch, ops)
+        assert {item.key: item.value["parts"] for item in await do(store.search, DOCS)} == parts
+        near = [item.key for item in await do(store.search, DOCS, query="c")]
+        assert (near[0], near[-1]) == ("three", "none")
+        for name, ttl in zip(parts, ttls, strict=True):
+            own = store.keys.item(DOCS, name)
+            beside = [f"{own}:x{i}" for i in range(1, len(parts[name]))]
+            left = await server.send(
+                *(("TTL", key) for key in (own, *beside)), ("EXISTS", f"{own}:x{len(parts[name])}")
+            )
+            assert left == [-1 if ttl is None else 3600] * (1 + len(beside)) + [0]
+        assert await server.send(("TTL", store.keys.items(DOCS))) == [-1]  # one of them never expires
+        assert await do(store.list_namespaces) == [DOCS]
 
 
 def test_a_memory_of_thousands_of_versions_is_forgotten(bank: MemoryBank) -> None:
