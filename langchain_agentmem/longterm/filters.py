@@ -21,6 +21,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "$lt": operator.lt,
     "$lte": operator.le,
 }
+_PLAIN = frozenset((str, int, float, bool))  # what most filters ask for: it is no test, and has no parts
 _OPERATORS = ("$eq", "$ne", *_ORDER)
 
 
@@ -50,7 +51,7 @@ def matches(value: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> bool:
 def facets_of(wanted: Mapping[str, Any] | None) -> Iterator[str]:
     """Tags that every value which passes has: what the server can check. What passes them must still pass `matches`."""
     for name, each in (wanted or {}).items():
-        if isinstance(each, Mapping) and not _is_test(each):
+        if type(each) not in _PLAIN and isinstance(each, Mapping) and not _is_test(each):
             asked: list[tuple[tuple[str, ...], Any]] = [((name, inner), value) for inner, value in each.items()]
         else:
             asked = [((name,), each)]
@@ -65,15 +66,21 @@ def is_covered(wanted: Mapping[str, Any] | None) -> bool:
     """Whether the tags alone decide, so that the server's LIMIT counts what passes."""
     if not wanted:
         return True
-    simple = all(not isinstance(each, Mapping) or list(each) == ["$eq"] for each in wanted.values())
+    simple = all(
+        type(each) in _PLAIN or not isinstance(each, Mapping) or list(each) == ["$eq"] for each in wanted.values()
+    )
     return simple and sum(1 for _ in facets_of(wanted)) == len(wanted)
 
 
 def _is_test(wanted: Any) -> bool:
+    if type(wanted) in _PLAIN:
+        return False
     return isinstance(wanted, Mapping) and any(isinstance(name, str) and name.startswith("$") for name in wanted)
 
 
 def _passes(value: Any, wanted: Any) -> bool:
+    if type(wanted) in _PLAIN:
+        return bool(value == wanted)
     if _is_test(wanted):
         return all(_holds(value, name, each) for name, each in wanted.items())
     if value is _MISSING:

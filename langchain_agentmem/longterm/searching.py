@@ -168,10 +168,17 @@ class Neighbours:
         self._rows: dict[str, Row] = {}
         self._unread: list[str] = []
         self._exhausted = False
-        self._rest = Listing(index, keys, wanted, "o")
+        self._vectorless: Listing | None = None
         self._filled = filled
-        self._alone = filled.expects(str(self._query), wanted.end)
+        self._text = str(self._query)
+        self._alone = filled.expects(self._text, wanted.end)
         self._done = wanted.end <= 0
+
+    @property
+    def _rest(self) -> Listing:
+        if self._vectorless is None:
+            self._vectorless = Listing(self._index, self._keys, self._wanted, "o")
+        return self._vectorless
 
     def commands(self) -> Sequence[Command]:
         """The neighbours so far out, items that were found by a further vector, and the items without any."""
@@ -202,22 +209,26 @@ class Neighbours:
     def _read_near(self, rows: list[Row]) -> None:
         self._exhausted = len(rows) < self._k
         for row in rows:
-            if search.DISTANCE not in row.fields:
+            distance = row.fields.get(search.DISTANCE)
+            if distance is None:
                 continue
-            key = item_of(row.key)
-            self._scores.setdefault(key, self._field.similarity(row.distance))
-            if key == row.key:
+            # Of the hashes that have a vector only those of items, as long as they are there, have a value.
+            own = items.VALUE in row.fields
+            key = row.key if own else item_of(row.key)
+            self._scores.setdefault(key, self._field.similarity(float(distance)))
+            if own or key == row.key:
                 self._rows[key] = row
         self._unread = [key for key in self._scores if key not in self._rows]
 
     def _settle(self) -> None:
-        near = [self._hit(key, score) for key, score in self._scores.items()]
-        self.hits = [hit for hit in near if hit][: self._wanted.end]
+        keys, rows, wanted = self._keys, self._rows, self._wanted
+        near = [read_hit(keys, rows[key], wanted, score) for key, score in self._scores.items()]
+        self.hits = [hit for hit in near if hit][: wanted.end]
         short = len(self.hits) < self._wanted.end
         self._k *= _GROWTH
         if short and not self._exhausted:
             return
-        self._filled.note(str(self._query), self._wanted.end, filled=not short)
+        self._filled.note(self._text, self._wanted.end, filled=not short)
         if short and self._alone:
             self._alone = False
         elif short:
@@ -226,16 +237,14 @@ class Neighbours:
         else:
             self._done = True
 
-    def _hit(self, key: str, score: float) -> Hit | None:
-        return read_hit(self._keys, self._rows[key], self._wanted, score)
-
 
 def read_hit(keys: Keys, row: Row, wanted: Wanted, score: float | None = None) -> Hit | None:
     """A row as an item, or None when it is gone or fails what the server could not check."""
-    if items.VALUE not in row.fields or items.UPDATED not in row.fields:
+    fields = row.fields
+    if items.VALUE not in fields or items.UPDATED not in fields:
         return None
     namespace, key, _ = keys.read_item(row.key)
     if namespace[: len(wanted.prefix)] != wanted.prefix:
         return None  # two digests met: never seen, and never to be shown
-    value = items.load_value(row.fields[items.VALUE])
-    return Hit(namespace, key, row.fields, value, score) if filters.matches(value, wanted.filter) else None
+    value = items.load_value(fields[items.VALUE])
+    return Hit(namespace, key, fields, value, score) if filters.matches(value, wanted.filter) else None

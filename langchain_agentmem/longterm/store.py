@@ -182,7 +182,8 @@ class AgentMemoryStore(Closing, BaseStore):
         pages = {i: found[i][op.offset : op.offset + op.limit] for i, op in searches.items()}
         touching = [hit for i, hits in pages.items() if searches[i].refresh_ttl for hit in hits]
         used += [(hit.namespace, hit.key) for hit in touching if items.TTL in hit.fields]
-        await self.connection.send(*(self.item_command(_GET, *each) for each in used))
+        if used:
+            await self.connection.send(*(self.item_command(_GET, *each) for each in used))
         return results | {i: [hit.item() for hit in hits] for i, hits in pages.items()}
 
     async def _ask(self, searches: Sequence[Search], others: Sequence[Command]) -> list[Any]:
@@ -339,7 +340,8 @@ def _checked(op: Op) -> Op:
             if op.index:
                 checks.texts("index", op.index)
         case SearchOp():
-            op = op._replace(namespace_prefix=namespaces.read("namespace_prefix", op.namespace_prefix))
+            if type(op.namespace_prefix) is not tuple:
+                op = op._replace(namespace_prefix=namespaces.read("namespace_prefix", op.namespace_prefix))
             filters.check(op.filter)
             checks.whole("limit", op.limit)
             checks.whole("offset", op.offset)
@@ -361,6 +363,8 @@ def _typed(op: Named) -> Named:
 
 def _first_of_equals(ops: Sequence[Op]) -> list[int]:
     """For each operation the place of the first that reads the same: many tasks may ask for one thing at once."""
+    if len(ops) == 1:
+        return [0]
     places: dict[str, int] = {}
     return [i if isinstance(op, PutOp) else places.setdefault(repr(op), i) for i, op in enumerate(ops)]
 

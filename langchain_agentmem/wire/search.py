@@ -30,7 +30,6 @@ DISTANCE = "__d"
 _MOST_ROWS = 1_000_000  # what a server lets LIMIT reach, unless it is set up otherwise (MAXSEARCHRESULTS)
 # A busy server would otherwise stop a query after half a second and hand out what it has, without a word.
 _COMPLETE = ("TIMEOUT", 0, "DIALECT", 2)
-_NAMES = {name.encode(): name for name in (*"abcdefghijklmnopqrstuvwxyz", DISTANCE)}  # read hundreds of times a reply
 ALL = "*"
 
 
@@ -78,19 +77,19 @@ class Query(NamedTuple):
         """A TAG field holds one of the values."""
         # As one tag with alternatives, `@n:{a|b}`, it is a fifth slower where nothing holds one of them.
         clauses = [f"@{name}:{{{escape(value)}}}" for value in values]
-        return self._replace(pieces=(*self.pieces, clauses[0] if len(clauses) == 1 else f"({'|'.join(clauses)})"))
+        return self.__class__((*self.pieces, clauses[0] if len(clauses) == 1 else f"({'|'.join(clauses)})"))
 
     def within(self, name: str, low: float | None = None, high: float | None = None) -> Self:
         """A NUMERIC field lies between two numbers, both included; None leaves that end open."""
-        return self._replace(pieces=(*self.pieces, _range(name, low, high)))
+        return self.__class__((*self.pieces, _range(name, low, high)))
 
     def outside(self, name: str, low: float | None = None, high: float | None = None) -> Self:
         """A NUMERIC field does not lie between two numbers, or is not there."""
-        return self._replace(pieces=(*self.pieces, f"-{_range(name, low, high)}"))
+        return self.__class__((*self.pieces, f"-{_range(name, low, high)}"))
 
     def worded(self, name: str, word: str) -> Self:
         """A TEXT field holds the word."""
-        return self._replace(pieces=(*self.pieces, held(name, word)))
+        return self.__class__((*self.pieces, held(name, word)))
 
     def favouring(self, name: str, words: Sequence[str], finding: Sequence[str]) -> Self:
         """A TEXT field holds one of the words that find at least; each of `words` that it holds counts for the score.
@@ -102,7 +101,7 @@ class Query(NamedTuple):
         """
         # A union of one is no union to the server, and would lose its weight: the first word stands twice.
         union = "|".join(held(name, word) for word in (*finding, finding[0]))
-        return self._replace(pieces=(*self.pieces, f"({union})=>{{$weight:0}}", *(f"~{held(name, w)}" for w in words)))
+        return self.__class__((*self.pieces, f"({union})=>{{$weight:0}}", *(f"~{held(name, w)}" for w in words)))
 
     def __str__(self) -> str:
         return f"({' '.join(self.pieces)})" if self.pieces else ALL
@@ -229,11 +228,22 @@ def _row_of_map(entry: dict[str, Any]) -> Row:
     return Row(_text(entry["id"]), {_text(name): _bytes(value) for name, value in values.items() if value is not None})
 
 
+class _Names(dict[Any, str]):
+    """Names of fields as texts. Those of one letter, read hundreds of times a reply, are known."""
+
+    def __missing__(self, name: Any) -> str:
+        return _text(name)
+
+
+_name = _Names({name.encode(): name for name in (*"abcdefghijklmnopqrstuvwxyz", DISTANCE)}).__getitem__
+_ONLY_BYTES = frozenset((bytes,))
+
+
 def _pairs(flat: Sequence[Any]) -> dict[str, bytes]:
-    try:
-        return dict(zip(map(_NAMES.__getitem__, flat[::2]), flat[1::2], strict=True))
-    except KeyError:  # a name of more letters, or a client that decodes
-        return {_text(name): _bytes(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
+    found = dict(zip(map(_name, flat[::2]), flat[1::2], strict=True))
+    if _ONLY_BYTES.issuperset(map(type, found.values())):
+        return found
+    return {name: _bytes(value) for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
