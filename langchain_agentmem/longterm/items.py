@@ -229,13 +229,19 @@ def hashes(
         ttl: Its time to live, ms.
         more: Further fields of its own hash.
     """
-    tags = ",".join(dict.fromkeys(facets(value)))
-    own: dict[str, Any] = {VALUE: dump_value(value), PLACE: _home(namespace, has_vector=bool(vectors))}
-    rest = ((FACETS, tags), (WORDS, words), (TTL, ttl), *more)
-    own |= {name: said for name, said in rest if said is not None and said != ""}
+    data, tags = dump_value(value), ",".join(dict.fromkeys(facets(value)))
+    own: dict[str, Any] = {VALUE: data, PLACE: _home(namespace, has_vector=bool(vectors))}
+    if tags:
+        own[FACETS] = tags
+    if words:
+        own[WORDS] = words
+    if ttl is not None:
+        own[TTL] = ttl
     if vectors:
         own[VECTOR] = vectors[0]
-    if len(vectors) > 1:
-        own[FURTHER] = len(vectors) - 1
+    own.update((name, said) for name, said in more if said is not None and said != "")
+    if len(vectors) < 2:
+        return [own]
+    own[FURTHER] = len(vectors) - 1
     beside = {PLACE: places("m", namespace)} | ({FACETS: tags} if tags else {})
     return [own, *(beside | {VECTOR: vector} for vector in vectors[1:])]

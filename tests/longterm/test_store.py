@@ -251,6 +251,7 @@ async def test_putting_again_starts_or_ends_the_time_to_live(
         (ListNamespacesOp((MatchCondition("infix", ("a",)),)), InvalidInputError),  # type: ignore[arg-type]
         (SearchOp(DOCS, {"a": {"$like": 1}}), InvalidInputError),
         (PutOp(DOCS, "a", {"x": object()}), InvalidInputError),
+        (PutOp(DOCS, "a", {("x",): 1}), InvalidInputError),  # type: ignore[dict-item]
         (PutOp(DOCS, "a", {}, ttl=0), InvalidInputError),
         (PutOp(DOCS, "a", {}, ttl=float("nan")), InvalidInputError),
         ("op", InvalidInputError),
