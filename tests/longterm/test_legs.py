@@ -48,7 +48,7 @@ def store(search: Connection, *texts: str, tag: str = "l") -> None:
 
 
 def legs(index: ItemIndex, *words: str, counts: Counts | None = None, **more: Any) -> Legs:
-    asked = {"vector": vector(1, 0), "pool": 2, "fields": ("v",), "measured": True} | more
+    asked: dict[str, Any] = {"vector": vector(1, 0), "pool": 2, "fields": ("v",), "measured": True} | more
     return Legs(index, counts or Counts(), query=ALL, scope=ALL, words=words, **asked)
 
 
