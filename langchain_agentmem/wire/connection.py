@@ -19,8 +19,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError
 from langchain_agentmem.wire.bridge import either
 from langchain_agentmem.wire.closing import Closing
-from langchain_agentmem.wire.lane import Lane, Plan, Wire
-from langchain_agentmem.wire.quick import Lending, Packing
+from langchain_agentmem.wire.lane import Lane, Plan
+from langchain_agentmem.wire.quick import Direct, Lending, Packing, Wire
 from langchain_agentmem.wire.scripts import ScriptCall
 from langchain_agentmem.wire.subscription import Subscription
 from langchain_agentmem.wire.url import FORMS, Address, parse, redact
@@ -326,8 +326,20 @@ def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
 
 def _pool(colour: Any) -> Any:
     """redis-py's pool that waits for a free connection."""
-    kind = colour.BlockingConnectionPool
-    return type("QuickPool", (Lending, kind), {}) if colour is aioredis else kind
+    quick = Lending if colour is aioredis else Direct
+    knows = {
+        "refused": ResponseError,
+        "lost": LOST_CONNECTION,
+        "late": RedisTimeoutError,
+        "observed": staticmethod(_observed),
+    }
+    return type("QuickPool", (quick, colour.BlockingConnectionPool), knows)
+
+
+def _observed() -> bool:
+    """Whether redis-py measures what it does; older ones never do."""
+    observability: Any = getattr(redis, "observability", None)
+    return observability is not None and bool(observability.get_observability_instance().is_enabled())
 
 
 def _packing(kind: Any, colour: Any) -> Any:
@@ -371,6 +383,7 @@ def _twin(client: Any, colour: Any) -> Any:
     settings = {
         name: value for name, value in pool.connection_kwargs.items() if name in _SHARED_SETTINGS or name[:4] == "ssl_"
     }
+    settings["protocol"] = settings.get("protocol") or 2  # as for a URL
     pool = _pool(colour)(connection_class=_packing(kind, colour), retry=_retry(colour), **settings)
     return colour.Redis.from_pool(pool)
 

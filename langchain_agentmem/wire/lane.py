@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.wire.quick import Wire, quick_pool
 from langchain_agentmem.wire.tick import Tick
 
 T = TypeVar("T")
-Wire: TypeAlias = Sequence[tuple[Any, ...]]
 
 
 class Plan:
@@ -41,7 +41,7 @@ class Plan:
             # redis-py decodes the replies inside its own transactions whatever it is told, and on a cluster it runs an
             # event loop in a thread for each command: MULTI and EXEC go as commands.
             options = options | {"target_nodes": _node(client, commands)} if self.clustered else options
-            commands = (("MULTI",), *commands, ("EXEC",))
+            commands = framed(commands)
         for command in commands:
             pipe.execute_command(*command, **options)
         return pipe
@@ -55,8 +55,19 @@ class Plan:
             outcome = [next((reply for reply in queued if isinstance(reply, Exception)), outcome)] * (len(queued) - 1)
         return list(outcome)
 
+    def parsed(self, client: Any, commands: Wire, replies: list[Any]) -> list[Any]:
+        """Raw replies in the shapes that redis-py gives them, such as the dict of an HGETALL."""
+        shapes = client.response_callbacks
+        return [
+            reply if isinstance(reply, Exception) or not (shape := shapes.get(command[0])) else shape(reply)
+            for command, reply in zip(commands, replies, strict=True)
+        ]
+
     def execute(self, client: Any, commands: Wire, atomic: bool) -> list[Any]:
         """Send and read in the sync colour. Errors of the server stand in place of their replies."""
+        if pool := quick_pool(client):
+            replies = pool.exchange(framed(commands) if atomic else commands)
+            return self.read(replies, True) if atomic else self.parsed(client, commands, replies)
         if len(commands) == 1 and not atomic:  # redis-py's pipelines cost a quarter more than its single commands
             try:
                 return [client.execute_command(*commands[0], **self.raw)]
@@ -66,6 +77,9 @@ class Plan:
 
     async def aexecute(self, client: Any, commands: Wire, atomic: bool) -> list[Any]:
         """Send and read in the async colour."""
+        if pool := quick_pool(client):
+            replies = await pool.exchange(framed(commands) if atomic else commands)
+            return self.read(replies, True) if atomic else self.parsed(client, commands, replies)
         if len(commands) == 1 and not atomic:
             try:
                 return [await client.execute_command(*commands[0], **self.raw)]
@@ -74,6 +88,11 @@ class Plan:
         if self.clustered:
             await client.initialize()  # does nothing once the client knows its nodes
         return self.read(await self.fill(client, commands, atomic).execute(raise_on_error=False), atomic)
+
+
+def framed(commands: Wire) -> Wire:
+    """The commands as one transaction."""
+    return (("MULTI",), *commands, ("EXEC",))
 
 
 def _node(client: Any, commands: Wire) -> Any:

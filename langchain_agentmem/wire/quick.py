@@ -1,8 +1,17 @@
-"""Shorter ways through redis-py's asyncio side, which takes most of an async call's time: mixins for its classes."""
+"""Shorter ways through redis-py, whose clients and pools take more time than the trip does: mixins for its classes.
+
+What goes over the wire, what is tried again and what is raised stays redis-py's own.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from queue import Empty, Full
+from typing import Any, TypeAlias
+
+Wire: TypeAlias = Sequence[tuple[Any, ...]]
 
 
 class Packing:
@@ -20,16 +29,129 @@ class Packing:
         return packed
 
 
-class Lending:
-    """For a blocking pool: a free connection is lent at once, without the lock and the timer of those who wait for one.
+class Quick:
+    """What the pools of both colours share.
 
-    Only with protocol 2: with protocol 3 a server may announce a move, and the pool is rewritten under its lock.
+    Attributes:
+        refused: What redis-py raises for an error that the server answered.
+        lost: What it raises when a connection broke.
+        late: What it raises when the server took too long.
+        observed: Whether it measures what its clients and pools do, with OpenTelemetry.
+    """
+
+    refused: type[Exception]
+    lost: tuple[type[Exception], ...]
+    late: type[Exception]
+    observed: Callable[[], bool]
+
+    @property
+    def quick(self) -> bool:
+        """Whether the short ways may be taken.
+
+        With protocol 3 a server may announce a move, and redis-py then rewrites the pool under its lock; and what it
+        measures, it measures on its own ways.
+        """
+        pool: Any = self
+        return pool.connection_kwargs.get("protocol") == 2 and not self.observed()
+
+
+def quick_pool(client: Any) -> Any:
+    """The pool of a client that we opened, if commands may go straight over its connections now; else None."""
+    pool = getattr(client, "connection_pool", None)
+    return pool if isinstance(pool, Quick) and pool.quick else None
+
+
+def pack(connection: Any, commands: Wire) -> Any:
+    """The bytes of the commands. What cannot be packed is refused here, before anything is sent."""
+    return connection.pack_command(*commands[0]) if len(commands) == 1 else connection.pack_commands(commands)
+
+
+class Direct(Quick):
+    """For a sync blocking pool: commands go straight over a connection of the pool."""
+
+    def exchange(self, commands: Wire) -> list[Any]:
+        """The server's replies as they are; its errors stand in their places."""
+        connection = self._lend()
+        try:
+            packed = pack(connection, commands)
+            replies: list[Any] = connection.retry.call_with_retry(
+                lambda: self._converse(connection, packed, len(commands)), lambda _: connection.disconnect()
+            )
+        finally:
+            self._take_back(connection)
+        return replies
+
+    def _converse(self, connection: Any, packed: Any, count: int) -> list[Any]:
+        replies = []
+        try:
+            connection.send_packed_command(packed)
+            for _ in range(count):
+                try:
+                    replies.append(connection.read_response())
+                except self.refused as error:
+                    replies.append(error)
+        except BaseException:
+            # The next one on this connection must not read what is still to come.
+            connection.disconnect()
+            raise
+        return replies
+
+    def _lend(self) -> Any:
+        """As the pool's `get_connection`, without what is for observers and for servers that move."""
+        pool: Any = self
+        connection = self._idle()
+        if connection is None:
+            return pool.get_connection()
+        try:
+            connection.connect()  # does nothing when it is connected
+            if self._spoilt(connection):
+                connection.disconnect()
+                connection.connect()
+        except BaseException:
+            pool.release(connection)
+            raise
+        return connection
+
+    def _idle(self) -> Any:
+        pool: Any = self
+        if pool.pid != os.getpid():
+            return None  # a fork: redis-py's way leaves the parent's sockets alone
+        try:
+            connection = pool.pool.get_nowait()
+        except Empty:
+            return None
+        if connection is None:  # room for one that is still to be made
+            pool.pool.put_nowait(None)
+        return connection
+
+    def _spoilt(self, connection: Any) -> bool:
+        """Whether the server closed it, or said something that nobody asked for."""
+        try:
+            return bool(connection.can_read())
+        except self.lost:
+            return True
+
+    def _take_back(self, connection: Any) -> None:
+        pool: Any = self
+        if connection.should_reconnect() or not pool.owns_connection(connection):
+            pool.release(connection)
+            return
+        try:
+            pool.pool.put_nowait(connection)
+        except Full:  # the pool was reset meanwhile
+            connection.disconnect()
+
+
+class Lending(Quick):
+    """For an asyncio blocking pool: commands go straight over a connection of the pool.
+
+    A free connection is lent at once, without the lock and the timer of those who wait for one.
     """
 
     async def get_connection(self, *args: Any, **options: Any) -> Any:
         """A connection that is ready."""
         pool: Any = self
-        if pool.connection_kwargs.get("protocol") != 2 or not pool.can_get_connection():
+        if not self.quick or not pool.can_get_connection():
             return await super().get_connection(*args, **options)  # type: ignore[misc]
         connection = pool.get_available_connection()
         try:
@@ -38,3 +160,49 @@ class Lending:
             await pool.release(connection)
             raise
         return connection
+
+    async def exchange(self, commands: Wire) -> list[Any]:
+        """The server's replies as they are; its errors stand in their places."""
+        pool: Any = self
+        connection = await self.get_connection()
+        try:
+            packed = pack(connection, commands)
+            replies: list[Any] = await connection.retry.call_with_retry(
+                lambda: self._converse(connection, packed, len(commands)),
+                lambda _: connection.disconnect(nowait=True),
+            )
+        finally:
+            await pool.release(connection)
+        return replies
+
+    async def _converse(self, connection: Any, packed: Any, count: int) -> list[Any]:
+        if not connection.is_connected:
+            await connection.connect()
+        await connection.check_health()
+        # redis-py starts a task to send and a timer for each reply, to keep the time limit. One timer does.
+        limit, connection.socket_timeout = connection.socket_timeout, None
+        try:
+            async with asyncio.timeout(limit) as deadline:
+                await connection.send_packed_command(packed, check_health=False)
+                return await self._replies(connection, count, limit, deadline)
+        except BaseException as error:
+            # The next one on this connection must not read what is still to come.
+            await connection.disconnect(nowait=True)
+            if isinstance(error, TimeoutError):
+                raise self.late(f"Timeout: no answer from the server within {limit} s") from None
+            raise
+        finally:
+            connection.socket_timeout = limit
+
+    async def _replies(self, connection: Any, count: int, limit: float | None, deadline: Any) -> list[Any]:
+        clock = asyncio.get_running_loop().time
+        replies = []
+        for _ in range(count):
+            # The limit is that of one reply, but to set the timer costs more than to read: some of it may pass first.
+            if limit is not None and (renewed := clock() + limit) - deadline.when() > limit / 8:
+                deadline.reschedule(renewed)
+            try:
+                replies.append(await connection.read_response())
+            except self.refused as error:
+                replies.append(error)
+        return replies
