@@ -20,7 +20,7 @@ from langchain_agentmem.errors import ConfigurationError, InvalidInputError
 from langchain_agentmem.wire.bridge import either
 from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.lane import Lane, Plan
-from langchain_agentmem.wire.quick import Direct, Lending, Packing, Wire
+from langchain_agentmem.wire.quick import Direct, Lending, Packing, Wire, watcher
 from langchain_agentmem.wire.scripts import ScriptCall
 from langchain_agentmem.wire.subscription import Subscription
 from langchain_agentmem.wire.url import FORMS, Address, parse, redact
@@ -331,15 +331,9 @@ def _pool(colour: Any) -> Any:
         "refused": ResponseError,
         "lost": LOST_CONNECTION,
         "late": RedisTimeoutError,
-        "observed": staticmethod(_observed),
+        "watched": staticmethod(watcher(colour, getattr(redis, "observability", None))),  # since redis-py 7.2
     }
     return type("QuickPool", (quick, colour.BlockingConnectionPool), knows)
-
-
-def _observed() -> bool:
-    """Whether redis-py measures what it does; older ones never do."""
-    observability: Any = getattr(redis, "observability", None)
-    return observability is not None and bool(observability.get_observability_instance().is_enabled())
 
 
 def _packing(kind: Any, colour: Any) -> Any:

@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from queue import Empty, Full
+from types import FunctionType
 from typing import Any, TypeAlias
 
 Wire: TypeAlias = Sequence[tuple[Any, ...]]
@@ -36,23 +37,41 @@ class Quick:
         refused: What redis-py raises for an error that the server answered.
         lost: What it raises when a connection broke.
         late: What it raises when the server took too long.
-        observed: Whether it measures what its clients and pools do, with OpenTelemetry.
+        watched: Whether somebody watches what its clients and pools do.
     """
 
     refused: type[Exception]
     lost: tuple[type[Exception], ...]
     late: type[Exception]
-    observed: Callable[[], bool]
+    watched: Callable[[], bool]
 
     @property
     def quick(self) -> bool:
         """Whether the short ways may be taken.
 
-        With protocol 3 a server may announce a move, and redis-py then rewrites the pool under its lock; and what it
-        measures, it measures on its own ways.
+        With protocol 3 a server may announce a move, and redis-py then rewrites the pool under its lock. Who watches
+        redis-py, as OpenTelemetry does, sees only what goes its own ways.
         """
         pool: Any = self
-        return pool.connection_kwargs.get("protocol") == 2 and not self.observed()
+        return pool.connection_kwargs.get("protocol") == 2 and not self.watched()
+
+
+def watcher(colour: Any, observability: Any) -> Callable[[], bool]:
+    """Tells whether somebody watches redis-py's clients: its own OpenTelemetry, or a tracer that wraps their methods.
+
+    Args:
+        colour: The module `redis` or `redis.asyncio`.
+        observability: `redis.observability`; None where there is none.
+    """
+    home = vars(colour.client)
+
+    def watched() -> bool:
+        ask = colour.Redis.execute_command
+        if type(ask) is not FunctionType or ask.__globals__ is not home:
+            return True
+        return observability is not None and bool(observability.get_observability_instance().is_enabled())
+
+    return watched
 
 
 def quick_pool(client: Any) -> Any:
@@ -150,9 +169,12 @@ class Lending(Quick):
 
     async def get_connection(self, *args: Any, **options: Any) -> Any:
         """A connection that is ready."""
+        return await (self._lend() if self.quick else super().get_connection(*args, **options))  # type: ignore[misc]
+
+    async def _lend(self) -> Any:
         pool: Any = self
-        if not self.quick or not pool.can_get_connection():
-            return await super().get_connection(*args, **options)  # type: ignore[misc]
+        if not pool.can_get_connection():
+            return await super().get_connection()  # type: ignore[misc]
         connection = pool.get_available_connection()
         try:
             await pool.ensure_connection(connection)
@@ -164,7 +186,7 @@ class Lending(Quick):
     async def exchange(self, commands: Wire) -> list[Any]:
         """The server's replies as they are; its errors stand in their places."""
         pool: Any = self
-        connection = await self.get_connection()
+        connection = await self._lend()
         try:
             packed = pack(connection, commands)
             replies: list[Any] = await connection.retry.call_with_retry(

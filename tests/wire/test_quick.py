@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import redis.asyncio as aioredis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langchain_agentmem.wire import quick
 from langchain_agentmem.wire.bridge import run, sleep
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.quick import Packing
@@ -319,23 +321,34 @@ def test_a_users_client_is_asked_by_its_public_methods(plain_url: str) -> None:
         assert client.seen == [("ECHO", "a")]
 
 
-@pytest.mark.parametrize("options", [{"protocol": 3}, {}], ids=["RESP3", "observed"])
+@pytest.mark.parametrize("why", ["RESP3", "observability"])
 def test_where_redis_py_has_more_to_do_it_does_it(
-    call: Call, plain_url: str, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+    call: Call, plain_url: str, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    if not options:
+    if why == "observability":
         observability = pytest.importorskip("redis.observability", reason="this redis-py measures nothing")
         monkeypatch.setattr(observability.ObservabilityInstance, "is_enabled", lambda self: True)
-    asked: list[Any] = []
-    colour: Any = redis if call is run else aioredis
-    execute = colour.Redis.execute_command
-
-    def spied(self: Any, *args: Any, **named: Any) -> Any:
-        asked.append(args)
-        return execute(self, *args, **named)
-
-    monkeypatch.setattr(colour.Redis, "execute_command", spied)
-    with Connection(plain_url, **options) as connection:
+    for pool in (quick.Direct, quick.Lending):
+        monkeypatch.delattr(pool, "exchange")
+        monkeypatch.delattr(pool, "_lend")
+    with Connection(plain_url, protocol=3 if why == "RESP3" else 2) as connection:
         assert call(connection.send(("ECHO", "a"))) == [b"a"]
         assert call(connection.send(("ECHO", "a"), ("ECHO", "b"))) == [b"a", b"b"]
-    assert asked[0] == ("ECHO", "a")
+
+
+@pytest.mark.parametrize("dressed", [False, True], ids=["replaced", "wrapped"])
+def test_a_tracer_that_wraps_redis_pys_methods_sees_each_command(
+    call: Call, plain: Connection, monkeypatch: pytest.MonkeyPatch, dressed: bool
+) -> None:
+    colour: Any = redis if call is run else aioredis
+    execute = colour.Redis.execute_command
+    traced: list[Any] = []
+
+    def spy(self: Any, *args: Any, **named: Any) -> Any:
+        traced.append(args)
+        return execute(self, *args, **named)
+
+    assert call(plain.send(("ECHO", "before"))) == [b"before"]
+    monkeypatch.setattr(colour.Redis, "execute_command", functools.wraps(execute)(spy) if dressed else spy)
+    assert call(plain.send(("ECHO", "a"))) == [b"a"]
+    assert traced == [("ECHO", "a")]
