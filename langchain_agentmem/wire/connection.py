@@ -327,11 +327,12 @@ def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
 def _pool(colour: Any) -> Any:
     """redis-py's pool that waits for a free connection."""
     quick = Lending if colour is aioredis else Direct
+    observability = getattr(redis, "observability", None)  # since redis-py 7.2
     knows = {
         "refused": ResponseError,
         "lost": LOST_CONNECTION,
         "late": RedisTimeoutError,
-        "watched": staticmethod(watcher(colour, getattr(redis, "observability", None))),  # since redis-py 7.2
+        "watched": staticmethod(watcher(colour, getattr(observability, "providers", None))),
     }
     return type("QuickPool", (quick, colour.BlockingConnectionPool), knows)
 

@@ -56,12 +56,12 @@ class Quick:
         return pool.connection_kwargs.get("protocol") == 2 and not self.watched()
 
 
-def watcher(colour: Any, observability: Any) -> Callable[[], bool]:
+def watcher(colour: Any, providers: Any) -> Callable[[], bool]:
     """Tells whether somebody watches redis-py's clients: its own OpenTelemetry, or a tracer that wraps their methods.
 
     Args:
         colour: The module `redis` or `redis.asyncio`.
-        observability: `redis.observability`; None where there is none.
+        providers: `redis.observability.providers`; None where there is none.
     """
     home = vars(colour.client)
 
@@ -69,7 +69,7 @@ def watcher(colour: Any, observability: Any) -> Callable[[], bool]:
         ask = colour.Redis.execute_command
         if type(ask) is not FunctionType or ask.__globals__ is not home:
             return True
-        return observability is not None and bool(observability.get_observability_instance().is_enabled())
+        return providers is not None and bool(providers.get_observability_instance().is_enabled())
 
     return watched
 

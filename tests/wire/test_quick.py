@@ -322,16 +322,15 @@ def test_a_users_client_is_asked_by_its_public_methods(plain_url: str) -> None:
 
 
 @pytest.mark.parametrize("why", ["RESP3", "observability"])
-def test_where_redis_py_has_more_to_do_it_does_it(
-    call: Call, plain_url: str, monkeypatch: pytest.MonkeyPatch, why: str
-) -> None:
+def test_where_redis_py_has_more_to_do_it_does_it(call: Call, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     if why == "observability":
-        observability = pytest.importorskip("redis.observability", reason="this redis-py measures nothing")
-        monkeypatch.setattr(observability.ObservabilityInstance, "is_enabled", lambda self: True)
+        providers = pytest.importorskip("redis.observability.providers", reason="this redis-py measures nothing")
+        monkeypatch.setattr(providers.ObservabilityInstance, "is_enabled", lambda self: True)
     for pool in (quick.Direct, quick.Lending):
         monkeypatch.delattr(pool, "exchange")
         monkeypatch.delattr(pool, "_lend")
-    with Connection(plain_url, protocol=3 if why == "RESP3" else 2) as connection:
+    protocol = 3 if why == "RESP3" else 2
+    with serving(port=free_port()) as server, Connection(server.tcp, protocol=protocol) as connection:
         assert call(connection.send(("ECHO", "a"))) == [b"a"]
         assert call(connection.send(("ECHO", "a"), ("ECHO", "b"))) == [b"a", b"b"]
 
