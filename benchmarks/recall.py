@@ -63,11 +63,10 @@ class Scope:
         self.mean = statistics.fmean(self.lengths)
         self.counts = [Counter(words) for words in self.words]
         self.said = [
-            Said(
+            Said.read(
                 turn.id,
                 turn.text,
-                self.counts[row],
-                self.lengths[row],
+                self.words[row],
                 speaker=turn.speaker,
                 session=turn.session,
                 sequence=turn.sequence,

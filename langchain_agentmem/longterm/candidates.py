@@ -5,7 +5,6 @@ Each recall reads hundreds, so this is no way round by a `Memory`: it looks at w
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -14,18 +13,22 @@ import orjson
 
 from langchain_agentmem.longterm import items, record
 from langchain_agentmem.longterm.features import Candidate, Said
+from langchain_agentmem.longterm.legs import Hit
 from langchain_agentmem.longterm.text import lexical_terms, split_speaker
-from langchain_agentmem.wire.search import Row
 
 _LONGEST_NUMBER = 18  # digits: counts and times, and cheap to read
 _REMEMBERED = 8192  # memories: 1 kB each or so
 
 
-def candidates(rows: Sequence[Row], similarities: Sequence[float | None], below: tuple[str, ...]) -> list[Candidate]:
+RELEVANT = (items.VALUE, items.WORDS, items.HAPPENED)
+"""The fields that a candidate is read from."""
+
+
+def candidates(hits: Sequence[Hit], similarities: Sequence[float | None], below: tuple[str, ...]) -> list[Candidate]:
     """The memories of a pool; what another program wrote counts as far as it has the form that a bank gives it.
 
     Args:
-        rows: The fields of their hashes. Those whose value is gone are left out.
+        hits: What was found, with the fields `RELEVANT` ahead of all others. Those whose value is gone are left out.
         similarities: How similar the vector of each is to the query, as far as that is known.
         below: What their keys must begin with.
 
@@ -33,9 +36,9 @@ def candidates(rows: Sequence[Row], similarities: Sequence[float | None], below:
         CorruptDataError: A value is not a JSON object.
     """
     return [
-        Candidate(_said(row.key, value, row.fields.get(items.WORDS, b""), row.fields.get(items.HAPPENED)), similarity)
-        for row, similarity in zip(rows, similarities, strict=True)
-        if (value := row.fields.get(items.VALUE)) and row.key.startswith(below)
+        Candidate(_said(key, *fields[: len(RELEVANT)]), similarity)
+        for (key, fields, _, _), similarity in zip(hits, similarities, strict=True)
+        if fields[0] and key.startswith(below)
     ]
 
 
@@ -52,16 +55,15 @@ def add_history(candidate: Candidate, fields: Mapping[str, bytes]) -> bool:
 
 # The memories of a user come into question again and again; what the same bytes say is the same.
 @lru_cache(maxsize=_REMEMBERED)
-def _said(key: str, value: bytes, words: bytes, happened: bytes | None) -> Said:
-    said, terms = _load(value), lexical_terms(words.decode("utf-8", "replace"))
+def _said(key: str, value: bytes, words: bytes | None, happened: bytes | None) -> Said:
+    said, terms = _load(value), lexical_terms((words or b"").decode("utf-8", "replace"))
     text, kind, speaker, importance = said.get("text"), said.get("kind"), said.get("speaker"), said.get("importance")
     text = text if isinstance(text, str) else record.load(said).text
     session, sequence = _turn(said.get("source"), kind, key)
-    return Said(
-        id=key,
-        text=text,
-        terms=Counter(terms),
-        length=len(terms),
+    return Said.read(
+        key,
+        text,
+        terms,
         speaker=speaker if speaker and isinstance(speaker, str) else split_speaker(text)[0],
         session=session,
         sequence=sequence,

@@ -9,10 +9,12 @@ pool in which all are about equally good.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from typing import Any, Self
 
 from langchain_agentmem.longterm.activation import activation, recency
 from langchain_agentmem.longterm.dates import DateWindow
@@ -23,6 +25,8 @@ from langchain_agentmem.longterm.weights import RecallWeights
 __all__ = ["Candidate", "Column", "Corpus", "Said", "bm25", "cosines", "history", "relevance"]
 
 Column = list[float]
+
+_DOZEN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,10 @@ class Said:
     Attributes:
         id: Its id; also the last word on equal scores.
         text: Its text, with or without a leading "Speaker: ".
-        terms: The stems of its full-text field, `text.lexical_terms(text.lexical_text(...))`: how often each is there.
+        terms: The stems of its full-text field: how often each is there.
         length: How many there are in all.
+        asking: Share of it that is itself a question.
+        substance: How much it says: 1 from a dozen stems on.
         speaker: Who said it.
         session: The conversation it belongs to.
         sequence: Its place there, counting by one.
@@ -64,12 +70,27 @@ class Said:
     text: str
     terms: Mapping[str, int]
     length: int
+    asking: float
+    substance: float
     speaker: str | None = None
     session: str | None = None
     sequence: int | None = None
     kind: str = "semantic"
     when: float | None = None
     importance: float = 0.5
+
+    @classmethod
+    def read(cls, id: str, text: str, terms: Sequence[str], **more: Any) -> Self:
+        """A memory, read.
+
+        Args:
+            id: Its id.
+            text: Its text.
+            terms: The stems of its full-text field, `text.lexical_terms(text.lexical_text(...))`.
+            **more: Further attributes.
+        """
+        substance = math.log1p(min(len(terms), _DOZEN)) / math.log1p(_DOZEN)
+        return cls(id, text, Counter(terms), len(terms), asking(text), substance, **more)
 
 
 @dataclass(slots=True)
@@ -179,7 +200,7 @@ def cosines(pool: Sequence[Candidate]) -> Column:
 
 def _over_best(values: Column) -> Column:
     best = max(values)
-    return [max(0.0, value) / best for value in values] if best > 0 else [0.0] * len(values)
+    return [value / best if value > 0 else 0.0 for value in values] if best > 0 else [0.0] * len(values)
 
 
 def _by_words(
@@ -242,13 +263,9 @@ def _asked_for(query: Query, said: Sequence[Said]) -> dict[str, Column]:
     return {
         "date": [_inside(query.windows, each.when) for each in said] if query.windows else nothing,
         "shape": [float(answers(query.shape, each.text)) for each in said] if query.shape else nothing,
-        "asking": [asking(each.text) for each in said],
-        "substance": [_SUBSTANCE[min(each.length, _DOZEN)] for each in said],
+        "asking": [each.asking for each in said],
+        "substance": [each.substance for each in said],
     }
-
-
-_DOZEN = 12
-_SUBSTANCE = [math.log1p(words) / math.log1p(_DOZEN) for words in range(_DOZEN + 1)]
 
 
 @lru_cache(maxsize=1024)

@@ -18,7 +18,7 @@ from langchain_agentmem.longterm.features import Corpus
 from langchain_agentmem.longterm.index import ItemIndex
 from langchain_agentmem.wire import search
 from langchain_agentmem.wire.connection import Command
-from langchain_agentmem.wire.search import Query, Row
+from langchain_agentmem.wire.search import Query
 
 _EVERYTHING = Query()
 # What a greater share of a scope's memories holds finds nothing by itself. That leaves room in the pool, for .3 to .7
@@ -29,17 +29,33 @@ _COMMON = 0.3
 _DENSE = 0.3
 
 
+class Hit(NamedTuple):
+    """A memory that was found.
+
+    Attributes:
+        key: The key of its hash.
+        fields: What it has in the fields that were asked for; None for nothing.
+        distance: How far its vector is, as the server says; None where only words found it.
+        vector: Its vector, where that was not said.
+    """
+
+    key: str
+    fields: Sequence[bytes | None]
+    distance: bytes | None
+    vector: bytes | None
+
+
 class Found(NamedTuple):
     """What a recall found.
 
     Attributes:
         heard: The replies to the commands that were sent along.
-        rows: Each memory once, nearest first, then those that only words found.
+        hits: Each memory once, nearest first, then those that only words found.
         corpus: How many memories the scope holds, and how many of them hold each word.
     """
 
     heard: Sequence[Any]
-    rows: Sequence[Row]
+    hits: Sequence[Hit]
     corpus: Corpus
 
 
@@ -67,7 +83,7 @@ class Legs:
     words: Sequence[str]
     vector: bytes | None
     pool: int
-    fields: Sequence[str]
+    fields: tuple[str, ...]
     measured: bool
 
     async def look(self, before: Sequence[Command] = ()) -> Found:
@@ -91,10 +107,22 @@ class Legs:
         finding = self._finding(totals)
         if finding != [word for word, total in zip(self.words, totals[1:], strict=True) if total and word in guess]:
             by_words = await self.index.ask(self._worded(finding))
-        rows: dict[str, Row] = {}
-        for row in (row for reply in (*near, *by_words) for row in search.rows(reply)):
-            rows.setdefault(row.key, row)
-        return Found(heard, [*rows.values()], Corpus(totals[0], dict(zip(self.words, totals[1:], strict=True))))
+        return Found(
+            heard, self._hits(near, by_words), Corpus(totals[0], dict(zip(self.words, totals[1:], strict=True)))
+        )
+
+    def _hits(self, near: Sequence[Any], by_words: Sequence[Any]) -> list[Hit]:
+        found: dict[str, Hit] = {}
+        for reply in near:
+            for key, values in search.records(reply, (search.DISTANCE, *self.fields)):
+                found[key] = Hit(key, values[1:], values[0], None)
+        asked = self._worded_fields()
+        last = len(self.fields)
+        for reply in by_words:
+            for key, values in search.records(reply, asked):
+                if key not in found:
+                    found[key] = Hit(key, values[:last], None, values[last] if len(asked) > last else None)
+        return [*found.values()]
 
     def _finding(self, totals: Sequence[int | None]) -> list[str]:
         """The words that find: those that few hold, or if there are none, all that any memory may hold."""
@@ -116,8 +144,10 @@ class Legs:
         if not finding:
             return []
         query = self.query.favouring(items.WORDS, self.words, finding)
-        fields = (*self.fields, items.VECTOR) if self.vector is not None and self.measured else self.fields
-        return [search.ranked(self.index.name, query, fields, limit=self.pool)]
+        return [search.ranked(self.index.name, query, self._worded_fields(), limit=self.pool)]
+
+    def _worded_fields(self) -> tuple[str, ...]:
+        return (*self.fields, items.VECTOR) if self.vector is not None and self.measured else self.fields
 
     def _is_dense(self) -> bool:
         """Whether so much of the index is in the scope that to compare all its vectors is quicker; if that is known."""

@@ -90,7 +90,6 @@ def analyse(text: str, now: datetime | None = None) -> Query:
     )
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def asking(text: str) -> float:
     """Share of the words of a text that stand in questions: 1 for "How was it?", about .5 for "I moved. And you?"."""
     if "?" not in text and "\uff1f" not in text:

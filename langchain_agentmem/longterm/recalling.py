@@ -15,25 +15,23 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple, TypeAlias
 
 from langchain_agentmem.longterm import checks, items, record
-from langchain_agentmem.longterm.candidates import add_history, candidates
+from langchain_agentmem.longterm.candidates import RELEVANT, add_history, candidates
 from langchain_agentmem.longterm.counts import Counts
 from langchain_agentmem.longterm.exact import similarities
 from langchain_agentmem.longterm.items import Namespace
-from langchain_agentmem.longterm.legs import Legs
+from langchain_agentmem.longterm.legs import Hit, Legs
 from langchain_agentmem.longterm.query import Query as Question
 from langchain_agentmem.longterm.query import analyse
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.scoring import Corpus, Ranking, RecallWeights, Scored
 from langchain_agentmem.longterm.store import AgentMemoryStore
-from langchain_agentmem.wire import search
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import item_of
 from langchain_agentmem.wire.search import Query, Row
 
 Heard: TypeAlias = Callable[[Sequence[Any]], None]
 
-_RELEVANT = (items.VALUE, items.WORDS, items.HAPPENED)
-_ALL = (*_RELEVANT, *(name for name in record.READ if name not in _RELEVANT))
+_ALL = (*RELEVANT, *(name for name in record.READ if name not in RELEVANT))
 # Of so many all is read at once. Of more, a second trip for those that come into question is quicker.
 _FEW = 60
 _CHARACTERS_PER_TOKEN = 4
@@ -141,58 +139,59 @@ class Recaller:
         question = analyse(wish.text, now)
         vector = await self._store.encoder.query(wish.text) if self._store.encoder and wish.text.strip() else None
         if await self._store.index.usable():
-            replies, rows, corpus = await self._legs(wish, question, vector, now).look(before)
+            replies, hits, corpus = await self._legs(wish, question, vector, now).look(before)
         else:
             replies = await self._store.connection.send(*before)
-            rows, corpus = await self._compare(wish, question, now)
+            hits, corpus = await self._compare(wish, question, now)
         if heard is not None:
             heard(replies)
-        found = candidates(rows, self._similarities(rows, vector), self._store.keys.items_below(wish.path))
+        found = candidates(hits, self._similarities(hits, vector), self._store.keys.items_below(wish.path))
         limit = None if wish.include_history else wish.limit
         ranking = Ranking(question, found, corpus, self._weights)
         contenders = ranking.contenders(limit)
-        whole = await self._whole(rows, [each.candidate.id for each in contenders])
+        whole = await self._whole(hits, [each.candidate.id for each in contenders])
         there = [each for each in contenders if add_history(each.candidate, whole[each.candidate.id].fields)]
         scored = ranking.settled(there, now=now.timestamp(), limit=limit)
         if wish.include_history:
             scored = _newest_first(scored)[: wish.limit]
         return [Ranked(each, whole[each.candidate.id]) for each in scored]
 
-    async def _whole(self, rows: Sequence[Row], keys: Sequence[str]) -> Mapping[str, Row]:
+    async def _whole(self, hits: Sequence[Hit], keys: Sequence[str]) -> Mapping[str, Row]:
         """All that the bank knows of memories that were found: as it was read, or where too many were, asked for."""
-        if not keys or items.CREATED in rows[0].fields:
-            return {row.key: row for row in rows}
-        replies = await self._store.connection.send(*(("HMGET", key, *record.READ) for key in keys))
-        return {key: Row(key, record.present(values)) for key, values in zip(keys, replies, strict=True)}
+        if keys and len(hits[0].fields) == len(RELEVANT):
+            replies = await self._store.connection.send(*(("HMGET", key, *record.READ) for key in keys))
+            return {key: Row(key, record.present(values)) for key, values in zip(keys, replies, strict=True)}
+        return {key: Row(key, _present(fields)) for key, fields, _, _ in hits}
 
     def _legs(self, wish: Wish, question: Question, vector: bytes | None, now: datetime) -> Legs:
         scope, counts = wish.scope(), self._counts
-        fields = _ALL if (counts.last(scope) or 0) <= _FEW else _RELEVANT
+        fields = _ALL if (counts.last(scope) or 0) <= _FEW else RELEVANT
         asked = (wish.query(now), scope, question.terms, vector, wish.pool, fields)
         return Legs(self._store.index, counts, *asked, measured=self._measures)
 
-    def _similarities(self, rows: Sequence[Row], vector: bytes | None) -> list[float | None]:
+    def _similarities(self, hits: Sequence[Hit], vector: bytes | None) -> list[float | None]:
         """Cosines: from the vector leg as the server says, from the text leg as their vectors say."""
         if self._store.encoder is None or vector is None:
-            return [None] * len(rows)
+            return [None] * len(hits)
         field = self._store.encoder.field
-        told = [None if search.DISTANCE in row.fields else row.fields.get(items.VECTOR) for row in rows]
-        made = iter(similarities(field, vector, [own for own in told if own]))
+        made = iter(similarities(field, vector, [hit.vector for hit in hits if hit.vector]))
         return [
-            next(made) if own else field.similarity(row.distance) if search.DISTANCE in row.fields else None
-            for row, own in zip(rows, told, strict=True)
+            field.similarity(float(distance)) if distance else next(made) if own else None
+            for _, _, distance, own in hits
         ]
 
-    async def _compare(self, wish: Wish, question: Question, now: datetime) -> tuple[list[Row], Corpus]:
+    async def _compare(self, wish: Wish, question: Question, now: datetime) -> tuple[list[Hit], Corpus]:
         """The same on a server without the search module: everything in the scope is in the pool."""
         past = wish.as_of is not None or wish.include_history
         scope = {wish.path, *await self._store.namespaces_below(wish.path)}  # its own, even if all it holds is past
-        fields = (*_ALL, items.VECTOR)
-        rows = [
-            row for row in await self._store.exact.everything(sorted(scope), fields, past=past) if wish.holds(row, now)
+        rows = await self._store.exact.everything(sorted(scope), (*_ALL, items.VECTOR), past=past)
+        hits = [
+            Hit(row.key, [*map(row.fields.get, _ALL)], None, row.fields.get(items.VECTOR))
+            for row in rows
+            if wish.holds(row, now)
         ]
-        held = [set(row.fields.get(items.WORDS, b"").decode("utf-8", "replace").split()) for row in rows]
-        return rows, Corpus(len(held), {term: sum(term in words for words in held) for term in question.terms})
+        held = [set((hit.fields[1] or b"").decode("utf-8", "replace").split()) for hit in hits]
+        return hits, Corpus(len(held), {term: sum(term in words for words in held) for term in question.terms})
 
 
 class Ranked(NamedTuple):
@@ -234,6 +233,10 @@ def _newest_first(scored: Sequence[Scored]) -> list[Scored]:
         best[item_of(each.candidate.id)] = held.score
         capped.append(held)
     return sorted(capped, key=lambda each: -each.score)
+
+
+def _present(values: Sequence[bytes | None]) -> dict[str, bytes]:
+    return {name: value for name, value in zip(_ALL, values, strict=True) if value is not None}
 
 
 def _time(moment: datetime | None) -> int | None:

@@ -15,7 +15,7 @@ from langchain_agentmem.longterm.legs import Found, Legs
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys
-from langchain_agentmem.wire.search import DISTANCE, Query, VectorField
+from langchain_agentmem.wire.search import Query, VectorField
 from tests.conftest import Do
 from tests.longterm.conftest import Trips
 
@@ -53,7 +53,7 @@ def legs(index: ItemIndex, *words: str, counts: Counts | None = None, **more: An
 
 
 def texts(found: Found) -> list[str]:
-    return [row.fields["v"].decode() for row in found.rows]
+    return [hit.fields[0].decode() for hit in found.hits if hit.fields[0]]
 
 
 def test_each_memory_once_nearest_first_with_the_vectors_of_those_that_words_found(
@@ -63,11 +63,11 @@ def test_each_memory_once_nearest_first_with_the_vectors_of_those_that_words_fou
     found = run(legs(index, "car", "yellow").look([("PING",)]))
     assert [str(each) for each in found.heard] in (["True"], ["b'PONG'"])
     assert texts(found) == ["red car", "red", "blue car"]
-    assert [DISTANCE in row.fields for row in found.rows] == [True, True, False]
-    assert found.rows[2].fields["x"] == vector(1, 3)
+    assert [hit.distance for hit in found.hits] == [b"0", found.hits[1].distance, None]
+    assert [hit.vector for hit in found.hits] == [None, None, vector(1, 3)]
     assert (found.corpus.documents, dict(found.corpus.frequencies)) == (5, {"car": 2, "yellow": 0})
     unmeasured = run(legs(index, "car", measured=False).look())
-    assert "x" not in unmeasured.rows[2].fields
+    assert unmeasured.hits[2].vector is None
     assert texts(run(legs(index, "car", vector=None).look())) == ["red car", "blue car"]
     assert texts(run(legs(index).look())) == ["red car", "red"]
     assert texts(run(legs(index, vector=None).look())) == []
@@ -121,4 +121,4 @@ def test_one_way_of_comparing_vectors_finds_what_the_other_finds(index: ItemInde
     asked = legs(index, "car", counts=counts, pool=20)
     assert "HYBRID_POLICY BATCHES" in str(asked._nearest()[0])  # now it is known how much of the index the scope is
     dense = run(asked.look())
-    assert [row.key for row in dense.rows] == [row.key for row in sparse.rows]
+    assert [hit.key for hit in dense.hits] == [hit.key for hit in sparse.hits]

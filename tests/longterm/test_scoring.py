@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,9 +31,8 @@ DAY = 86_400.0
 
 
 def memory(name: str, text: str, similarity: float | None = 0.5, **rest: object) -> Candidate:
-    words = terms(text)
     told = {each: rest.pop(each) for each in ("session", "sequence", "when", "importance") if each in rest}
-    said = Said(name, text, Counter(words), len(words), split_speaker(text)[0], **told)  # type: ignore[arg-type]
+    said = Said.read(name, text, terms(text), speaker=split_speaker(text)[0], **told)
     return Candidate(said, similarity, **rest)  # type: ignore[arg-type]
 
 
