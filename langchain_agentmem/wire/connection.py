@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator
+from importlib import import_module
 from typing import Any, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -320,7 +321,7 @@ def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
             f"url or options: redis-py cannot use them ({type(error).__name__}); use {FORMS}"
         ) from None
     pool.connection_kwargs["decode_responses"] = False  # a URL's query string would win over any argument
-    pool.connection_class = _packing(pool.connection_class, colour)
+    pool.connection_class = _packing(pool.connection_class)
     return colour.Redis.from_pool(pool)
 
 
@@ -337,11 +338,12 @@ def _pool(colour: Any) -> Any:
     return type("QuickPool", (quick, colour.BlockingConnectionPool), knows)
 
 
-def _packing(kind: Any, colour: Any) -> Any:
-    """A connection class that packs commands by hiredis, where there is one; the sync ones do anyway."""
-    if colour is redis or not redis.utils.HIREDIS_AVAILABLE:
+def _packing(kind: Any) -> Any:
+    """A connection class that has hiredis pack its commands, where there is one."""
+    if not redis.utils.HIREDIS_AVAILABLE:
         return kind
-    return type(kind.__name__, (Packing, kind), {"packer": redis.connection.HiredisRespSerializer()})
+    hiredis: Any = import_module("hiredis")  # it has no types
+    return type(kind.__name__, (Packing, kind), {"packer": staticmethod(hiredis.pack_command)})
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -379,7 +381,7 @@ def _twin(client: Any, colour: Any) -> Any:
         name: value for name, value in pool.connection_kwargs.items() if name in _SHARED_SETTINGS or name[:4] == "ssl_"
     }
     settings["protocol"] = settings.get("protocol") or 2  # as for a URL
-    pool = _pool(colour)(connection_class=_packing(kind, colour), retry=_retry(colour), **settings)
+    pool = _pool(colour)(connection_class=_packing(kind), retry=_retry(colour), **settings)
     return colour.Redis.from_pool(pool)
 
 

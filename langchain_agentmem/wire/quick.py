@@ -16,18 +16,30 @@ Wire: TypeAlias = Sequence[tuple[Any, ...]]
 
 
 class Packing:
-    """For a connection class: commands are packed as redis-py's own sync connections pack them, by hiredis in C.
+    """For a connection class: hiredis packs commands, without redis-py's walk over each argument.
 
     Attributes:
-        packer: redis-py's `HiredisRespSerializer`.
+        packer: `hiredis.pack_command`.
     """
 
-    packer: Any
+    packer: Callable[[tuple[Any, ...]], bytes]
 
     def pack_command(self, *args: Any) -> list[bytes]:
         """The bytes of one command."""
-        packed: list[bytes] = self.packer.pack(*args)
-        return packed
+        return self._at_once([args]) or super().pack_command(*args)  # type: ignore[misc]
+
+    def pack_commands(self, commands: Wire) -> list[bytes]:
+        """The bytes of commands."""
+        return self._at_once(commands) or super().pack_commands(commands)  # type: ignore[misc]
+
+    def _at_once(self, commands: Wire) -> list[bytes]:
+        """All as one piece; none where redis-py must part a name of two words, or say what cannot be packed."""
+        try:
+            if any(" " in command[0] for command in commands):
+                return []
+            return [b"".join([*map(self.packer, commands)])]
+        except TypeError:
+            return []
 
 
 class Quick:
@@ -80,11 +92,6 @@ def quick_pool(client: Any) -> Any:
     return pool if isinstance(pool, Quick) and pool.quick else None
 
 
-def pack(connection: Any, commands: Wire) -> Any:
-    """The bytes of the commands. What cannot be packed is refused here, before anything is sent."""
-    return connection.pack_command(*commands[0]) if len(commands) == 1 else connection.pack_commands(commands)
-
-
 class Direct(Quick):
     """For a sync blocking pool: commands go straight over a connection of the pool."""
 
@@ -92,7 +99,7 @@ class Direct(Quick):
         """The server's replies as they are; its errors stand in their places."""
         connection = self._lend()
         try:
-            packed = pack(connection, commands)
+            packed = connection.pack_commands(commands)
             replies: list[Any] = connection.retry.call_with_retry(
                 lambda: self._converse(connection, packed, len(commands)), lambda _: connection.disconnect()
             )
@@ -188,7 +195,7 @@ class Lending(Quick):
         pool: Any = self
         connection = await self._lend()
         try:
-            packed = pack(connection, commands)
+            packed = connection.pack_commands(commands)
             replies: list[Any] = await connection.retry.call_with_retry(
                 lambda: self._converse(connection, packed, len(commands)),
                 lambda _: connection.disconnect(nowait=True),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import hiredis
 import pytest
 import redis
 import redis.asyncio as aioredis
@@ -32,15 +33,17 @@ def call(request: pytest.FixtureRequest) -> Call:
     return request.param  # type: ignore[no-any-return]
 
 
-class Quick(Packing, aioredis.Connection):
-    packer = redis.connection.HiredisRespSerializer()
+class Quick(Packing, aioredis.Connection):  # type: ignore[misc]
+    packer = staticmethod(hiredis.pack_command)
 
 
-@pytest.mark.skipif(not redis.utils.HIREDIS_AVAILABLE, reason="hiredis is not installed")
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])) | st.binary() | st.integers() | st.floats()))
 def test_commands_have_the_bytes_that_redis_py_gives_them(args: list[Any]) -> None:
-    args = ["SCRIPT LOAD", *args]
-    assert b"".join(Quick().pack_command(*args)) == b"".join(aioredis.Connection().pack_command(*args))
+    for name in "SCRIPT LOAD", "SET":
+        command = (name, *args)
+        assert b"".join(Quick().pack_command(*command)) == b"".join(aioredis.Connection().pack_command(*command))
+        both = [command, ("PING",)]
+        assert b"".join(Quick().pack_commands(both)) == b"".join(aioredis.Connection().pack_commands(both))
 
 
 def table(*lines: str) -> list[tuple[str, ...]]:
