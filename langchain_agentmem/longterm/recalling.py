@@ -158,7 +158,9 @@ class Recaller:
 
     async def _whole(self, hits: Sequence[Hit], keys: Sequence[str]) -> Mapping[str, Row]:
         """All that the bank knows of memories that were found: as it was read, or where too many were, asked for."""
-        if keys and len(hits[0].fields) == len(RELEVANT):
+        if not keys:
+            return {}
+        if len(hits[0].fields) == len(RELEVANT):
             replies = await self._store.connection.send(*(("HMGET", key, *record.READ) for key in keys))
             return {key: Row(key, record.present(values)) for key, values in zip(keys, replies, strict=True)}
         return {key: Row(key, _present(fields)) for key, fields, _, _ in hits}

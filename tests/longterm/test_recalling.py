@@ -71,6 +71,8 @@ async def test_recall_among_many_takes_a_second_trip_and_finds_the_same(
     trips.taken()
     found = await do(bank.recall, "Which owls and dogs does Anna have?", ANNA, explain=True)
     assert (len(found), trips.taken()) == (10, 2)
+    assert await do(bank.recall, "quantum chromodynamics", ANNA) == []  # and of what is noise nothing is asked for
+    assert trips.taken() == 1
     monkeypatch.setattr(recalling, "_FEW", 1000)
     at_once = await do(bank.recall, "Which owls and dogs does Anna have?", ANNA, explain=True)
     assert trips.taken() == 1
