@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import signal
@@ -93,6 +94,14 @@ def test_a_path_keeps_the_data(tmp_path: Path) -> None:
     with start(tmp_path) as server:
         assert ask(server, "GET", "k") == b"v"
         assert ask(server, "CONFIG", "GET", "appendfsync") == [b"appendfsync", b"everysec"]
+
+
+def test_a_database_of_json_documents_is_emptied_before_the_next_one_is_written(search_url: str) -> None:
+    with EmbeddedServer.start() as server, Connection(server.url) as connection:
+        documents = [("JSON.SET", f"j:{i}", "$", json.dumps({f"k{i % 50}": f"v{i}"})) for i in range(300)]
+        for _ in range(100):  # freed in another thread, most of these runs break the server
+            run(connection.send(*documents, ("FLUSHALL",), *documents))
+        assert run(connection.send(("JSON.GET", "j:7", "$.k7"))) == [b'["v7"]']
 
 
 def test_a_killed_server_comes_back_with_data_and_index_where_its_clients_look(tmp_path: Path, search_url: str) -> None:

@@ -24,6 +24,9 @@ _LONGEST_TEMP = 60  # bytes of a temp directory's path that leave room in sun_pa
 _PAUSE = 0.005  # seconds between two looks at a server that is starting
 _PRIVATE = ("--port", "0", "--unixsocketperm", "700", "--save", "", "--maxmemory-policy", "noeviction")
 _IN_MEMORY = ("--appendonly", "no")
+# Valkey empties a database in another thread by default. The JSON module shares its strings between documents and does
+# not lock them, so documents that are written meanwhile corrupt the heap, and the server hangs in its crash report.
+_WITH_MODULES = ("--lazyfree-lazy-user-flush", "no")
 _ON_DISK = ("--appendonly", "yes", "--appendfsync", "everysec", "--aof-load-truncated", "yes")
 
 
@@ -112,7 +115,8 @@ def _answers(address: Path) -> bool:
 
 def _launch(home: Path, program: ServerProgram, serving: int, ends: float, *, kept: bool) -> Path:
     address = (_socket_directory(home / _SOCKET) if kept else home) / _SOCKET
-    options = (*_PRIVATE, *(_ON_DISK if kept else _IN_MEMORY), "--dir", str(home), "--unixsocket", str(address))
+    options = (*_PRIVATE, *(_ON_DISK if kept else _IN_MEMORY), *(_WITH_MODULES if program.modules else ()))
+    options = (*options, "--dir", str(home), "--unixsocket", str(address))
     with (home / "server.log").open("w+b") if kept else tempfile.TemporaryFile() as log:
         _run_keeper(home, address.parent, serving, program.command(*options), log)
         while not _answers(address):
