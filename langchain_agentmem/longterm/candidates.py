@@ -6,7 +6,6 @@ Each recall reads hundreds, so this is no way round by a `Memory`: it looks at w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -36,7 +35,7 @@ def candidates(hits: Sequence[Hit], similarities: Sequence[float | None], below:
         CorruptDataError: A value is not a JSON object.
     """
     return [
-        Candidate(_said(key, *fields[: len(RELEVANT)]), similarity)
+        Candidate(_said(key, fields[: len(RELEVANT)]), similarity)
         for (key, fields, _, _), similarity in zip(hits, similarities, strict=True)
         if fields[0] and key.startswith(below)
     ]
@@ -53,10 +52,24 @@ def add_history(candidate: Candidate, fields: Mapping[str, bytes]) -> bool:
     return True
 
 
-# The memories of a user come into question again and again; what the same bytes say is the same.
-@lru_cache(maxsize=_REMEMBERED)
-def _said(key: str, value: bytes, words: bytes | None, happened: bytes | None) -> Said:
-    said, terms = _load(value), lexical_terms((words or b"").decode("utf-8", "replace"))
+# What memories said when they were read last, and the fields that said it. The memories of a user come into question
+# again and again, and to compare their bytes takes a twentieth of reading them.
+_read_last: dict[str, tuple[Sequence[bytes | None], Said]] = {}
+
+
+def _said(key: str, fields: Sequence[bytes | None]) -> Said:
+    last = _read_last.get(key)
+    if last is not None and last[0] == fields:
+        return last[1]
+    said = _read(key, *fields)
+    if len(_read_last) >= _REMEMBERED:
+        _read_last.clear()
+    _read_last[key] = fields, said
+    return said
+
+
+def _read(key: str, value: bytes | None, words: bytes | None, happened: bytes | None) -> Said:
+    said, terms = _load(value or b""), lexical_terms((words or b"").decode("utf-8", "replace"))
     text, kind, speaker, importance = said.get("text"), said.get("kind"), said.get("speaker"), said.get("importance")
     text = text if isinstance(text, str) else record.load(said).text
     session, sequence = _turn(said.get("source"), kind, key)

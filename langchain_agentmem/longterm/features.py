@@ -238,19 +238,17 @@ _STEPS = ((-1, 0.8), (1, 0.8), (-2, 0.64), (2, 0.64))
 
 def _beside(said: Sequence[Said], held: Sequence[int], worth: Callable[[int], float]) -> Column:
     """What the turns on either side hold beyond a turn's own stems, the nearer the more."""
-    turns = {
-        (c.session, c.sequence): own
-        for c, own in zip(said, held, strict=True)
-        if own and c.session is not None and c.sequence is not None
-    }
-    if not turns:
-        return [0.0] * len(said)
+    sessions: dict[str, dict[int, int]] = {}
+    for each, own in zip(said, held, strict=True):
+        if own and each.session is not None and each.sequence is not None:
+            sessions.setdefault(each.session, {})[each.sequence] = own
     added = []
     for each, own in zip(said, held, strict=True):
+        turns = None if each.session is None else sessions.get(each.session)
         share, seen = 0.0, own
-        if each.session is not None and each.sequence is not None:
+        if turns and each.sequence is not None:
             for step, nearness in _STEPS:
-                new = turns.get((each.session, each.sequence + step), 0) & ~seen
+                new = turns.get(each.sequence + step, 0) & ~seen
                 if new:
                     share += nearness * worth(new)
                     seen |= new

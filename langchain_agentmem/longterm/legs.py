@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.counts import Counts
@@ -29,20 +29,9 @@ _COMMON = 0.3
 _DENSE = 0.3
 
 
-class Hit(NamedTuple):
-    """A memory that was found.
-
-    Attributes:
-        key: The key of its hash.
-        fields: What it has in the fields that were asked for; None for nothing.
-        distance: How far its vector is, as the server says; None where only words found it.
-        vector: Its vector, where that was not said.
-    """
-
-    key: str
-    fields: Sequence[bytes | None]
-    distance: bytes | None
-    vector: bytes | None
+Hit: TypeAlias = tuple[str, Sequence[bytes | None], bytes | None, bytes | None]
+"""A memory that was found: the key of its hash; what it has in the fields that were asked for; how far its vector is,
+as the server says, where it was found by that; else its vector. A plain tuple: hundreds are made."""
 
 
 class Found(NamedTuple):
@@ -115,13 +104,13 @@ class Legs:
         found: dict[str, Hit] = {}
         for reply in near:
             for key, values in search.records(reply, (search.DISTANCE, *self.fields)):
-                found[key] = Hit(key, values[1:], values[0], None)
+                found[key] = (key, values[1:], values[0], None)
         asked = self._worded_fields()
         last = len(self.fields)
         for reply in by_words:
             for key, values in search.records(reply, asked):
                 if key not in found:
-                    found[key] = Hit(key, values[:last], None, values[last] if len(asked) > last else None)
+                    found[key] = (key, values[:last], None, values[last] if len(asked) > last else None)
         return [*found.values()]
 
     def _finding(self, totals: Sequence[int | None]) -> list[str]:

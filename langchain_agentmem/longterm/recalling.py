@@ -160,7 +160,7 @@ class Recaller:
         """All that the bank knows of memories that were found: as it was read, or where too many were, asked for."""
         if not keys:
             return {}
-        if len(hits[0].fields) == len(RELEVANT):
+        if len(hits[0][1]) == len(RELEVANT):
             replies = await self._store.connection.send(*(("HMGET", key, *record.READ) for key in keys))
             return {key: Row(key, record.present(values)) for key, values in zip(keys, replies, strict=True)}
         return {key: Row(key, _present(fields)) for key, fields, _, _ in hits}
@@ -176,7 +176,7 @@ class Recaller:
         if self._store.encoder is None or vector is None:
             return [None] * len(hits)
         field = self._store.encoder.field
-        made = iter(similarities(field, vector, [hit.vector for hit in hits if hit.vector]))
+        made = iter(similarities(field, vector, [own for _, _, _, own in hits if own]))
         return [
             field.similarity(float(distance)) if distance else next(made) if own else None
             for _, _, distance, own in hits
@@ -187,12 +187,12 @@ class Recaller:
         past = wish.as_of is not None or wish.include_history
         scope = {wish.path, *await self._store.namespaces_below(wish.path)}  # its own, even if all it holds is past
         rows = await self._store.exact.everything(sorted(scope), (*_ALL, items.VECTOR), past=past)
-        hits = [
-            Hit(row.key, [*map(row.fields.get, _ALL)], None, row.fields.get(items.VECTOR))
+        hits: list[Hit] = [
+            (row.key, [*map(row.fields.get, _ALL)], None, row.fields.get(items.VECTOR))
             for row in rows
             if wish.holds(row, now)
         ]
-        held = [set((hit.fields[1] or b"").decode("utf-8", "replace").split()) for hit in hits]
+        held = [set((fields[1] or b"").decode("utf-8", "replace").split()) for _, fields, _, _ in hits]
         return hits, Corpus(len(held), {term: sum(term in words for words in held) for term in question.terms})
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Self
 
 from pydantic import BaseModel
@@ -92,13 +93,17 @@ class Source:
 
     def dump(self) -> dict[str, Any]:
         """As JSON values, without what is not known."""
-        return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) not in (None, ())}
+        return {name: value for name in _SOURCE if (value := getattr(self, name)) not in (None, ())}
 
     @classmethod
     def load(cls, value: Mapping[str, Any]) -> Self:
         """Undo `dump`."""
-        known = {each.name: value[each.name] for each in fields(cls) if each.name in value}
-        return cls(**known | {"message_ids": tuple(known.get("message_ids", ()))})
+        known = {name: value[name] for name in _SOURCE if name in value}
+        known["message_ids"] = tuple(known.get("message_ids", ()))
+        return cls(**known)
+
+
+_SOURCE = tuple(each.name for each in fields(Source))
 
 
 def check_source(source: Source | None) -> None:
@@ -271,7 +276,7 @@ def _content(value: Mapping[str, Any]) -> dict[str, Any]:
         if name in known:
             known[name] = tuple(known[name])
     if "event_time" in known:
-        known["event_time"] = datetime.fromisoformat(known["event_time"])
+        known["event_time"] = _moment(known["event_time"])
     if "source" in known:
         known["source"] = Source.load(known["source"])
     text = value.get("text")
@@ -309,9 +314,14 @@ def _is_object(entry: Any) -> bool:
 
 def _is_time(entry: Any) -> bool:
     try:
-        return isinstance(entry, str) and bool(datetime.fromisoformat(entry))
+        return isinstance(entry, str) and bool(_moment(entry))
     except ValueError:
         return False
+
+
+@lru_cache(maxsize=1024)
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _is_source(entry: Any) -> bool:
@@ -344,6 +354,7 @@ def _names(escaped: bytes) -> tuple[str, ...]:
     return tuple(map(unescape, escaped.split()))
 
 
+@lru_cache(maxsize=1024)
 def _sources(lines: bytes) -> tuple[Source, ...]:
     return tuple(Source.load(json.loads(line)) for line in lines.split(b"\n") if line)
 

@@ -106,15 +106,18 @@ class Ranking:
         """Contenders by falling score and then by id, now that their history is known; see `rank`."""
         told = history([each.candidate for each in contenders], self._weights, now)
         weighted = [(name, weight, told[name]) for name in told if (weight := getattr(self._weights, name))]
+        scores = [self._totals[each.row] for each in contenders]
+        for _, weight, column in weighted:
+            scores = [score + weight * value for score, value in zip(scores, column, strict=True)]
+        order = sorted(range(len(scores)), key=lambda at: (-scores[at], contenders[at].candidate.id))
+        most = None if self._weights.diversity else limit
         scored = []
-        for at, each in enumerate(contenders):
-            terms = {name: weight * value for name, weight, column in self._held if (value := column[each.row])}
+        for at in order[:most]:
+            candidate, row = contenders[at]
+            terms = {name: weight * value for name, weight, column in self._held if (value := column[row])}
             terms |= {name: weight * value for name, weight, column in weighted if (value := column[at])}
-            scored.append(Scored(each.candidate, sum(terms.values()), terms))
-        scored.sort(key=lambda each: (-each.score, each.candidate.id))
-        if self._weights.diversity:
-            return diversify(scored, self._weights.diversity, limit)
-        return scored[:limit]
+            scored.append(Scored(candidate, scores[at], terms))
+        return diversify(scored, self._weights.diversity, limit) if self._weights.diversity else scored
 
 
 class Contender(NamedTuple):

@@ -53,7 +53,7 @@ def legs(index: ItemIndex, *words: str, counts: Counts | None = None, **more: An
 
 
 def texts(found: Found) -> list[str]:
-    return [hit.fields[0].decode() for hit in found.hits if hit.fields[0]]
+    return [fields[0].decode() for _, fields, _, _ in found.hits if fields[0]]
 
 
 def test_each_memory_once_nearest_first_with_the_vectors_of_those_that_words_found(
@@ -63,11 +63,12 @@ def test_each_memory_once_nearest_first_with_the_vectors_of_those_that_words_fou
     found = run(legs(index, "car", "yellow").look([("PING",)]))
     assert [str(each) for each in found.heard] in (["True"], ["b'PONG'"])
     assert texts(found) == ["red car", "red", "blue car"]
-    assert [hit.distance for hit in found.hits] == [b"0", found.hits[1].distance, None]
-    assert [hit.vector for hit in found.hits] == [None, None, vector(1, 3)]
+    distances, vectors = zip(*((distance, own) for _, _, distance, own in found.hits), strict=True)
+    assert [distance is None for distance in distances] == [False, False, True]
+    assert vectors == (None, None, vector(1, 3))
     assert (found.corpus.documents, dict(found.corpus.frequencies)) == (5, {"car": 2, "yellow": 0})
     unmeasured = run(legs(index, "car", measured=False).look())
-    assert unmeasured.hits[2].vector is None
+    assert unmeasured.hits[2][2:] == (None, None)
     assert texts(run(legs(index, "car", vector=None).look())) == ["red car", "blue car"]
     assert texts(run(legs(index).look())) == ["red car", "red"]
     assert texts(run(legs(index, vector=None).look())) == []
@@ -121,4 +122,4 @@ def test_one_way_of_comparing_vectors_finds_what_the_other_finds(index: ItemInde
     asked = legs(index, "car", counts=counts, pool=20)
     assert "HYBRID_POLICY BATCHES" in str(asked._nearest()[0])  # now it is known how much of the index the scope is
     dense = run(asked.look())
-    assert [hit.key for hit in dense.hits] == [hit.key for hit in sparse.hits]
+    assert [key for key, *_ in dense.hits] == [key for key, *_ in sparse.hits]
