@@ -16,7 +16,7 @@ from langchain_agentmem.longterm.legs import Hit
 from langchain_agentmem.longterm.text import lexical_terms, split_speaker
 
 _LONGEST_NUMBER = 18  # digits: counts and times, and cheap to read
-_REMEMBERED = 8192  # memories: 1 kB each or so
+_REMEMBERED = 16_384  # memories: 1.5 kB each or so
 
 
 RELEVANT = (items.VALUE, items.WORDS, items.HAPPENED)

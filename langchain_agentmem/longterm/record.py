@@ -240,7 +240,6 @@ class Memory:
 
 
 _SAID = ("speaker", "topics", "entities", "data", "metadata", "state", "value")
-_TIMES = ("event_time",)
 _DEFAULTS = Memory(text="-")
 
 
@@ -251,9 +250,8 @@ def dump(memory: Memory) -> dict[str, Any]:
         entry = getattr(memory, name)
         if entry != getattr(_DEFAULTS, name):
             value[name] = list(entry) if isinstance(entry, tuple) else dict(entry) if _is_object(entry) else entry
-    for name in _TIMES:
-        if getattr(memory, name) is not None:
-            value[name] = getattr(memory, name).isoformat()
+    if memory.event_time is not None:
+        value["event_time"] = memory.event_time.isoformat()
     if memory.source is not None:
         value["source"] = memory.source.dump()
     return value
@@ -346,10 +344,6 @@ _FORMS: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-def _times(moments: bytes) -> tuple[datetime, ...]:
-    return tuple(map(items.to_time, moments.split()))
-
-
 def _names(escaped: bytes) -> tuple[str, ...]:
     return tuple(map(unescape, escaped.split()))
 
@@ -369,7 +363,7 @@ _KEPT: Mapping[str, tuple[str, Callable[[bytes], Any]]] = {
     "k": ("confidence", lambda share: min(1.0, float(share))),
     "q": ("access_count", int),
     "r": ("last_accessed", items.to_time),
-    "y": ("accesses", _times),
+    "y": ("accesses", lambda moments: tuple(map(items.to_time, moments.split()))),
     "h": ("hits", int),
     "b": ("version", int),
     "g": ("related", _names),
