@@ -49,8 +49,8 @@ class ContextAssembler:
         count_tokens: Counts the tokens of a text; by default one for four characters.
         limit: How many memories at most.
         kinds: Only memories of these kinds.
-        pool: How many candidates each way of looking contributes to the recall, see `MemoryBank.recall`. A turn waits for
-            it, so it is less than there: 60 instead of 100 take three quarters of the time and cost 1.5 points of
+        pool: How many candidates each way of looking contributes to the recall, see `MemoryBank.recall`. A turn waits
+            for it, so it is less than there: 60 instead of 100 take three quarters of the time and cost 1.5 points of
             recall@10.
         events: How many recent events of the thread at most; 0 is none. What
             only says that the graph ran, or what the conversation shows, is passed by.
