@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from langchain_agentmem.longterm.activation import activation, recency
 from langchain_agentmem.longterm.dates import DateWindow
@@ -27,6 +27,7 @@ __all__ = ["Candidate", "Column", "Corpus", "Said", "bm25", "cosines", "history"
 Column = list[float]
 
 _DOZEN = 12
+_SUBSTANCE = [math.log1p(words) / math.log1p(_DOZEN) for words in range(_DOZEN + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,7 @@ class Corpus:
         return math.log(1.0 + (self.documents - held + 0.5) / (held + 0.5))
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What a memory says: the same in every recall that finds it.
 
     Attributes:
@@ -89,8 +89,11 @@ class Said:
             terms: The stems of its full-text field, `text.lexical_terms(text.lexical_text(...))`.
             **more: Further attributes.
         """
-        substance = math.log1p(min(len(terms), _DOZEN)) / math.log1p(_DOZEN)
-        return cls(id, text, Counter(terms), len(terms), asking(text), substance, **more)
+        length = len(terms)
+        counts = dict.fromkeys(terms, 1)
+        if len(counts) < length:
+            counts = Counter(terms)
+        return cls(id, text, counts, length, asking(text), _SUBSTANCE[min(length, _DOZEN)], **more)
 
 
 @dataclass(slots=True)

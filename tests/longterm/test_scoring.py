@@ -109,7 +109,7 @@ def test_an_answer_beside_its_question_is_lifted() -> None:
     answer = memory("answer", "Left it in the taxi, sadly", 0.3, session="s", sequence=2)
     stray = memory("stray", "Left it in the office, sadly", 0.3, session="s", sequence=9)
     assert order("What became of the violin?", asked, stray, answer).index("answer") == 1
-    loose = [replace(each, said=replace(each.said, session=None)) for each in (asked, stray, answer)]
+    loose = [replace(each, said=each.said._replace(session=None)) for each in (asked, stray, answer)]
     assert all("neighbour" not in each.terms for each in ranked("What became of the violin?", *loose))
 
 
