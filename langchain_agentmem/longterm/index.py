@@ -26,6 +26,10 @@ class ItemIndex:
         redis: The connection.
         keys: The tenant's key names.
         vector: How vectors are to be indexed; None for a store without an embedder.
+
+    Attributes:
+        name: What the server calls it.
+        flat: Whether a search compares every vector.
     """
 
     def __init__(self, redis: Connection, keys: Keys, vector: VectorField | None) -> None:
@@ -34,6 +38,7 @@ class ItemIndex:
         self._vector = vector
         self._usable: bool | None = None
         self.name = keys.index()
+        self.flat = vector is not None and vector.algorithm == "flat"
 
     async def usable(self) -> bool:
         """Whether searches can run on the server. The first call asks, and makes the index where it is missing.

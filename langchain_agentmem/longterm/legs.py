@@ -83,7 +83,8 @@ class Legs:
         """
         counted = [self.scope, *(self.scope.worded(items.WORDS, word) for word in self.words)]
         guess = self._finding([self.counts.last(each) for each in counted])
-        unknown = [each for each in (_EVERYTHING, *counted) if self.counts.known(each) is None]
+        beside = [_EVERYTHING] if self.index.flat else []
+        unknown = [each for each in (*beside, *counted) if self.counts.known(each) is None]
         counting = [search.count(self.index.name, each) for each in unknown]
         nearest, worded = self._nearest(), self._worded(guess)
         heard, made, near, by_words = _parts(
@@ -139,8 +140,12 @@ class Legs:
         return (*self.fields, items.VECTOR) if self.vector is not None and self.measured else self.fields
 
     def _is_dense(self) -> bool:
-        """Whether so much of the index is in the scope that to compare all its vectors is quicker; if that is known."""
-        return (self.counts.last(self.scope) or 0) > _DENSE * (self.counts.last(_EVERYTHING) or math.inf)
+        """Whether so much of the index is in the scope that to compare all its vectors is quicker; if that is known.
+
+        Only of a FLAT index, which is exact either way.
+        """
+        total = self.counts.last(_EVERYTHING) if self.index.flat else None
+        return total is not None and (self.counts.last(self.scope) or 0) > _DENSE * total
 
 
 def _parts(replies: Sequence[Any], commands: Sequence[Sequence[Command]]) -> Iterator[Sequence[Any]]:

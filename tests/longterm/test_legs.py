@@ -123,3 +123,5 @@ def test_one_way_of_comparing_vectors_finds_what_the_other_finds(index: ItemInde
     assert "HYBRID_POLICY BATCHES" in str(asked._nearest()[0])  # now it is known how much of the index the scope is
     dense = run(asked.look())
     assert [key for key, *_ in dense.hits] == [key for key, *_ in sparse.hits]
+    graph = ItemIndex(index._redis, KEYS, VectorField(2, algorithm="hnsw"))
+    assert "HYBRID_POLICY" not in str(legs(graph, "car", counts=counts, pool=20)._nearest()[0])
