@@ -24,7 +24,8 @@ class Counts:
 
     def last(self, query: Query) -> int | None:
         """The count of a query that was noted last, however long ago: to guess by."""
-        return self._noted[query][0] if query in self._noted else None
+        total, _ = self._noted.get(query, (None, 0.0))
+        return total
 
     def note(self, query: Query, total: int) -> None:
         """Remember a count that was just made."""
