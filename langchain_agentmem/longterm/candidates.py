@@ -17,6 +17,7 @@ from langchain_agentmem.longterm.text import lexical_terms, split_speaker
 
 _LONGEST_NUMBER = 18  # digits: counts and times, and cheap to read
 _REMEMBERED = 16_384  # memories: 1.5 kB each or so
+_LONGEST_VALUE = 4096  # bytes of a value; a longer one is read anew each time
 
 
 RELEVANT = (items.VALUE, items.WORDS, items.HAPPENED)
@@ -62,6 +63,8 @@ def _said(key: str, fields: Sequence[bytes | None]) -> Said:
     if last is not None and last[0] == fields:
         return last[1]
     said = _read(key, *fields)
+    if len(fields[0] or b"") > _LONGEST_VALUE:
+        return said
     if len(_read_last) >= _REMEMBERED:
         _read_last.clear()
     _read_last[key] = fields, said

@@ -136,10 +136,10 @@ class ExactSearch:
 
 def similarities(field: VectorField, query: bytes, vectors: Sequence[bytes]) -> list[float]:
     """How similar each packed vector is to a query: cosine, inner product or negative Euclidean distance."""
-    import numpy as np
-
     if not vectors:
         return []
+    import numpy as np
+
     # In float32: a copy in float64 of a scope's vectors would take ten times as long as the comparison.
     kind = np.dtype("<f4" if field.dtype == "float32" else "<f2")
     rows = np.frombuffer(b"".join(vectors), kind).reshape(len(vectors), -1).astype(np.float32, copy=False)

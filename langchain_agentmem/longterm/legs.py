@@ -84,14 +84,15 @@ class Legs:
         counted = [self.scope, *(self.scope.worded(items.WORDS, word) for word in self.words)]
         guess = self._finding([self.counts.last(each) for each in counted])
         beside = [_EVERYTHING] if self.index.flat else []
-        unknown = [each for each in (*beside, *counted) if self.counts.known(each) is None]
+        known = {each: self.counts.known(each) for each in (*beside, *counted)}
+        unknown = [each for each, total in known.items() if total is None]
         counting = [search.count(self.index.name, each) for each in unknown]
         nearest, worded = self._nearest(), self._worded(guess)
         heard, made, near, by_words = _parts(
             await self.index.ask([*before, *counting, *nearest, *worded]), (before, counting, nearest, worded)
         )
         fresh = dict(zip(unknown, map(search.total, made), strict=True))
-        totals = [fresh[each] if each in fresh else self.counts.last(each) or 0 for each in counted]
+        totals = [fresh[each] if each in fresh else known[each] or 0 for each in counted]
         for each, total in fresh.items():
             self.counts.note(each, total)
         finding = self._finding(totals)

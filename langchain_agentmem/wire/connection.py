@@ -34,6 +34,9 @@ Source: TypeAlias = "str | SyncClient | AsyncClient | Connection"
 # What redis-py raises when the server is away. A reader that knows where it stood may catch these and go on.
 LOST_CONNECTION: tuple[type[Exception], ...] = (RedisConnectionError, RedisTimeoutError)
 
+# What it raises for an argument that cannot be put on the wire: of another type, or half of a surrogate pair.
+MALFORMED: tuple[type[Exception], ...] = (DataError, UnicodeEncodeError)
+
 # All that redis-py raises when it or the server refuses.
 REDIS_ERRORS: tuple[type[Exception], ...] = (RedisError,)
 
@@ -93,7 +96,7 @@ class Connection(Closing):
             else isinstance(client or async_client, redis.RedisCluster | aioredis.RedisCluster)
         )
         raw = {NEVER_DECODE: True} if _decodes(client) or _decodes(async_client) else {}
-        self._plan = Plan(raw, clustered=self.clustered, malformed=DataError, refused=ResponseError)
+        self._plan = Plan(raw, clustered=self.clustered, malformed=MALFORMED, refused=ResponseError)
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -343,7 +346,8 @@ def _packing(kind: Any) -> Any:
     if not redis.utils.HIREDIS_AVAILABLE:
         return kind
     hiredis: Any = import_module("hiredis")  # it has no types
-    return type(kind.__name__, (Packing, kind), {"packer": staticmethod(hiredis.pack_command)})
+    ways = {"packer": staticmethod(hiredis.pack_command), "careful": redis.connection.HiredisRespSerializer()}
+    return type(kind.__name__, (Packing, kind), ways)
 
 
 def _typed(name: str, value: Any) -> Any:

@@ -26,7 +26,7 @@ class Plan:
     __slots__ = ("clustered", "malformed", "raw", "refused")
 
     def __init__(
-        self, raw: dict[str, Any], *, clustered: bool, malformed: type[Exception], refused: type[Exception]
+        self, raw: dict[str, Any], *, clustered: bool, malformed: tuple[type[Exception], ...], refused: type[Exception]
     ) -> None:
         self.raw = raw
         self.clustered = clustered

@@ -20,26 +20,27 @@ class Packing:
 
     Attributes:
         packer: `hiredis.pack_command`.
+        careful: redis-py's `HiredisRespSerializer`, which parts a name of two words and says what cannot be packed.
     """
 
     packer: Callable[[tuple[Any, ...]], bytes]
+    careful: Any
 
     def pack_command(self, *args: Any) -> list[bytes]:
         """The bytes of one command."""
-        return self._at_once([args]) or super().pack_command(*args)  # type: ignore[misc]
+        return [self._packed(args)]
 
     def pack_commands(self, commands: Wire) -> list[bytes]:
-        """The bytes of commands."""
-        return self._at_once(commands) or super().pack_commands(commands)  # type: ignore[misc]
+        """The bytes of commands, as one piece."""
+        return [b"".join([*map(self._packed, commands)])]
 
-    def _at_once(self, commands: Wire) -> list[bytes]:
-        """All as one piece; none where redis-py must part a name of two words, or say what cannot be packed."""
+    def _packed(self, command: tuple[Any, ...]) -> bytes:
         try:
-            if any(" " in command[0] for command in commands):
-                return []
-            return [b"".join([*map(self.packer, commands)])]
+            if " " not in command[0]:
+                return self.packer(command)
         except TypeError:
-            return []
+            pass
+        return b"".join(self.careful.pack(*command))
 
 
 class Quick:

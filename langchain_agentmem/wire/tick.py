@@ -23,7 +23,11 @@ class Tick(Generic[Ask, Answer]):
             by one, so that each fails only by its own asks; any other error is everybody's.
     """
 
-    def __init__(self, answer: Callable[[Sequence[Ask]], Awaitable[Sequence[Answer]]], blame: type[Exception]) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Sequence[Ask]], Awaitable[Sequence[Answer]]],
+        blame: type[Exception] | tuple[type[Exception], ...],
+    ) -> None:
         self._answer = answer
         self._blame = blame
         self._waiting: list[_Call[Ask, Answer]] = []

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from langchain_agentmem.longterm.counts import Counts
+from langchain_agentmem.longterm.features import Corpus
 from langchain_agentmem.longterm.index import ItemIndex
 from langchain_agentmem.longterm.legs import Found, Legs
 from langchain_agentmem.wire.bridge import run
@@ -125,3 +127,23 @@ def test_one_way_of_comparing_vectors_finds_what_the_other_finds(index: ItemInde
     assert [key for key, *_ in dense.hits] == [key for key, *_ in sparse.hits]
     graph = ItemIndex(index._redis, KEYS, VectorField(2, algorithm="hnsw"))
     assert "HYBRID_POLICY" not in str(legs(graph, "car", counts=counts, pool=20)._nearest()[0])
+
+
+def test_counts_that_are_forgotten_on_the_way_still_count(index: ItemIndex, search: Connection) -> None:
+    store(search, *["zebra"] * 20, "walrus")
+    counts = Counts()
+    told = run(legs(index, "walrus", "zebra", counts=counts).look()).corpus
+
+    class Forgetful:
+        """An index during whose answer another thread's recall empties what is known."""
+
+        name, flat = index.name, index.flat
+
+        async def ask(self, commands: Any) -> Any:
+            counts._noted.clear()
+            return await index.ask(commands)
+
+    again = run(
+        replace(legs(index, "walrus", "zebra", counts=counts), index=cast("ItemIndex", Forgetful())).look()
+    ).corpus
+    assert again == told == Corpus(21, {"walrus": 1, "zebra": 20})

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import pytest
 
-from langchain_agentmem.longterm import recalling
+from langchain_agentmem.longterm import candidates, recalling
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
@@ -78,3 +81,23 @@ async def test_recall_among_many_takes_a_second_trip_and_finds_the_same(
     assert trips.taken() == 1
     assert [each.memory.id for each in found] == [each.memory.id for each in at_once]
     assert [each.score for each in found] == pytest.approx([each.score for each in at_once], abs=1e-4)
+
+
+async def test_a_recall_needs_no_numpy(search: Connection, do: Do, monkeypatch: pytest.MonkeyPatch) -> None:
+    index: Any = {"dims": 2, "embed": lambda texts: [[1.0, float(len(text))] for text in texts]}
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    monkeypatch.setattr(recalling, "find_spec", lambda name: None)
+    bank = MemoryBank(AgentMemoryStore(search, index=index))
+    await do(bank.remember, ["Anna likes tea", "Bob sails"], ANNA)
+    found = await do(bank.recall, "Who likes tea?", ANNA, pool=1)
+    assert found[0].memory.text == "Anna likes tea"
+
+
+async def test_long_memories_do_not_stay_in_the_process(bank: MemoryBank, do: Do) -> None:
+    made = await do(
+        bank.remember, [Memory(text="Anna likes tea"), Memory(text="Tea is hot", data={"a": "b" * 9000})], ANNA
+    )
+    for _ in range(2):
+        assert len(await do(bank.recall, "tea", ANNA)) == 2
+    keys = [bank.store.keys.item(bank._path(ANNA), each.id) for each in made]
+    assert [key in candidates._read_last for key in keys] == [True, False]

@@ -35,6 +35,7 @@ def call(request: pytest.FixtureRequest) -> Call:
 
 class Quick(Packing, aioredis.Connection):  # type: ignore[misc]
     packer = staticmethod(hiredis.pack_command)
+    careful = redis.connection.HiredisRespSerializer()
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])) | st.binary() | st.integers() | st.floats()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from enum import IntEnum
 from typing import Any
 
 import pytest
@@ -85,11 +86,21 @@ async def test_one_calls_failing_command_leaves_its_neighbours_alone(plain: Conn
         assert isinstance(outcome, redis.ResponseError) if i % 3 == 0 else outcome == [b"a"]
 
 
-async def test_a_command_that_cannot_be_packed_fails_only_its_own_call(plain: Connection) -> None:
+class Colour(IntEnum):
+    RED = 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "error"),
+    [({"no": "such type"}, redis.DataError), (Colour.RED, redis.DataError), ("\ud800", UnicodeError)],
+)
+async def test_a_command_that_cannot_be_packed_fails_only_its_own_call(
+    plain: Connection, argument: Any, error: type[Exception]
+) -> None:
     outcomes = await asyncio.gather(
-        plain.send(("SET", "k", {"no": "such type"})), plain.send(("ECHO", "x")), return_exceptions=True
+        plain.send(("SET", "k", argument)), plain.send(("ECHO", "x")), return_exceptions=True
     )
-    assert isinstance(outcomes[0], redis.DataError)
+    assert isinstance(outcomes[0], error)
     assert outcomes[1] == [b"x"]
 
 
