@@ -20,7 +20,7 @@ from langchain_agentmem.wire import search
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.search import Query
 
-_EVERYTHING = Query()
+EVERYTHING = Query()
 # What a greater share of a scope's memories holds finds nothing by itself. That leaves room in the pool, for .3 to .7
 # points of recall@10 on the test part, and takes the search by words a fifth of the time.
 _COMMON = 0.3
@@ -83,8 +83,7 @@ class Legs:
         """
         counted = [self.scope, *(self.scope.worded(items.WORDS, word) for word in self.words)]
         guess = self._finding([self.counts.last(each) for each in counted])
-        beside = [_EVERYTHING] if self.index.flat else []
-        known = {each: self.counts.known(each) for each in (*beside, *counted)}
+        known = {each: self.counts.known(each) for each in (EVERYTHING, *counted)}
         unknown = [each for each, total in known.items() if total is None]
         counting = [search.count(self.index.name, each) for each in unknown]
         nearest, worded = self._nearest(), self._worded(guess)
@@ -145,7 +144,7 @@ class Legs:
 
         Only of a FLAT index, which is exact either way.
         """
-        total = self.counts.last(_EVERYTHING) if self.index.flat else None
+        total = self.counts.last(EVERYTHING) if self.index.flat else None
         return total is not None and (self.counts.last(self.scope) or 0) > _DENSE * total
 
 

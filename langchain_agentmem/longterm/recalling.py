@@ -19,7 +19,7 @@ from langchain_agentmem.longterm.candidates import RELEVANT, add_history, candid
 from langchain_agentmem.longterm.counts import Counts
 from langchain_agentmem.longterm.exact import similarities
 from langchain_agentmem.longterm.items import Namespace
-from langchain_agentmem.longterm.legs import Hit, Legs
+from langchain_agentmem.longterm.legs import EVERYTHING, Hit, Legs
 from langchain_agentmem.longterm.query import Query as Question
 from langchain_agentmem.longterm.query import analyse
 from langchain_agentmem.longterm.record import Memory
@@ -32,9 +32,10 @@ from langchain_agentmem.wire.search import Query, Row
 Heard: TypeAlias = Callable[[Sequence[Any]], None]
 
 _ALL = (*RELEVANT, *(name for name in record.READ if name not in RELEVANT))
-# Of a scope that is known to hold so few all is read at once. Of more, a second trip for those that come into question
-# is quicker: among 500, reading all of what is found takes the server 4 ms, the trip .3.
-_FEW = 60
+# Of a scope that holds so few all is read at once. Of more, a second trip for those that come into question is quicker:
+# among 500, reading all of what is found takes the server 4 ms, the trip .3. A scope that nobody here has counted yet
+# may hold few where the whole index does not hold many.
+_FEW, _NOT_MANY = 60, 1000
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -170,7 +171,8 @@ class Recaller:
     def _legs(self, wish: Wish, question: Question, vector: bytes | None, now: datetime) -> Legs:
         scope, counts = wish.scope(), self._counts
         size = counts.last(scope)
-        fields = RELEVANT if size is None or size > _FEW else _ALL
+        few = (counts.last(EVERYTHING) or 0) <= _NOT_MANY if size is None else size <= _FEW
+        fields = _ALL if few else RELEVANT
         asked = (wish.query(now), scope, question.terms, vector, wish.pool, fields)
         return Legs(self._store.index, counts, *asked, measured=self._measures)
 

@@ -101,3 +101,18 @@ async def test_long_memories_do_not_stay_in_the_process(bank: MemoryBank, do: Do
         assert len(await do(bank.recall, "tea", ANNA)) == 2
     keys = [bank.store.keys.item(bank._path(ANNA), each.id) for each in made]
     assert [key in candidates._read_last for key in keys] == [True, False]
+
+
+async def test_of_a_scope_not_seen_yet_all_is_read_at_once_only_where_the_index_is_small(
+    search: Connection, do: Do, trips: Trips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = MemoryBank(AgentMemoryStore(search, index={"dims": 256, "embed": EMBEDDER}))
+    for name in ("anna", "bob", "eve"):
+        await do(bank.remember, "Tea is hot", Scope(name))
+    trips.taken()
+    spent = []
+    for name, many in (("anna", 1000), ("bob", 1000), ("eve", 2), ("eve", 2)):
+        monkeypatch.setattr(recalling, "_NOT_MANY", many)
+        assert [each.memory.text for each in await do(bank.recall, "hot tea", Scope(name))] == ["Tea is hot"]
+        spent.append(trips.taken())
+    assert spent == [1, 1, 2, 1]  # the second time it is known how many eve has
