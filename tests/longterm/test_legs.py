@@ -147,3 +147,24 @@ def test_counts_that_are_forgotten_on_the_way_still_count(index: ItemIndex, sear
         replace(legs(index, "walrus", "zebra", counts=counts), index=cast("ItemIndex", Forgetful())).look()
     ).corpus
     assert again == told == Corpus(21, {"walrus": 1, "zebra": 20})
+
+
+def test_counts_that_are_known_are_not_made(
+    index: ItemIndex, search: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(search, "red car", "red")
+    counts, ask = Counts(), index.ask
+    sent: list[int] = []
+
+    async def listening(commands: Any) -> Any:
+        sent.append(sum("KNN" not in str(command[2]) and command[3:6] == ("LIMIT", 0, 0) for command in commands))
+        return await ask(commands)
+
+    monkeypatch.setattr(index, "ask", listening)
+    asked = legs(index, "car", "red", counts=counts)
+    assert run(asked.look()).corpus == Corpus(2, {"car": 1, "red": 2})
+    counts.note(ALL, 9)
+    counts.note(ALL.worded("t", "red"), 8)
+    monkeypatch.setattr(counts, "known", counts.last)  # however long ago they were noted
+    assert run(asked.look()).corpus == Corpus(9, {"car": 1, "red": 8})
+    assert sent == [4, 0]  # of everything, of the scope, and of each word
