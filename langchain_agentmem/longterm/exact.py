@@ -116,7 +116,7 @@ class ExactSearch:
         for start in range(0, len(keys), _CHUNK):
             chunk = keys[start : start + _CHUNK]
             replies = await self._redis.send(*(("HMGET", key, *fields) for key in chunk))
-            rows += [Row(key, _present(fields, values)) for key, values in zip(chunk, replies, strict=True)]
+            rows += [Row.of(key, fields, values) for key, values in zip(chunk, replies, strict=True)]
         return [row for row in rows if items.VALUE in row.fields]
 
     async def _vectors(self, found: Sequence[Row]) -> tuple[list[str], list[bytes]]:
@@ -156,10 +156,6 @@ def similarities(field: VectorField, query: bytes, vectors: Sequence[bytes]) -> 
 
 def _mapping(reply: Any) -> dict[bytes, bytes]:
     return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
-
-
-def _present(fields: Sequence[str], values: Sequence[Any]) -> dict[str, bytes]:
-    return {name: value for name, value in zip(fields, values, strict=True) if value is not None}
 
 
 def _by_score(hit: Hit) -> tuple[float, Namespace, str]:

@@ -117,8 +117,9 @@ class Legs:
     def _finding(self, totals: Sequence[int | None]) -> list[str]:
         """The words that find: those that few hold, or if there are none, all that any memory may hold."""
         documents, *held = totals
-        scarce = self.vector is not None and documents is not None and documents > self.pool
-        most = _COMMON * documents if scarce and documents else math.inf
+        most = math.inf  # all that a few memories hold fits into the pool
+        if self.vector is not None and documents is not None and documents > self.pool:
+            most = _COMMON * documents
         told = [(word, total) for word, total in zip(self.words, held, strict=True) if total != 0]
         return [word for word, total in told if total is None or total <= most] or [word for word, _ in told]
 

@@ -164,9 +164,9 @@ class Recaller:
             return {}
         if len(hits[0][1]) == len(RELEVANT):
             replies = await self._store.connection.send(*(("HMGET", key, *record.READ) for key in keys))
-            return {key: Row(key, record.present(values)) for key, values in zip(keys, replies, strict=True)}
+            return {key: Row.of(key, record.READ, values) for key, values in zip(keys, replies, strict=True)}
         wanted = frozenset(keys)
-        return {key: Row(key, _present(fields)) for key, fields, _, _ in hits if key in wanted}
+        return {key: Row.of(key, _ALL, fields) for key, fields, _, _ in hits if key in wanted}
 
     def _legs(self, wish: Wish, question: Question, vector: bytes | None, now: datetime) -> Legs:
         scope, counts = wish.scope(), self._counts
@@ -240,10 +240,6 @@ def _newest_first(scored: Sequence[Scored]) -> list[Scored]:
         best[item_of(each.candidate.id)] = held.score
         capped.append(held)
     return sorted(capped, key=lambda each: -each.score)
-
-
-def _present(values: Sequence[bytes | None]) -> dict[str, bytes]:
-    return {name: value for name, value in zip(_ALL, values, strict=True) if value is not None}
 
 
 def _time(moment: datetime | None) -> int | None:

@@ -387,12 +387,7 @@ def read(fields_: Mapping[str, bytes], *, id: str, namespace: Namespace) -> Memo
     return Memory(id=id, namespace=namespace, **known)
 
 
-def present(values: Sequence[bytes | None]) -> dict[str, bytes]:
-    """The values of `READ` or `READ_VERSION` by their names, as far as they are there."""
-    return {name: value for name, value in zip(READ_VERSION, values, strict=False) if value is not None}
-
-
 def read_values(values: Sequence[bytes | None], *, id: str, namespace: Namespace) -> Memory | None:
     """A memory from the values of `READ` or `READ_VERSION`; None where there is none."""
-    found = present(values)
+    found = {name: value for name, value in zip(READ_VERSION, values, strict=False) if value is not None}
     return read(found, id=id, namespace=namespace) if "v" in found else None

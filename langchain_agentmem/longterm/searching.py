@@ -209,13 +209,12 @@ class Neighbours:
     def _read_near(self, rows: list[Row]) -> None:
         self._exhausted = len(rows) < self._k
         for row in rows:
-            distance = row.fields.get(search.DISTANCE)
-            if distance is None:
+            if search.DISTANCE not in row.fields:
                 continue
             # Of the hashes that have a vector only those of items, as long as they are there, have a value.
             own = items.VALUE in row.fields
             key = row.key if own else item_of(row.key)
-            self._scores.setdefault(key, self._field.similarity(float(distance)))
+            self._scores.setdefault(key, self._field.similarity(row.distance))
             if own or key == row.key:
                 self._rows[key] = row
         self._unread = [key for key in self._scores if key not in self._rows]

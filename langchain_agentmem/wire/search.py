@@ -198,6 +198,11 @@ class Row:
     key: str
     fields: dict[str, bytes] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, key: str, names: Sequence[str], values: Sequence[bytes | None]) -> Self:
+        """A hash from the values of its fields in order; None for those that it does not have."""
+        return cls(key, {name: value for name, value in zip(names, values, strict=True) if value is not None})
+
     @property
     def gone(self) -> bool:
         """It expired or was deleted between match and load."""
