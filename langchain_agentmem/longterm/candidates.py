@@ -6,73 +6,95 @@ Each recall reads hundreds, so this is no way round by a `Memory`: it looks at w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from langchain_agentmem.longterm import items, record
 from langchain_agentmem.longterm.features import Candidate, Said
-from langchain_agentmem.longterm.legs import Hit
 from langchain_agentmem.longterm.text import lexical_terms, split_speaker
 
 _LONGEST_NUMBER = 18  # digits: counts and times, and cheap to read
-_REMEMBERED = 16_384  # memories: 1.5 kB each or so
 _LONGEST_VALUE = 4096  # bytes of a value; a longer one is read anew each time
+_TYPICAL = 1500  # bytes that a memory takes in the process, without its vector
+_ROOM = 32 << 20  # bytes for all of them: 12,000 of 256 dimensions
 
 
-RELEVANT = (items.VALUE, items.WORDS, items.HAPPENED)
-"""The fields that a candidate is read from."""
-
-
-def candidates(hits: Sequence[Hit], similarities: Sequence[float | None], below: tuple[str, ...]) -> list[Candidate]:
-    """The memories of a pool; what another program wrote counts as far as it has the form that a bank gives it.
-
-    Args:
-        hits: What was found, with the fields `RELEVANT` ahead of all others. Those whose value is gone are left out.
-        similarities: How similar the vector of each is to the query, as far as that is known.
-        below: What their keys must begin with.
-
-    Raises:
-        CorruptDataError: A value is not a JSON object.
-    """
-    return [
-        Candidate(_said(key, fields[: len(RELEVANT)]), similarity)
-        for (key, fields, _, _), similarity in zip(hits, similarities, strict=True)
-        if fields[0] and key.startswith(below)
-    ]
-
-
-def add_history(candidate: Candidate, fields: Mapping[str, bytes]) -> bool:
-    """Note what the fields of its hash say of a memory's history. False: it is gone."""
-    if items.VALUE not in fields:
-        return False
+def add_history(candidate: Candidate, fields: Mapping[str, bytes]) -> None:
+    """Note what the fields of its hash say of a memory's history."""
     candidate.created = int(fields.get(items.CREATED, 0)) / 1e6 or None
     candidate.accesses = [int(moment) / 1e6 for moment in fields.get("y", b"").split()]
     candidate.access_count = int(fields.get("q", 0))
     candidate.confidence = float(fields.get("k", 0.5))
-    return True
 
 
-# What memories said when they were read last, and the fields that said it. The memories of a user come into question
-# again and again, and to compare their bytes takes a twentieth of reading them.
-_read_last: dict[str, tuple[Sequence[bytes | None], Said]] = {}
+class Saying(NamedTuple):
+    """What a memory said when it was read last.
+
+    Attributes:
+        stamp: When it had been updated.
+        said: What it says.
+        vector: Its vector, packed; empty: it has none; None: it was not read.
+    """
+
+    stamp: bytes | None
+    said: Said
+    vector: bytes | None
 
 
-def _said(key: str, fields: Sequence[bytes | None]) -> Said:
-    last = _read_last.get(key)
-    if last is not None and last[0] == fields:
-        return last[1]
-    said = _read(key, *fields)
-    if len(fields[0] or b"") > _LONGEST_VALUE:
-        return said
-    if len(_read_last) >= _REMEMBERED:
-        _read_last.clear()
-    _read_last[key] = fields, said
-    return said
+class Sayings:
+    """What memories said when they were read last; as long as they are not updated they say the same.
+
+    The memories of a user come into question again and again, and reading one takes twenty times as long as to see
+    that it is known. They are a few megabytes of the process: when there is no room all are forgotten.
+
+    Args:
+        width: Bytes of a vector.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._most = _ROOM // (_TYPICAL + width)
+        self._read: dict[str, Saying] = {}
+
+    def known(self, key: str, stamp: bytes | None, vector: bytes | None = None) -> Saying | None:
+        """What a memory says, if it was read since it was updated.
+
+        Args:
+            key: Its hash.
+            stamp: When it was updated; None, as another program may have left it: it is not known.
+            vector: Its vector, if it was just read: it is remembered.
+        """
+        saying = self._read.get(key)
+        if saying is None or stamp is None or saying.stamp != stamp:
+            return None
+        if vector is not None and saying.vector is None:
+            saying = self._read[key] = saying._replace(vector=vector)
+        return saying
+
+    def read(self, key: str, fields: Sequence[bytes | None], vector: bytes | None) -> Saying | None:
+        """Reads what a memory says; None: it is gone.
+
+        Args:
+            key: Its hash.
+            fields: Its time, value, words and when it happened, and whatever comes after them.
+            vector: Its vector, as in `Saying`.
+
+        Raises:
+            CorruptDataError: The value is not a JSON object.
+        """
+        stamp, value, words, happened = fields[:4]
+        if not value:
+            return None
+        saying = Saying(stamp, _said(key, value, words, happened), vector)
+        if len(value) <= _LONGEST_VALUE:
+            if len(self._read) >= self._most:
+                self._read.clear()
+            self._read[key] = saying
+        return saying
 
 
-def _read(key: str, value: bytes | None, words: bytes | None, happened: bytes | None) -> Said:
-    said, terms = _load(value or b""), lexical_terms((words or b"").decode("utf-8", "replace"))
+def _said(key: str, value: bytes, words: bytes | None, happened: bytes | None) -> Said:
+    said, terms = _load(value), lexical_terms((words or b"").decode("utf-8", "replace"))
     text, kind, speaker, importance = said.get("text"), said.get("kind"), said.get("speaker"), said.get("importance")
     text = text if isinstance(text, str) else record.load(said).text
     session, sequence = _turn(said.get("source"), kind, key)

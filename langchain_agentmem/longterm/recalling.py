@@ -11,19 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from typing import Any, NamedTuple, TypeAlias
 
 from langchain_agentmem.longterm import checks, items, record
-from langchain_agentmem.longterm.candidates import RELEVANT, add_history, candidates
+from langchain_agentmem.longterm.candidates import add_history
 from langchain_agentmem.longterm.counts import Counts
 from langchain_agentmem.longterm.exact import similarities
+from langchain_agentmem.longterm.features import Candidate
 from langchain_agentmem.longterm.items import Namespace
-from langchain_agentmem.longterm.legs import EVERYTHING, Hit, Legs
+from langchain_agentmem.longterm.legs import Hit, Legs
+from langchain_agentmem.longterm.pool import STAMP, WHOLE, Pool, PoolReader, Told
 from langchain_agentmem.longterm.query import Query as Question
 from langchain_agentmem.longterm.query import analyse
 from langchain_agentmem.longterm.record import Memory
-from langchain_agentmem.longterm.scoring import Corpus, Ranking, RecallWeights, Scored
+from langchain_agentmem.longterm.scoring import Contender, Corpus, Ranking, RecallWeights, Scored
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import item_of
@@ -31,11 +32,6 @@ from langchain_agentmem.wire.search import Query, Row
 
 Heard: TypeAlias = Callable[[Sequence[Any]], None]
 
-_ALL = (*RELEVANT, *(name for name in record.READ if name not in RELEVANT))
-# Of a scope that holds so few all is read at once. Of more, a second trip for those that come into question is quicker:
-# among 500, reading all of what is found takes the server 4 ms, the trip .3. A scope that nobody here has counted yet
-# may hold few where the whole index does not hold many.
-_FEW, _NOT_MANY = 60, 1000
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -127,7 +123,7 @@ class Recaller:
         self._store = store
         self._weights = weights or RecallWeights()
         self._counts = Counts()
-        self._measures = find_spec("numpy") is not None
+        self._pools = PoolReader(store.connection, store.encoder.field if store.encoder else None)
 
     async def find(self, wish: Wish, before: Sequence[Command], heard: Heard | None = None) -> list[Ranked]:
         """The memories that answer, best first.
@@ -147,53 +143,57 @@ class Recaller:
             hits, corpus = await self._compare(wish, question, now)
         if heard is not None:
             heard(replies)
-        found = candidates(hits, self._similarities(hits, vector), self._store.keys.items_below(wish.path))
+        below = self._store.keys.items_below(wish.path)
+        pool = await self._pools.read(wish.scope(), [hit for hit in hits if hit[0].startswith(below)])
+        similar = self._similarities(pool.told, vector)
+        found = [Candidate(each.said, own) for each, own in zip(pool.told, similar, strict=True)]
         limit = None if wish.include_history else wish.limit
-        ranking = Ranking(question, found, corpus, self._weights)
-        contenders = ranking.contenders(limit)
-        whole = await self._whole(hits, [each.candidate.id for each in contenders])
-        there = [each for each in contenders if add_history(each.candidate, whole[each.candidate.id].fields)]
+        ranking, there, whole = await self._contenders(question, found, corpus, limit, pool)
         scored = ranking.settled(there, now=now.timestamp(), limit=limit)
         if wish.include_history:
             scored = _newest_first(scored)[: wish.limit]
         return [Ranked(each, whole[each.candidate.id]) for each in scored]
 
-    async def _whole(self, hits: Sequence[Hit], keys: Sequence[str]) -> Mapping[str, Row]:
-        """All that the bank knows of memories that were found: as it was read, or where too many were, asked for."""
-        if not keys:
-            return {}
-        if len(hits[0][1]) == len(RELEVANT):
-            replies = await self._store.connection.send(*(("HMGET", key, *record.READ) for key in keys))
-            return {key: Row.of(key, record.READ, values) for key, values in zip(keys, replies, strict=True)}
-        wanted = frozenset(keys)
-        return {key: Row.of(key, _ALL, fields) for key, fields, _, _ in hits if key in wanted}
+    async def _contenders(
+        self, question: Question, found: Sequence[Candidate], corpus: Corpus, limit: int | None, pool: Pool
+    ) -> tuple[Ranking, Sequence[Contender], Mapping[str, Row]]:
+        """Those that come into question, their history read. What is gone by now makes room for others."""
+        ranking = Ranking(question, found, corpus, self._weights)
+        there = ranking.contenders(limit)
+        whole = await pool.whole([each.candidate.id for each in there])
+        gone = {key for key in whole if items.VALUE not in whole[key].fields}
+        if gone:
+            return await self._contenders(
+                question, [each for each in found if each.id not in gone], corpus, limit, pool
+            )
+        for each in there:
+            add_history(each.candidate, whole[each.candidate.id].fields)
+        return ranking, there, whole
 
     def _legs(self, wish: Wish, question: Question, vector: bytes | None, now: datetime) -> Legs:
         scope, counts = wish.scope(), self._counts
-        size = counts.last(scope)
-        few = (counts.last(EVERYTHING) or 0) <= _NOT_MANY if size is None else size <= _FEW
-        fields = _ALL if few else RELEVANT
+        fields = self._pools.fields(scope, counts)
         asked = (wish.query(now), scope, question.terms, vector, wish.pool, fields)
-        return Legs(self._store.index, counts, *asked, measured=self._measures)
+        return Legs(self._store.index, counts, *asked, measured=self._pools.measures and fields != STAMP)
 
-    def _similarities(self, hits: Sequence[Hit], vector: bytes | None) -> list[float | None]:
+    def _similarities(self, told: Sequence[Told], vector: bytes | None) -> list[float | None]:
         """Cosines: from the vector leg as the server says, from the text leg as their vectors say."""
         if self._store.encoder is None or vector is None:
-            return [None] * len(hits)
+            return [None] * len(told)
         field = self._store.encoder.field
-        made = iter(similarities(field, vector, [own for _, _, _, own in hits if own]))
+        alone = [each.vector for each in told if each.vector and not each.distance]
+        made = iter(similarities(field, vector, alone))
         return [
-            field.similarity(float(distance)) if distance else next(made) if own else None
-            for _, _, distance, own in hits
+            field.similarity(float(distance)) if distance else next(made) if own else None for _, distance, own in told
         ]
 
     async def _compare(self, wish: Wish, question: Question, now: datetime) -> tuple[list[Hit], Corpus]:
         """The same on a server without the search module: everything in the scope is in the pool."""
         past = wish.as_of is not None or wish.include_history
         scope = {wish.path, *await self._store.namespaces_below(wish.path)}  # its own, even if all it holds is past
-        rows = await self._store.exact.everything(sorted(scope), (*_ALL, items.VECTOR), past=past)
+        rows = await self._store.exact.everything(sorted(scope), (*WHOLE, items.VECTOR), past=past)
         hits: list[Hit] = [
-            (row.key, [*map(row.fields.get, _ALL)], None, row.fields.get(items.VECTOR))
+            (row.key, [*map(row.fields.get, WHOLE)], None, row.fields.get(items.VECTOR))
             for row in rows
             if wish.holds(row, now)
         ]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from langchain_agentmem.longterm import candidates, recalling
+from langchain_agentmem.longterm import pool
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
@@ -76,7 +76,7 @@ async def test_recall_among_many_takes_a_second_trip_and_finds_the_same(
     assert (len(found), trips.taken()) == (10, 2)
     assert await do(bank.recall, "quantum chromodynamics", ANNA) == []  # and of what is noise nothing is asked for
     assert trips.taken() == 1
-    monkeypatch.setattr(recalling, "_FEW", 1000)
+    monkeypatch.setattr(pool, "_FEW", 1000)
     at_once = await do(bank.recall, "Which owls and dogs does Anna have?", ANNA, explain=True)
     assert trips.taken() == 1
     assert [each.memory.id for each in found] == [each.memory.id for each in at_once]
@@ -86,21 +86,11 @@ async def test_recall_among_many_takes_a_second_trip_and_finds_the_same(
 async def test_a_recall_needs_no_numpy(search: Connection, do: Do, monkeypatch: pytest.MonkeyPatch) -> None:
     index: Any = {"dims": 2, "embed": lambda texts: [[1.0, float(len(text))] for text in texts]}
     monkeypatch.setitem(sys.modules, "numpy", None)
-    monkeypatch.setattr(recalling, "find_spec", lambda name: None)
+    monkeypatch.setattr(pool, "find_spec", lambda name: None)
     bank = MemoryBank(AgentMemoryStore(search, index=index))
     await do(bank.remember, ["Anna likes tea", "Bob sails"], ANNA)
     found = await do(bank.recall, "Who likes tea?", ANNA, pool=1)
     assert found[0].memory.text == "Anna likes tea"
-
-
-async def test_long_memories_do_not_stay_in_the_process(bank: MemoryBank, do: Do) -> None:
-    made = await do(
-        bank.remember, [Memory(text="Anna likes tea"), Memory(text="Tea is hot", data={"a": "b" * 9000})], ANNA
-    )
-    for _ in range(2):
-        assert len(await do(bank.recall, "tea", ANNA)) == 2
-    keys = [bank.store.keys.item(bank._path(ANNA), each.id) for each in made]
-    assert [key in candidates._read_last for key in keys] == [True, False]
 
 
 async def test_of_a_scope_not_seen_yet_all_is_read_at_once_only_where_the_index_is_small(
@@ -112,7 +102,7 @@ async def test_of_a_scope_not_seen_yet_all_is_read_at_once_only_where_the_index_
     trips.taken()
     spent = []
     for name, many in (("anna", 1000), ("bob", 1000), ("eve", 2), ("eve", 2)):
-        monkeypatch.setattr(recalling, "_NOT_MANY", many)
+        monkeypatch.setattr(pool, "_NOT_MANY", many)
         assert [each.memory.text for each in await do(bank.recall, "hot tea", Scope(name))] == ["Tea is hot"]
         spent.append(trips.taken())
     assert spent == [1, 1, 2, 1]  # the second time it is known how many eve has
