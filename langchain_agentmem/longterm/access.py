@@ -1,4 +1,4 @@
-"""When memories were recalled: noted at once, written along with the next call, so that no recall waits for it."""
+"""When memories were recalled: noted at once and written later, so that no recall makes a trip for it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.longterm.journal import MemoryEvents
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.connection import Command
@@ -21,16 +22,18 @@ _MOST = 1000  # notes that wait; more are dropped, oldest first, as they are but
 
 
 class AccessLog:
-    """Notes accesses until something is sent anyway.
+    """Notes accesses. They go out in the background along with events, or when something is sent anyway.
 
     Args:
         store: The store that holds the memories.
         interval: Seconds within which two accesses count as one.
+        events: Who sends in the background, if anybody does.
     """
 
-    def __init__(self, store: AgentMemoryStore, interval: float) -> None:
+    def __init__(self, store: AgentMemoryStore, interval: float, events: MemoryEvents | None) -> None:
         self._store = store
         self._interval = round(interval * 1_000_000)
+        self._events = events
         self._noted: dict[tuple[Namespace, str], int] = {}
         self._lock = threading.Lock()
 
@@ -44,6 +47,14 @@ class AccessLog:
                     self._noted[memory.namespace, memory.id] = now
             for each in list(self._noted)[:-_MOST]:
                 del self._noted[each]
+        if self._events is not None and (commands := self.take()):
+            self._events.soon(commands)
+
+    async def flush(self) -> None:
+        """Write what was noted."""
+        await self._store.connection.send(*self.take())
+        if self._events is not None:
+            await self._events.aflush()
 
     def take(self) -> list[Command]:
         """The commands that write what was noted."""

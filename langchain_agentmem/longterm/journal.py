@@ -29,6 +29,9 @@ class MemoryEvents(Protocol):
     def soon(self, commands: Sequence[Command]) -> None:
         """Send commands in the background."""
 
+    async def aflush(self) -> object:
+        """Wait until what goes out in the background is written."""
+
 
 class Journal:
     """Tells the event log what was done, once it is done.

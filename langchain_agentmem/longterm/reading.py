@@ -52,7 +52,7 @@ class MemoryReader:
         self._recaller = Recaller(store, weights)
         self._browser = Browser(store)
         self._exporter = Exporter(store)
-        self._accesses = AccessLog(store, access_interval)
+        self._accesses = AccessLog(store, access_interval, events)
         self._carried: Sequence[Command] = ()
         self._heard: Heard | None = None
 
@@ -192,8 +192,11 @@ class MemoryReader:
         return _counted(await self._exporter.entries(self._path(scope)), on_progress)
 
     async def aflush(self) -> None:
-        """Write what was noted about accesses since the last call. Every recall writes that of the one before."""
-        await self.store.connection.send(*self._accesses.take())
+        """Write what was noted about accesses.
+
+        With an event log that goes on in the background by itself; else each recall writes what the one before noted.
+        """
+        await self._accesses.flush()
 
     def recall(self, query: str, scope: Scope, **wish: Any) -> list[Recalled]:
         """Sync form of `arecall`."""

@@ -17,6 +17,7 @@ from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.wire.connection import Command, Connection
+from langchain_agentmem.wire.scripts import ScriptCall
 from tests.conftest import Do
 from tests.longterm.conftest import EMBEDDER, Trips
 
@@ -29,6 +30,7 @@ class Told:
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
         self.scopes: list[Namespace | None] = []
+        self.scripts: list[Command] = []
 
     def memory(
         self,
@@ -42,7 +44,11 @@ class Told:
         return [(action, *([query] if query is not None else []), list(memories))]
 
     def soon(self, commands: Sequence[Command]) -> None:
-        self.told += commands
+        self.told += [each for each in commands if not isinstance(each, ScriptCall)]
+        self.scripts += [each for each in commands if isinstance(each, ScriptCall)]
+
+    async def aflush(self) -> bool:
+        return True
 
 
 def made(server: Connection, events: Any) -> MemoryBank:
@@ -88,9 +94,26 @@ async def test_it_costs_no_round_trip(search: Connection, do: Do, trips: Trips) 
         await do(bank.forget, ANNA, [tea])
         return [*counts, trips.taken()]
 
+    await cost(made(search, None))  # the server learns the scripts
     plainly, told = await cost(made(search, None)), await cost(made(search, Told()))
     assert told == plainly
     assert told[:2] == [1, 1]
+
+
+async def test_that_memories_were_used_is_written_along_with_the_events(server: Connection, do: Do) -> None:
+    events = Told()
+    bank = made(server, events)
+    tea = (await do(bank.remember, "Anna likes tea", ANNA))[0].id
+    await do(bank.recall, "tea", ANNA)
+    assert bank._accesses.take() == []  # nothing waits for the next call
+    assert (await do(bank.get, tea, ANNA)).access_count == 0
+    await server.send(*events.scripts)
+    assert (await do(bank.get, tea, ANNA)).access_count == 1
+    with EventLog(server) as log:
+        eager = MemoryBank(bank.store, events=log, access_interval=0)
+        await do(eager.recall, "tea", ANNA)
+        await do(eager.flush)
+        assert (await do(bank.get, tea, ANNA)).access_count == 2
 
 
 async def test_many_memories_are_told_in_events_of_200(server: Connection, do: Do) -> None:
