@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from langchain_agentmem.longterm import legs as module
 from langchain_agentmem.longterm.counts import Counts
 from langchain_agentmem.longterm.features import Corpus
 from langchain_agentmem.longterm.index import ItemIndex
@@ -83,6 +84,23 @@ def test_what_most_hold_finds_nothing_by_itself(index: ItemIndex, search: Connec
     assert len(texts(run(legs(index, "anna", "cello", pool=8).look()))) == 8  # a small scope is in the pool anyway
     by_words = run(legs(index, "anna", "cello", vector=None, pool=7).look())
     assert sorted(texts(by_words)) == ["anna"] * 5 + ["anna cello"]  # without vectors all words find
+
+
+def test_of_a_large_scope_a_word_finds_that_not_many_hold_or_else_the_rarest(
+    index: ItemIndex, search: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(search, *["tea"] * 4, *["cake"] * 3, "jam", *["bread"] * 22)
+    assert module._COMMON * 30 > 4  # none is too common for a scope of this size
+    found = {}
+    for many in (4, 3, 2):
+        monkeypatch.setattr(module, "_MANY", many)
+        looking = legs(index, "tea", "cake", "jam" if many > 2 else "unknown", pool=8, vector=vector(0, 1))
+        found[many] = [text for text in texts(run(looking.look())) if text != "bread"]  # those are the nearest
+    assert {many: sorted(texts) for many, texts in found.items()} == {
+        4: ["cake"] * 3 + ["jam"] + ["tea"] * 4,
+        3: ["cake"] * 3 + ["jam"],
+        2: ["cake"] * 3,
+    }
 
 
 async def test_a_wrong_guess_costs_a_trip_and_changes_nothing(
