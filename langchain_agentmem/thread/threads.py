@@ -178,11 +178,9 @@ class Threads:
         """Remove checkpoints of threads, by the strategies of `BaseCheckpointSaver.prune`. One round trip for all.
 
         Raises:
-            InvalidInputError: The strategy is unknown.
-            TypeError: `thread_ids` is one string.
+            InvalidInputError: The strategy is unknown, or `thread_ids` is one text.
         """
-        if isinstance(thread_ids, str):
-            raise TypeError("thread_ids: pass a list of ids, not one string")
+        _refuse_text("thread_ids", thread_ids)
         names = [str(thread_id) for thread_id in thread_ids]
         match strategy:
             case "keep_latest":
@@ -193,9 +191,12 @@ class Threads:
                 raise InvalidInputError(f"strategy: {strategy!r} is unknown; use keep_latest or delete")
 
     async def drop_runs(self, run_ids: Sequence[str]) -> None:
-        """Remove what some runs made, in every thread. Looks at each thread once: one round trip for each hundred."""
-        if isinstance(run_ids, str):
-            raise TypeError("run_ids: pass a list of ids, not one string")
+        """Remove what some runs made, in every thread. Looks at each thread once: one round trip for each hundred.
+
+        Raises:
+            InvalidInputError: `run_ids` is one text.
+        """
+        _refuse_text("run_ids", run_ids)
         if not run_ids:
             return
         async for members in self._pages(self._keys.threads(), None):
@@ -225,6 +226,12 @@ class Threads:
         """`pin`, `unpin` or `read` a thread. Returns whether it exists."""
         [existed] = await self._redis.send(_TOUCH([self._keys.thread(thread_id)], [how]))
         return bool(existed)
+
+
+def _refuse_text(name: str, ids: object) -> None:
+    """One text in the place of a list of ids: its letters would be taken for ids."""
+    if isinstance(ids, str):
+        raise InvalidInputError(f"{name}: pass a list of ids, not one text: [{ids!r}]")
 
 
 def _belongs(state: Sequence[bytes | None], user: str | None) -> bool:

@@ -255,9 +255,11 @@ async def test_prune_by_an_unknown_strategy(call: Call, saver: AgentMemorySaver,
 
 async def test_one_string_is_no_list(call: Call, saver: AgentMemorySaver) -> None:
     """Its letters would be taken for threads."""
+    await fill(call, saver)
     for method, what in ((saver.prune, "thread_ids"), (saver.delete_for_runs, "run_ids")):
-        with pytest.raises(TypeError, match=what):
+        with pytest.raises(InvalidInputError, match=rf"{what}: pass a list of ids, not one text: \['thread'\]"):
             await call(method, "thread")
+    assert len(await call(saver.list, config())) == 4
 
 
 async def test_delete_for_runs(call: Call, server: Connection) -> None:
