@@ -208,7 +208,7 @@ def export(memory: AgentMemory, file: TextIO, as_json: bool, scope: Scope) -> No
 def import_(memory: AgentMemory, file: TextIO, dry_run: bool, as_json: bool, scope: Scope) -> None:
     """Remember what `export` wrote.
 
-    It is read from FILE, else from stdin. What is known is confirmed, never stored twice.
+    It is read from FILE, else from stdin. What is known stays as it is, never stored twice.
     """
     lines = [line for line in file if line.strip()]
     if dry_run:
