@@ -2,7 +2,8 @@
 
 A template such as `("memories", "{user_id}")` names the fields. Their values come from the run's context
 (`graph.invoke(..., context=...)`) or from `config["configurable"]`, and from nowhere else: not from messages, not from
-the state, not from a tool's arguments.
+the state, not from a tool's arguments. Whom a LangGraph server authenticated (`{langgraph_auth_user_id}`) is read from
+the config alone, which the server writes.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from langchain_core.runnables.config import RunnableConfig, var_child_runnable_c
 
 from langchain_agentmem.errors import InvalidInputError, MissingScopeError
 from langchain_agentmem.longterm.record import Scope, escape_label
-
-_RUNTIME = "__pregel_runtime"  # where LangGraph keeps the Runtime; `get_runtime` only reads the running code's config
+from langchain_agentmem.wire.whose import context_of, told
 
 
 class ScopeTemplate:
@@ -56,13 +56,14 @@ class ScopeTemplate:
 
         Raises:
             MissingScopeError: A field has no value, or an empty one.
-            InvalidInputError: A value is no id: neither text nor a whole number nor a UUID.
+            InvalidInputError: A value is no id: neither text nor a whole number nor a UUID; or context and config name
+                different ones.
         """
         config = config or var_child_runnable_config.get() or {}
         configurable = config.get("configurable") or {}
         if context is None:
-            context = getattr(configurable.get(_RUNTIME), "context", None)
-        return self._fill(tuple([_id(name, _find(name, context, configurable)) for name in self.fields]))
+            context = context_of(config)
+        return self._fill(tuple([_id(name, told(name, context, configurable)) for name in self.fields]))
 
     @lru_cache(maxsize=4096)  # noqa: B019 - templates are few, and live as long as what they are for
     def _fill(self, told: tuple[str, ...]) -> Scope:
@@ -156,11 +157,6 @@ def _parts(label: str) -> list[tuple[str, str | None, str | None, str | None]]:
         return list(Formatter().parse(label))
     except ValueError as error:
         raise InvalidInputError(f"labels: {label!r} cannot be read ({error}); write {{{{ for a brace") from error
-
-
-def _find(name: str, context: Any, configurable: Mapping[str, Any]) -> Any:
-    value = context.get(name) if isinstance(context, Mapping) else getattr(context, name, None)
-    return configurable.get(name) if value is None else value
 
 
 def _id(name: str, value: Any) -> str:

@@ -15,9 +15,9 @@ from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.layout import Record, Row, Typed, pack_version
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import escape
+from langchain_agentmem.wire.whose import user_of
 
 _STORED_ELSEWHERE = frozenset({"id", "channel_values", "channel_versions"})
-_USER_KEYS = ("user_id", "langgraph_auth_user_id")
 
 
 class CheckpointEvents(Protocol):
@@ -113,7 +113,7 @@ class Draft(NamedTuple):
             checkpoint_id=checkpoint["id"],
             record=record.pack(),
             run_id=record.run_id,
-            user=user_of(metadata),
+            user=user_of(config, metadata),
             versions=versions,
             new=dict(new_versions),
             values={channel: codec.dumps_typed(held[channel]) for channel in new_versions if channel in held},
@@ -171,9 +171,3 @@ def pack_rows(writes: Sequence[tuple[str, Any]], task_id: str, task_path: str, c
     ]
     unique = {row.position: row for row in rows}
     return b"".join([row.pack() for row in unique.values()])
-
-
-def user_of(metadata: CheckpointMetadata) -> str:
-    """Whose thread it is, by its metadata: `user_id`, or whom a LangGraph server authenticated ("" = nobody)."""
-    named = (metadata.get(key) for key in _USER_KEYS)
-    return next((str(user) for user in named if isinstance(user, str | int)), "")

@@ -36,10 +36,26 @@ class Model(BaseModel):
     [{"user_id": "anna"}, Caller("anna"), Model(user_id="anna"), SimpleNamespace(user_id="anna"), None, {}, Caller()],
 )
 def test_a_value_comes_from_the_context_else_from_configurable(context: Any) -> None:
-    config: Any = {"configurable": {"user_id": "anna" if not getattr(context, "user_id", None) else "wrong"}}
-    if context == {"user_id": "anna"}:
-        config["configurable"]["user_id"] = "wrong"
-    assert ScopeTemplate().resolve(config, context) == Scope("anna")
+    said = context["user_id"] if isinstance(context, dict) and context else getattr(context, "user_id", None)
+    assert ScopeTemplate().resolve({"configurable": {} if said else {"user_id": "anna"}}, context) == Scope("anna")
+    assert ScopeTemplate().resolve({"configurable": {"user_id": "anna"}}, context) == Scope("anna")  # both say so
+
+
+@pytest.mark.parametrize("context", [{"user_id": "bob"}, Caller("bob"), Model(user_id="bob")])
+def test_context_and_config_that_name_different_users_are_refused(context: Any) -> None:
+    with pytest.raises(InvalidInputError, match="user_id: .*context.*configurable") as refused:
+        ScopeTemplate().resolve({"configurable": {"user_id": "anna"}}, context)
+    assert "anna" not in str(refused.value)
+    assert ScopeTemplate().resolve({"configurable": {"user_id": "7"}}, {"user_id": 7}) == Scope("7")
+
+
+@pytest.mark.parametrize("context", [{"langgraph_auth_user_id": "victim"}, SimpleNamespace(langgraph_auth_user_id="v")])
+def test_whom_a_server_authenticated_no_context_can_say(context: Any) -> None:
+    template = ScopeTemplate("memories", "{langgraph_auth_user_id}")
+    config: Any = {"configurable": {"langgraph_auth_user_id": "mallory"}}
+    assert template.resolve(config, context) == Scope("mallory")
+    with pytest.raises(MissingScopeError):
+        template.resolve({}, context)
 
 
 @pytest.mark.parametrize(("value", "text"), [(7, "7"), (0, "0"), (ID, str(ID)), ("ä b:*", "ä b:*")])
