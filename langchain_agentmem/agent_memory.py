@@ -209,20 +209,29 @@ class AgentMemory(Tiers):
         return promoting(self._assembler(context), node, scope=scope, required=required, name=name)
 
     def tools(
-        self, *, scope: ScopeLike = DEFAULT_SCOPE, names: Iterable[ToolName] | None = None, on_error: OnError = "warn"
+        self,
+        *,
+        scope: ScopeLike = DEFAULT_SCOPE,
+        names: Iterable[ToolName] | None = None,
+        required: bool = True,
+        on_error: OnError = "warn",
     ) -> list[BaseTool]:
         """The memory as tools for a model, see `memory_tools`."""
-        return memory_tools(self, scope=scope, names=names, on_error=on_error)
+        return memory_tools(self, scope=scope, names=names, required=required, on_error=on_error)
 
-    def retriever(self, *, scope: ScopeLike = DEFAULT_SCOPE, k: int = 10, **options: Any) -> MemoryRetriever:
+    def retriever(
+        self, *, scope: ScopeLike = DEFAULT_SCOPE, k: int = 10, required: bool = True, **options: Any
+    ) -> MemoryRetriever:
         """The memories of a scope as a LangChain retriever.
 
         Args:
             scope: Whose memories, by the run's config or context.
             k: How many documents at most.
+            required: Whether a run without a user is an error.
             **options: Of `MemoryBank.recall`: `kinds`, `topics`, `since`, `token_budget`...
         """
-        return MemoryRetriever(bank=self.bank, scope=scope, k=k, kinds=options.pop("kinds", ()), options=options)
+        kinds = options.pop("kinds", ())
+        return MemoryRetriever(bank=self.bank, scope=scope, k=k, required=required, kinds=kinds, options=options)
 
     def _assembler(self, options: Mapping[str, Any]) -> ContextAssembler:
         return ContextAssembler(self.bank, self.sessions, self.events, **options)

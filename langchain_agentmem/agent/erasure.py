@@ -98,7 +98,8 @@ async def aforget_user(
     its dead letters, their turns that wait for promotion, and the node and answer caches of the whole tenant, as
     nothing tells whose an entry of those is. Search indexes follow their keys.
 
-    A thread is a user's if its metadata names them last, as `user_id` or as whom a LangGraph server authenticated; if
+    A thread is a user's if it named them last, as `user_id` in the run's config or context (or in a checkpoint's
+    metadata) or as whom a LangGraph server authenticated; if
     it names nobody, also if their session is in it, or if it was promoted to their scope and to no other. What is
     neither, such as a group's thread in which their memories were used, stays and is named in the receipt.
 

@@ -11,12 +11,13 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
 from langchain_core.runnables.config import RunnableConfig, ensure_config
 from langsmith.run_helpers import tracing_context
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.errors import InvalidInputError, MissingScopeError
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.recalling import Recalled
-from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeSource, template_of
+from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, template_of
 from langchain_agentmem.longterm.tracing import described
 from langchain_agentmem.wire.bridge import either, run
 
@@ -36,6 +37,7 @@ class MemoryRetriever(BaseRetriever):
         k: How many documents at most; `invoke(query, k=3)` asks for another number.
         kinds: Only memories of these kinds.
         options: Further options of `MemoryBank.recall`, such as `since`, `topics` or `token_budget`.
+        required: Whether a run that does not say whose memories it is about is an error. False: it finds nothing.
     """
 
     bank: MemoryBank
@@ -44,11 +46,11 @@ class MemoryRetriever(BaseRetriever):
     kinds: Sequence[str] = ()
     options: Mapping[str, Any] = {}
 
-    _source: ScopeSource = PrivateAttr()
+    required: bool = True
 
     def model_post_init(self, context: Any, /) -> None:
-        """Read the scope in any of its forms."""
-        self._source = template_of(self.scope)
+        """Check the scope, which may be given in any of its forms."""
+        template_of(self.scope)
 
     async def ainvoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
         """Recall.
@@ -59,10 +61,10 @@ class MemoryRetriever(BaseRetriever):
             **kwargs: `k`, for another number of documents.
 
         Raises:
-            MissingScopeError: The run does not say whose memories it is about.
+            MissingScopeError: The run does not say whose memories it is about, and `required` is set.
             InvalidInputError: `k` is below 1.
         """
-        given = {**kwargs, "scope": self._source.resolve(ensure_config(config))}
+        given = {**kwargs, "scope": self._scope(ensure_config(config))}
         sync = partial(super().invoke, input, config, **given)
         return await either(sync, partial(super().ainvoke, input, config, **given))
 
@@ -80,6 +82,8 @@ class MemoryRetriever(BaseRetriever):
         k = asked.get("k", self.k)
         if k < 1:
             raise InvalidInputError(f"k: 1 or more, not {k}")
+        if asked["scope"] is None:
+            return []
         with tracing_context(enabled=False):  # the retriever is the run; the bank would make another inside it
             found = await self.bank.arecall(query, asked["scope"], limit=k, kinds=self.kinds, **self.options)
         return [_document(each) for each in found]
@@ -88,6 +92,14 @@ class MemoryRetriever(BaseRetriever):
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **asked: Any
     ) -> list[Document]:
         return run(self._aget_relevant_documents(query, run_manager=run_manager, **asked))
+
+    def _scope(self, config: RunnableConfig) -> Scope | None:
+        try:
+            return template_of(self.scope).resolve(config)
+        except MissingScopeError:
+            if self.required:
+                raise
+            return None
 
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
         return cast("LangSmithRetrieverParams", described(self.bank.store))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from langchain_agentmem.agent.ownership import is_anothers
 from langchain_agentmem.events.event import Event, decode
 from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.longterm.bank import MemoryBank
@@ -64,6 +65,8 @@ class StateReader:
         store = self._bank.store
         commands: list[Command] = [self._bank.facts.command(path_of(scope, store.keys))]
         commands += [session.command] if session else []
+        if thread_id is not None:
+            commands.append(("HGET", store.keys.thread(thread_id), "user"))
         if self._events and thread_id is not None:
             commands.append(("XREVRANGE", store.keys.events(thread_id), "+", "-", "COUNT", _SEEN))
         return StateQuery(commands, scope, session, self._events)
@@ -83,15 +86,18 @@ class StateQuery:
     events: int
 
     def read(self, replies: Sequence[Any]) -> State:
-        """The state in the replies.
+        """The state in the replies; of a thread that is another user's only the facts.
 
         Raises:
             CorruptDataError: Another program wrote into it.
         """
         facts, *rest = replies
-        told = _own(self.session.read(rest.pop(0)), self.scope) if self.session else None
-        events = [event for reply in rest for event in islice(_worth_showing(reply), self.events)]
-        return State(read_all(facts), told, events)
+        session = self.session.read(rest.pop(0)) if self.session else None
+        thread, *streams = rest or (None,)
+        if is_anothers(self.scope, session.user if session else None, thread):
+            return State(read_all(facts))
+        events = [event for reply in streams for event in islice(_worth_showing(reply), self.events)]
+        return State(read_all(facts), session, events)
 
 
 def _worth_showing(reply: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> Iterator[Event]:
@@ -99,8 +105,3 @@ def _worth_showing(reply: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> Iter
     entries = (each for each in reply if not each[1].get(b"event", b"").startswith(_BEGINNINGS))
     events = (decode(cursor, entry) for cursor, entry in entries)
     return (event for event in events if not event.kind.startswith(_PLUMBING))
-
-
-def _own(session: Session, scope: Scope) -> Session | None:
-    """A session, unless it is another user's than the run's."""
-    return None if session.user and scope.user and session.user != scope.user else session

@@ -12,7 +12,7 @@ from pydantic import PrivateAttr
 from langchain_agentmem.agent.arguments import Answer, Arguments, Call, Memory
 from langchain_agentmem.agent.tolerance import OnError, Tolerance
 from langchain_agentmem.agent.toolset import TOOLSET
-from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.errors import InvalidInputError, MissingScopeError
 from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, ScopeSource, template_of
 from langchain_agentmem.wire.bridge import run
 
@@ -34,6 +34,7 @@ def memory_tools(
     *,
     scope: ScopeLike = DEFAULT_SCOPE,
     names: Iterable[ToolName] | None = None,
+    required: bool = True,
     on_error: OnError = "warn",
 ) -> list[BaseTool]:
     """The memory as tools for a model: `create_agent(model, tools=memory_tools(memory))`.
@@ -62,6 +63,8 @@ def memory_tools(
         memory: An `AgentMemory`, or anything with its `bank`, `events` and `session`.
         scope: Whose memories: a `Scope` for all runs, or a template that each run's context or config fills in.
         names: Only these tools. Default: all.
+        required: Whether a call in a run that does not say whose memories it is about is an error. False: the model is
+            told that there is no memory.
         on_error: What a server or an embedder that fails does: `warn` in the log and the events, and tell the model to
             go on without; or `raise`.
 
@@ -74,7 +77,7 @@ def memory_tools(
     source = template_of(scope)
     chosen = [TOOLSET[name] if name in TOOLSET else _unknown(name) for name in (TOOLSET if names is None else names)]
     tolerance = Tolerance(on_error, memory.events)
-    return [MemoryTool(arguments, memory, source, tolerance) for arguments in chosen]
+    return [MemoryTool(arguments, memory, source, tolerance, required=required) for arguments in chosen]
 
 
 class MemoryTool(BaseTool):
@@ -85,6 +88,7 @@ class MemoryTool(BaseTool):
         memory: What it works on.
         source: Says whose memories a run is about.
         tolerance: What becomes of the turn when memory fails.
+        required: Whether a run has to say whose memories it is about.
     """
 
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
@@ -93,8 +97,17 @@ class MemoryTool(BaseTool):
     _source: ScopeSource = PrivateAttr()
     _arguments: type[Arguments] = PrivateAttr()
     _tolerance: Tolerance = PrivateAttr()
+    _required: bool = PrivateAttr()
 
-    def __init__(self, arguments: type[Arguments], memory: Memory, source: ScopeSource, tolerance: Tolerance) -> None:
+    def __init__(
+        self,
+        arguments: type[Arguments],
+        memory: Memory,
+        source: ScopeSource,
+        tolerance: Tolerance,
+        *,
+        required: bool = True,
+    ) -> None:
         super().__init__(
             name=arguments.tool,
             description=arguments.description(),
@@ -102,29 +115,33 @@ class MemoryTool(BaseTool):
             handle_tool_error=True,
             handle_validation_error=arguments.explain,
         )
-        self._arguments, self._memory, self._source, self._tolerance = arguments, memory, source, tolerance
+        self._arguments, self._memory, self._source = arguments, memory, source
+        self._tolerance, self._required = tolerance, required
 
     async def _arun(self, *given: str, config: RunnableConfig, **arguments: Any) -> Answer:
         # A tool called with one text gets it as its first argument, unchecked; all others come checked.
         asked = self._arguments(**dict(zip(self._arguments.model_fields, given, strict=False)) | arguments)
         call = Call(self._memory, config, self._source)
-        done = await self._tolerance.attempt(f"the tool {self.name}", _outcome(asked, call), call.thread_id)
+        done = await self._tolerance.attempt(f"the tool {self.name}", self._outcome(asked, call), call.thread_id)
         if isinstance(done, tuple):
             return done
         raise done or ToolException(
             "Memory cannot be reached at the moment. Go on without it, and say so if it matters."
         )
 
+    async def _outcome(self, asked: Arguments, call: Call) -> Answer | ToolException:
+        """What comes of a call; what the model can mend is no failure of memory."""
+        try:
+            return await asked.answer(call)
+        except ToolException as error:
+            return error
+        except MissingScopeError:
+            if self._required:
+                raise
+            return "Nobody is signed in, so there is no memory. Go on without it.", None
+
     def _run(self, *given: str, config: RunnableConfig, **arguments: Any) -> Answer:
         return run(self._arun(*given, config=config, **arguments))
-
-
-async def _outcome(asked: Arguments, call: Call) -> Answer | ToolException:
-    """What comes of a call; what the model can mend is no failure of memory."""
-    try:
-        return await asked.answer(call)
-    except ToolException as error:
-        return error
 
 
 def _unknown(name: object) -> type[Arguments]:

@@ -23,6 +23,7 @@ from langchain_agentmem.agent.arguments import (
     Value,
 )
 from langchain_agentmem.agent.citing import afind_cited
+from langchain_agentmem.agent.ownership import is_anothers, owner_of
 from langchain_agentmem.agent.rendering import event_line, fact_line, one_line, short_ids
 from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.record import Memory, Source
@@ -250,11 +251,13 @@ async def _session(call: Call) -> WorkingMemory | None:
     """The session of the run's thread, where it has one."""
     if call.thread_id is None:
         return None
-    user = call.scope.user
-    session = call.memory.session(call.thread_id, user)
-    if user is not None and (await session.aload()).user not in (None, user):
+    store = call.memory.bank.store
+    asked = (store.keys.session(call.thread_id), store.keys.thread(call.thread_id))
+    session, thread = await store.connection.send(*(("HGET", key, "user") for key in asked))
+    user = session.decode("utf-8", "surrogatepass") if session else None
+    if is_anothers(call.scope, user, thread, call.config):
         raise ToolException("This conversation belongs to another user, so its notes and events cannot be used.")
-    return session
+    return call.memory.session(call.thread_id, owner_of(call.scope, call.config))
 
 
 async def _existing(id: str, call: Call) -> Memory:

@@ -148,3 +148,21 @@ async def test_one_run_for_callbacks_and_in_langsmith(memory: AgentMemory, do: D
         assert known["ls_vector_store_provider"] == "redis"
         assert known["ls_embedding_provider"] == "OfflineEmbeddings"
     assert run["outputs"]["documents"][0]["page_content"] == "Anna likes to hike in the Alps"
+
+
+async def test_a_run_of_nobody_finds_nothing_where_it_may_be_one(memory: AgentMemory, do: Do) -> None:
+    await do(memory.bank.remember, "Anna likes to hike", ANNA)
+    with pytest.raises(MissingScopeError, match="user_id"):
+        await do(memory.retriever().invoke, ASKED)
+    relaxed = memory.retriever(required=False)
+    assert await do(relaxed.invoke, ASKED) == []
+    assert len(await do(relaxed.invoke, ASKED, CONFIG)) == 1
+
+
+async def test_another_scope_holds_from_the_next_call_on(memory: AgentMemory, do: Do) -> None:
+    await do(memory.bank.remember, "Anna likes to hike", ANNA)
+    retriever = memory.retriever(scope=BOB)
+    assert await do(retriever.invoke, ASKED) == []
+    retriever.scope = ANNA
+    assert len(await do(retriever.invoke, ASKED)) == 1
+    assert await do(retriever.model_copy(update={"scope": ("memories", "bob")}).invoke, ASKED) == []

@@ -27,6 +27,7 @@ from langchain_agentmem.longterm.remembering import Remembered
 from langchain_agentmem.wire.connection import Connection
 from tests.agent.conftest import EMBEDDER
 from tests.agent.scripted import ScriptedModel, calls
+from tests.conftest import Do
 
 ANNA = Scope("anna")
 CONFIG: RunnableConfig = {"configurable": {"user_id": "anna", "thread_id": "t1"}}
@@ -378,3 +379,16 @@ def test_a_checkpoint_keeps_artifacts_as_plain_values(memory: AgentMemory) -> No
     kept = [each for each in agent.get_state(CONFIG).values["messages"] if isinstance(each, ToolMessage)]
     assert kept[0].artifact[0]["memory"]["text"] == "Anna lives in Berlin"
     assert kept[1].artifact["diet"]["value"] == "vegan"
+
+
+async def test_without_a_user_there_is_no_memory_where_a_run_may_be_nobodys(memory: AgentMemory, do: Do) -> None:
+    for tool in memory.tools(required=False):
+        asked = {"text": "x", "id": "12345678", "name": "diet", "value": "x", "query": "x"}
+        call = {"name": tool.name, "args": asked, "id": "1", "type": "tool_call"}
+        told = await do(tool.invoke, call, {"configurable": {"thread_id": "t"}})
+        assert told.status == "success"
+        if tool.name != "get_current_datetime":
+            assert "no memory" in told.content
+    assert memory.session("t").load().scratchpad is None
+    with pytest.raises(MissingScopeError):
+        await do(memory.tools(names=["search_memory"])[0].invoke, {"query": "x"}, {"configurable": {}})

@@ -1,0 +1,36 @@
+"""Whose a thread is. A run may name any thread; what lies in somebody else's it neither sees nor changes.
+
+A thread has up to two owners on record: whoever ran it last, which its checkpoints say, and the user whose notes its
+session keeps. Of a thread with neither nobody can tell whose its events are.
+"""
+
+from __future__ import annotations
+
+from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+
+from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.wire.keys import unescape
+from langchain_agentmem.wire.whose import user_of
+
+
+def runner(config: RunnableConfig | None = None) -> str | None:
+    """Who runs the code that is running, or that a config belongs to; None: it does not say."""
+    return user_of(config or var_child_runnable_config.get() or {}) or None
+
+
+def owner_of(scope: Scope, config: RunnableConfig | None = None) -> str | None:
+    """To whom belongs what a run notes in its thread: the user of its scope, else who runs it; None: nobody knows."""
+    return scope.user or runner(config)
+
+
+def is_anothers(scope: Scope, session: str | None, thread: bytes | None, config: RunnableConfig | None = None) -> bool:
+    """Whether a thread belongs to somebody else than a run.
+
+    Args:
+        scope: Whose memories the run is about.
+        session: The user of the thread's session.
+        thread: The field `user` of the thread's hash.
+        config: The run's config. Default: that of the running code.
+    """
+    owner, who = owner_of(scope, config), runner(config)
+    return bool((session and owner and session != owner) or (thread and who and unescape(thread) != who))

@@ -1,0 +1,113 @@
+"""Whose a thread is: what lies in somebody else's is neither shown nor changed, and one's own are known as theirs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, TypedDict
+from uuid import UUID
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import START, StateGraph
+
+from langchain_agentmem import AgentMemory
+from langchain_agentmem.agent.ownership import is_anothers, owner_of, runner
+from langchain_agentmem.events.event import Event
+from langchain_agentmem.longterm.record import Scope
+from tests.agent.scripted import ScriptedModel, calls
+from tests.conftest import Do
+
+SCOPES = [("memories", "{user_id}"), ("{user_id}", "memories")]
+ID = UUID("6ecd8c99-4036-403d-bf84-cf8400f67836")
+
+
+class State(TypedDict):
+    x: int
+
+
+def config(user: Any, thread: str = "shared") -> RunnableConfig:
+    return {"configurable": {"thread_id": thread, "user_id": user}}
+
+
+def agent(memory: AgentMemory, scope: tuple[str, ...], *lines: AIMessage) -> tuple[Any, ScriptedModel]:
+    """An agent without a checkpointer, whose model says these lines."""
+    model = ScriptedModel(lines=[*lines, AIMessage("Yes.")])
+    return create_agent(model, memory.tools(scope=scope), middleware=[memory.middleware(scope=scope)]), model
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=["user last", "user first"])
+async def test_notes_and_events_of_somebody_elses_session(memory: AgentMemory, scope: tuple[str, ...], do: Do) -> None:
+    hers, _ = agent(memory, scope, calls(("update_scratchpad", {"text": "PIN 9999"})))
+    await do(hers.invoke, {"messages": "Note my PIN 9999."}, config("anna"))
+    memory.events.append(Event(kind="tool.error", thread_id="shared", name="bank", error="no account of ANNA"))
+    asking = calls(("update_scratchpad", {"text": "x"}), ("recall_events", {}))
+    for user, seen in (("bob", False), ("anna", True)):
+        other, model = agent(memory, scope, asking)
+        told = await do(other.invoke, {"messages": "What did I note?"}, config(user))
+        answers = [each for each in told["messages"] if isinstance(each, ToolMessage)]
+        said = "\n".join(str(each.content) for each in [*model.seen[0], *answers])
+        assert ("PIN 9999" in said, "ANNA" in said) == (seen, seen)
+        assert [each.status for each in answers] == ["success" if seen else "error"] * 2
+        notes = (await do(memory.session("shared").load)).scratchpad
+        assert notes == ("PIN 9999\nx" if seen else "PIN 9999")
+
+
+async def test_events_of_somebody_elses_thread(memory: AgentMemory, do: Do) -> None:
+    graph: Any = StateGraph(State).add_node("n", lambda state: state).add_edge(START, "n")
+    graph = graph.compile(checkpointer=memory.checkpointer)
+    await do(graph.invoke, {"x": 1}, config("anna"))
+    memory.events.append(Event(kind="tool.error", thread_id="shared", name="bank", error="no account of ANNA"))
+    for user, seen in (("bob", False), ("anna", True)):
+        other, model = agent(memory, SCOPES[0], calls(("recall_events", {})))
+        told = await do(other.invoke, {"messages": "What happened?"}, config(user))
+        assert ("ANNA" in str(model.seen[0]), "ANNA" in str(told["messages"])) == (seen, seen)
+
+
+@dataclass
+class Caller:
+    user_id: Any
+
+
+@pytest.mark.parametrize(
+    ("given", "context", "user"),
+    [
+        ({}, {"user_id": "carl"}, "carl"),
+        ({}, Caller("carl"), "carl"),
+        ({}, Caller(ID), str(ID)),
+        ({"user_id": ID}, None, str(ID)),
+        ({"langgraph_auth_user_id": "carl"}, {"langgraph_auth_user_id": "victim"}, "carl"),
+    ],
+)
+async def test_a_thread_belongs_to_whom_its_run_names(
+    memory: AgentMemory, given: dict[str, Any], context: Any, user: str, do: Do
+) -> None:
+    model = ScriptedModel(lines=[AIMessage("Yes.")])
+    made = create_agent(model, context_schema=type(context) if context else None, checkpointer=memory.checkpointer)
+    named: RunnableConfig = {"configurable": {"thread_id": "t", **given}}
+    await do(made.invoke, {"messages": "My card is 4711"}, named, context=context)
+    assert [each.thread_id for each in await do(memory.checkpointer.threads.list, user=user)] == ["t"]
+    receipt = await do(memory.forget_user, user)
+    assert (receipt.clean, receipt.threads) == (True, ("t",))
+    assert made.get_state(named).values == {}
+
+
+def test_who_runs_and_to_whom_things_belong() -> None:
+    named = config("anna")
+    context: RunnableConfig = {"configurable": {"__pregel_runtime": SimpleNamespace(context={"user_id": "anna"})}}
+    assert [runner(named), runner(context), runner({}), runner()] == ["anna", "anna", None, None]
+    assert owner_of(Scope("bob"), named) == "bob"
+    assert owner_of(Scope(None, ("team",)), named) == "anna"
+    assert owner_of(Scope(None, ("team",)), {}) is None
+    for session, thread, others in (
+        (None, None, False),
+        ("anna", b"anna", False),
+        ("bob", None, True),
+        (None, b"bob", True),
+        (None, b"anna%20b", True),
+    ):
+        assert is_anothers(Scope("anna"), session, thread, named) is others
+    assert not is_anothers(Scope(None, ("team",)), None, b"anna", named)  # a team's memories in anna's own thread
+    assert not is_anothers(Scope(None, ("team",)), "anna", b"anna", {})  # nobody says who runs
