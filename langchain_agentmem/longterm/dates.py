@@ -7,9 +7,10 @@ functions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TypeAlias
 
 __all__ = ["DateWindow", "date_windows"]
 
@@ -23,6 +24,7 @@ _SEASON = {"spring": (3, 4, 5), "summer": (6, 7, 8), "autumn": (9, 10, 11), "fal
 _COUNT = {"a": 1, "an": 1} | {w: n for n, w in enumerate("one two three four five six seven eight nine ten".split(), 1)}
 _FOLDED = str.maketrans("\u0131\u017f", "is")  # what IGNORECASE takes for "i" and "s", and no table here knows
 _DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
+_LONGEST = 4_000  # characters that are read; whoever pastes a page asks at its beginning or its end
 
 _ISO = re.compile(r"\b((?:19|20)\d\d)-(\d\d)(?:-(\d\d))?\b")
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\b\.?(?:,? ((?:19|20)\d\d))?", re.I)
@@ -69,6 +71,9 @@ class DateWindow:
         return day.month in self.months and self.day in (None, day.day)
 
 
+_Read: TypeAlias = Callable[[re.Match[str]], DateWindow | None]
+
+
 def date_windows(text: str, now: datetime | None = None) -> tuple[DateWindow, ...]:
     """Finds the dates that a text names.
 
@@ -77,19 +82,32 @@ def date_windows(text: str, now: datetime | None = None) -> tuple[DateWindow, ..
         now: The moment from which "last week" and "yesterday" count; without it such phrases are skipped.
 
     Returns:
-        One window a phrase, absolute dates first. Impossible dates such as 31 February are skipped.
+        One window a phrase, absolute dates first. Impossible dates such as 31 February are skipped, and of a long text
+        all that stands neither at its beginning nor at its end.
     """
-    found = []
-    rest = text.translate(_FOLDED)
+    found: list[DateWindow] = []
+    rest = _ends(text).translate(_FOLDED)
     for pattern, read in _ABSOLUTE:
-        for match in pattern.finditer(rest):
-            window = read(match)
-            if window is not None:
-                found.append(window)
-        rest = pattern.sub(" ; ", rest)
+        rest = _without(rest, pattern, read, found)
     if now is not None:
         found += _relative(rest, now.date())
     return tuple(found)
+
+
+def _ends(text: str) -> str:
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]} ; {text[-half:]}"
+
+
+def _without(text: str, pattern: re.Pattern[str], read: _Read, found: list[DateWindow]) -> str:
+    """A text without the dates of one form, which are added to those found. One pass."""
+
+    def take(match: re.Match[str]) -> str:
+        if (window := read(match)) is not None:
+            found.append(window)
+        return " ; "
+
+    return pattern.sub(take, text)
 
 
 def _number(month: str) -> int:

@@ -56,6 +56,12 @@ def test_a_long_run_of_small_words_is_read_at_once() -> None:
     assert date_windows("the " * 25_000 + "in the summer", NOW)[0].months == (6, 7, 8)
 
 
+def test_of_a_page_the_beginning_and_the_end_are_read() -> None:
+    page = "Nothing of note happened then. " * 3_000
+    windows = date_windows(f"What was in May 2023? {page} in March 1999 {page} And yesterday?", NOW)
+    assert [window.phrase for window in windows] == ["May 2023", "yesterday"]
+
+
 @pytest.mark.parametrize(
     ("text", "inside", "outside"),
     [
