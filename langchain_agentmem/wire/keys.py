@@ -4,7 +4,8 @@
 |---|---|---|
 | `P:T:threads` | ZSET | every thread of the tenant, by last activity |
 | `P:T:threads:U` | ZSET | the threads of user U, by last activity |
-| `P:T:thread:{I}` | HASH | a thread's registry: its namespaces, runs, expiry, pin |
+| `P:T:thread:{I}` | HASH | a thread's registry: its beginning, user, runs, expiry, pin |
+| `P:T:thread:{I}:spaces` | SET | the thread's namespaces |
 | `P:T:thread:{I}:N:head` | HASH | namespace N's current checkpoint, channel values and pending writes |
 | `P:T:thread:{I}:N:past` | HASH | superseded checkpoints, the values only they name, their writes |
 | `P:T:thread:{I}:N:ids` | ZSET | ids of the superseded checkpoints, lexicographic |
@@ -22,7 +23,7 @@
 | `P:T:cache:{L:L}:K` | STRING | what a node wrote for the input that has key K |
 | `P:T:caches` | ZSET | every namespace with cached keys, by expiry |
 | `P:T:item:{L:L}:K` | HASH | item K of namespace L:L; beside it what it was (`:v3`), further vectors (`:x1`) |
-| `P:T:gone:{L:L}:K` | HASH | what was forgotten as item K, while that can be undone; beside it as above, and `:f2` |
+| `P:T:gone:{L:L}:K` | HASH | what was forgotten as item K, its facts too, while that can be undone; also `:v3`, `:x1` |
 | `P:T:items:{L:L}` | ZSET | the items of a namespace, by expiry |
 | `P:T:namespaces` | ZSET | every namespace that has items, by expiry |
 | `P:T:known:{L:L}` | HASH | the memories of a namespace by what they say, so that none is stored twice |
@@ -42,6 +43,9 @@
 P is the prefix and T the tenant, so that one ACL pattern `P:T:*` fences a tenant. What must change together shares
 the hash tag `{I}`, and with it a cluster slot. Every id is escaped by allow-list and round-trips for any text, so no
 two different ids make one key, and only the tag's own braces appear in a key.
+
+What langchain-redis writes for `semantic_cache()` and `vectorstore(NAME)` lies under `P:T:answers:` and
+`P:T:documents:NAME:`.
 """
 
 from __future__ import annotations
