@@ -230,8 +230,10 @@ class MemoryBank(MemoryReader):
         Unpinned, its time to live starts anew.
         """
         checks.text("id", id)
-        call = self.store.item_command(_PIN, self._path(scope), id, "1" if pinned else "")
-        return bool((await self.store.connection.send(call))[0])
+        path = self._path(scope)
+        there = (await self.store.connection.send(self.store.item_command(_PIN, path, id, "1" if pinned else "")))[0]
+        self.store.changes.note(path)
+        return bool(there)
 
     @traced("chain", "ids", "dry_run", outputs=ids)
     async def aforget(

@@ -159,6 +159,7 @@ class Facts:
         done = guard(self._store.keys, path, operation)
         call = self._store.item_command(_SET, path, "", escape(name), text, wanted, self._history, source, *done)
         version = int((await self._store.connection.send(call))[0][0])
+        self._store.changes.note(path)
         if version < 0:
             raise VersionConflictError(
                 f"expected_version: {name!r} is at version {-1 - version}, not {expected}; read it and decide anew"

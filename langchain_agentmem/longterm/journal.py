@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.wire.changes import Changes
 from langchain_agentmem.wire.connection import Command
 
 Action: TypeAlias = Literal["remembered", "recalled", "corrected", "forgotten"]
@@ -34,7 +35,7 @@ class MemoryEvents(Protocol):
 
 
 class Journal:
-    """Tells the event log what was done, once it is done.
+    """Counts the changes of each scope, and tells the event log what was done, once it is done.
 
     Which memories a recall finds, and which of those to be remembered were known already, only the server's answer
     says. So the events cannot travel with the operation. They go out in the background instead, and no operation waits
@@ -42,13 +43,15 @@ class Journal:
 
     Args:
         events: The event log, if there is one.
+        changes: The counts of this process.
     """
 
-    def __init__(self, events: MemoryEvents | None) -> None:
-        self._events = events
+    def __init__(self, events: MemoryEvents | None, changes: Changes) -> None:
+        self._events, self._changes = events, changes
 
     def note(self, action: Action, ids: Sequence[str], scope: Namespace) -> None:
         """Tell that memories of a scope were remembered, corrected or forgotten."""
+        self._changes.note(scope)
         if self._events is not None:
             for start in range(0, len(ids), _MOST):
                 self._events.soon(self._events.memory(action, ids[start : start + _MOST], scope=scope))

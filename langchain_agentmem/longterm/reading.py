@@ -48,7 +48,7 @@ class MemoryReader:
         events: MemoryEvents | None = None,
     ) -> None:
         self.store = store
-        self._journal = Journal(events)
+        self._journal = Journal(events, store.changes)
         self._recaller = Recaller(store, weights)
         self._browser = Browser(store)
         self._exporter = Exporter(store)
@@ -99,7 +99,7 @@ class MemoryReader:
             as_of: What was known and held to be true at that time.
             include_history: Also what is superseded or no longer true.
             token_budget: How many tokens the texts may have together; the best that fit.
-            count_tokens: Counts the tokens of a text; by default one for four characters.
+            count_tokens: Counts the tokens of a text. Default: about one for four characters, more outside of ASCII.
             accept: Asked for each memory, best first, whether it is wanted; what it refuses was not recalled. It sees
                 half as many again as `limit`.
             explain: Show what each score is the sum of.

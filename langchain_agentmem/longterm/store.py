@@ -30,6 +30,7 @@ from langchain_agentmem.longterm.searching import Filled, Hit, Listing, Neighbou
 from langchain_agentmem.longterm.vectors import Encoder, VectorIndexConfig
 from langchain_agentmem.longterm.writing import Put, Vectors
 from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.changes import Changes
 from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape, read_namespace, write_namespace
@@ -90,6 +91,7 @@ class AgentMemoryStore(Closing, BaseStore):
         self._owned = not isinstance(redis, Connection)
         self.connection = Connection.of(redis, **options)
         self.keys = Keys(prefix, tenant)
+        self.changes = Changes()
         self.index = ItemIndex(self.connection, self.keys, self.encoder.field if self.encoder else None)
         self._together: Together[Op, Result] = Together(lambda ops: run(self._run(ops)), self._run)
         self._filled = Filled()
@@ -263,6 +265,8 @@ class AgentMemoryStore(Closing, BaseStore):
             entries = [each for put in chunk for each in self.registration(put.op.namespace)]
             gone = [self.item_command(_DROP, op.namespace, op.key) for op in drops[start : start + _PIPELINE]]
             await self.connection.send(*made, *entries, *gone)
+        for namespace in {op.namespace for op in (*(put.op for put in puts), *drops)}:
+            self.changes.note(namespace)
 
     def item_command(self, script: Script, namespace: Namespace, key: str, *args: Any) -> Command:
         """A run of a script that builds on `item.lua`."""

@@ -13,6 +13,7 @@ from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.thread.messages import at_least_one
 from langchain_agentmem.thread.working import DEFAULT_TTL, DEFAULT_WINDOW, WorkingMemory
 from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.changes import Changes
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys, unescape
 
@@ -50,6 +51,9 @@ class Sessions:
         window: How many recent turns each keeps.
         ttl: Seconds after its last write at which one expires; None = never.
         serde: Serializer of the turns, `JsonPlusSerializer` by default.
+
+    Attributes:
+        changes: How often the texts of each thread were changed through this.
     """
 
     def __init__(
@@ -61,12 +65,12 @@ class Sessions:
         ttl: float | None = DEFAULT_TTL,
         serde: SerializerProtocol | None = None,
     ) -> None:
-        self._redis, self._keys = redis, keys or Keys()
+        self._redis, self._keys, self.changes = redis, keys or Keys(), Changes()
         self._settings: dict[str, Any] = {"window": window, "ttl": ttl, "serde": serde}
 
     def open(self, thread_id: str, user: str | None = None) -> WorkingMemory:
         """The working memory of a thread. Sends nothing: a session begins with its first write."""
-        return WorkingMemory(self._redis, thread_id, keys=self._keys, user=user, **self._settings)
+        return WorkingMemory(self._redis, thread_id, keys=self._keys, user=user, changes=self.changes, **self._settings)
 
     async def alist(self, *, user: str | None = None, limit: int = 50, offset: int = 0) -> list[SessionInfo]:
         """The sessions that are alive, those that expire last first: with one ttl, the last active. Two round trips.

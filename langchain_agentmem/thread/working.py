@@ -15,6 +15,7 @@ from langchain_agentmem.thread.data import Path, ancestors, dump_leaf, field_of,
 from langchain_agentmem.thread.messages import at_least_one, dump_messages, milliseconds, new_operation, read_messages
 from langchain_agentmem.thread.session import Session
 from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.changes import Changes
 from langchain_agentmem.wire.connection import Command, Connection
 from langchain_agentmem.wire.keys import Keys, escape
 from langchain_agentmem.wire.scripts import Script, ScriptCall
@@ -54,6 +55,7 @@ class WorkingMemory:
         window: How many recent turns are kept.
         ttl: Seconds after the last write at which the session expires; None = never.
         serde: Serializer of the turns, `JsonPlusSerializer` by default. The other fields are plain text and JSON.
+        changes: Counts the changes of goal, scratchpad and summary.
 
     Raises:
         InvalidInputError: `thread_id` is no text, `window` is below 1 or `ttl` is not positive.
@@ -69,12 +71,13 @@ class WorkingMemory:
         window: int = DEFAULT_WINDOW,
         ttl: float | None = DEFAULT_TTL,
         serde: SerializerProtocol | None = None,
+        changes: Changes | None = None,
     ) -> None:
         if not isinstance(thread_id, str):
             raise InvalidInputError(f"thread_id is a {type(thread_id).__name__}; it must be text")
         self.thread_id = thread_id
         self.user = user
-        self._redis = redis
+        self._redis, self._changes = redis, changes or Changes()
         self._window = at_least_one("window", window)
         self._ttl = milliseconds(ttl)
         self._codec = Codec(serde or JsonPlusSerializer())
@@ -117,6 +120,7 @@ class WorkingMemory:
         """
         texts = {"goal": goal, "scratchpad": scratchpad, "summary": summary}
         await self._step([part for name, text in texts.items() for part in _set_text(name, text)])
+        self._changes.note((self.thread_id,))
 
     def write(
         self,
@@ -131,6 +135,7 @@ class WorkingMemory:
     async def anote(self, line: str) -> None:
         """Add a line to the scratchpad."""
         await self._once(_NOTE, _text("line", line))
+        self._changes.note((self.thread_id,))
 
     def note(self, line: str) -> None:
         """Sync form of `anote`."""
@@ -248,7 +253,9 @@ class WorkingMemory:
         if keep < 0:
             raise InvalidInputError(f"keep is {keep}; it must not be below 0")
         upto = max(0, told.turn_count - keep)
-        return int(await self._send(_FOLD([self._key], [*self._signature(), _text("summary", summary), upto])))
+        gone = await self._send(_FOLD([self._key], [*self._signature(), _text("summary", summary), upto]))
+        self._changes.note((self.thread_id,))
+        return int(gone)
 
     def summarize(self, summary: str, told: Session, *, keep: int = 0) -> int:
         """Sync form of `asummarize`."""
@@ -258,6 +265,7 @@ class WorkingMemory:
         """Forget the session."""
         gone = [("ZREM", registry, escape(self.thread_id)) for registry in self._registries]
         await self._redis.send(("UNLINK", self._key), *gone)
+        self._changes.note((self.thread_id,))
 
     def clear(self) -> None:
         """Sync form of `aclear`."""
