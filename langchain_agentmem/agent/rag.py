@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.caches import BaseCache
 from langchain_core.embeddings import Embeddings
+from langchain_core.outputs import Generation
 
+from langchain_agentmem.agent.rendering import OPENING
+from langchain_agentmem.agent.toolset import TOOLSET
 from langchain_agentmem.errors import ConfigurationError, UnsupportedServerError
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys, escape
@@ -16,11 +20,17 @@ from langchain_agentmem.wire.keys import Keys, escape
 if TYPE_CHECKING:
     from langchain_redis import RedisSemanticCache, RedisVectorStore
 
+# A chat model's prompt is its messages as JSON, where quotes in a text are escaped: only a message or a call says this.
+_MEMORY_TOOL = re.compile(rf'"name": ?"(?:{"|".join(TOOLSET)})"')
+
 
 def semantic_cache(connection: Connection, keys: Keys, embeddings: Embeddings, **options: Any) -> RedisSemanticCache:
     """A cache of model answers by the meaning of the prompt, for `langchain.globals.set_llm_cache`.
 
-    It is the tenant's, not a user's: what a model answered one user may be answered to another.
+    It is the tenant's, not a user's: what a model answered one user may be answered to another. So it is passed by
+    where a prompt holds what memory knows: the block of `middleware` and `recall_node`, or what a memory tool was asked
+    or answered. It cannot tell what else in a prompt is a user's own, such as documents of `retriever`, or what the
+    conversation says: give models that are told such things `cache=False`.
 
     Args:
         connection: To a server with Redis Search.
@@ -32,9 +42,7 @@ def semantic_cache(connection: Connection, keys: Keys, embeddings: Embeddings, *
         ConfigurationError: langchain-redis is not installed.
         UnsupportedServerError: The server has no search module.
     """
-    # langchain-redis' own async methods embed on the event loop and know no unix sockets; LangChain's take a thread.
-    in_a_thread = {name: getattr(BaseCache, name) for name in ("alookup", "aupdate", "aclear")}
-    kind = type("RedisSemanticCache", (_langchain_redis().RedisSemanticCache,), in_a_thread)
+    kind = _for_all_users(_langchain_redis().RedisSemanticCache)
     name = f"{keys.base}:answers"
     with _search_needed():
         cache: RedisSemanticCache = kind(embeddings, name=name, prefix=name, redis_client=connection.client, **options)
@@ -63,6 +71,26 @@ def vectorstore(
     with _search_needed():
         store: RedisVectorStore = package.RedisVectorStore(embeddings, config=config)
     return store
+
+
+def _for_all_users(base: Any) -> Any:
+    """A class of semantic caches that pass by what is told from one user's memory."""
+
+    def lookup(self: Any, prompt: str, llm_string: str) -> Sequence[Generation] | None:
+        return None if _of_one_user(prompt) else base.lookup(self, prompt, llm_string)
+
+    def update(self: Any, prompt: str, llm_string: str, return_val: Sequence[Generation]) -> None:
+        if not _of_one_user(prompt):
+            base.update(self, prompt, llm_string, return_val)
+
+    # langchain-redis' own async methods embed on the event loop and know no unix sockets; LangChain's take a thread.
+    in_a_thread = {name: getattr(BaseCache, name) for name in ("alookup", "aupdate", "aclear")}
+    return type("RedisSemanticCache", (base,), {"lookup": lookup, "update": update, **in_a_thread})
+
+
+def _of_one_user(prompt: str) -> bool:
+    """Whether a prompt holds what memory knows of its user."""
+    return OPENING in prompt or _MEMORY_TOOL.search(prompt) is not None
 
 
 @contextmanager
