@@ -12,12 +12,13 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 
 from langchain_agentmem.agent.draft import Context, Draft
-from langchain_agentmem.agent.rendering import Budget, CountTokens, count_tokens
+from langchain_agentmem.agent.rendering import Budget, CountTokens
 from langchain_agentmem.agent.state import StateQuery, StateReader
 from langchain_agentmem.agent.tolerance import OnError, Tolerance
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.cost import count_tokens
 from langchain_agentmem.longterm.recalling import Recalled
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.thread.sessions import Sessions
@@ -46,7 +47,7 @@ class ContextAssembler:
         sessions: Working memories, for goal, scratchpad and summary; None: not shown.
         log: Events to show, and where is noted what was shown; None: neither.
         budget: Tokens that the block may take.
-        count_tokens: Counts the tokens of a text; by default one for four characters.
+        count_tokens: Counts the tokens of a text. Default: about one for four characters, more outside of ASCII.
         limit: How many memories at most.
         kinds: Only memories of these kinds.
         pool: How many candidates each way of looking contributes to the recall, see `MemoryBank.recall`. A turn waits

@@ -37,7 +37,6 @@ _MANNERS = (
 _LONGEST = 1_000  # characters of a line; what is longer was not made to be read in passing
 _MOST_IDS = 5  # of the memories of an event
 SHORT = 8  # characters of an id: 32 bits, enough to tell the memories of a scope apart
-_CHARACTERS_PER_TOKEN = 4
 
 # What would look like a tag, also in other widths, and characters that are not seen but read: tags that spell out
 # ASCII, and marks that turn the direction of writing.
@@ -45,11 +44,6 @@ _HARMLESS: dict[int, str | None] = dict.fromkeys(
     [*range(0xE0000, 0xE0080), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 )
 _HARMLESS |= dict.fromkeys(map(ord, "<\uff1c\ufe64"), "&lt;")
-
-
-def count_tokens(text: str) -> int:
-    """Tokens of a text, about: one for four characters."""
-    return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
 
 def one_line(text: str, longest: int = _LONGEST) -> str:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from langchain_agentmem.longterm import checks, items, record
 from langchain_agentmem.longterm.candidates import add_history
+from langchain_agentmem.longterm.cost import count_tokens as about
 from langchain_agentmem.longterm.counts import Counts
 from langchain_agentmem.longterm.exact import similarities
 from langchain_agentmem.longterm.features import Candidate
@@ -31,8 +32,6 @@ from langchain_agentmem.wire.keys import item_of
 from langchain_agentmem.wire.search import Query, Row
 
 Heard: TypeAlias = Callable[[Sequence[Any]], None]
-
-_CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +211,7 @@ def within_budget(
     recalled: Iterable[Recalled], budget: int | None, count_tokens: Callable[[str], int] | None
 ) -> list[Recalled]:
     """The best that fit into a token budget: each that still fits is taken, best first."""
-    count = count_tokens or (lambda text: -(-len(text) // _CHARACTERS_PER_TOKEN))
+    count = count_tokens or about
     kept, left = [], budget
     for each in recalled:
         if left is not None:
