@@ -6,13 +6,14 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.wire.keys import escape, unescape
 
-_SHORTEST = 8  # as `rendering` shortens them; less would be a guess
-_AROUND = " \t\n[](){}<>\"'`.,:;"
+_SHORTEST = 8  # what `rendering` shows at least; less would be a guess
+_AROUND = " \t\n[](){}<>\"'`.,:;…"
+_MOST = 10  # memories that an error can list
 _PAGE = 1_000  # ids in a round trip
 
 
-async def afind_cited(bank: MemoryBank, id: str, scope: Scope) -> Memory | None:
-    """The memory of a scope that has an id, or the only one whose id begins so.
+async def afind_cited(bank: MemoryBank, id: str, scope: Scope) -> list[Memory]:
+    """The memories of a scope that an id may mean: the one that has it, or those whose ids begin so.
 
     Args:
         bank: Where it lies.
@@ -20,14 +21,14 @@ async def afind_cited(bank: MemoryBank, id: str, scope: Scope) -> Memory | None:
         scope: Whose memory.
 
     Returns:
-        The memory; None if there is none, or more than one.
+        The memory that is meant; none if there is none; several, of many the first 10, if the id tells too little.
     """
     name = id.strip(_AROUND)
     for exact in filter(None, dict.fromkeys((id, name))):
         if memory := await bank.aget(exact, scope):
-            return memory
+            return [memory]
     found = await _beginning_with(bank, name, scope) if len(name) >= _SHORTEST else set()
-    return await bank.aget(found.pop(), scope) if len(found) == 1 else None
+    return [memory for each in sorted(found)[:_MOST] if (memory := await bank.aget(each, scope))]
 
 
 async def _beginning_with(bank: MemoryBank, name: str, scope: Scope) -> set[str]:

@@ -10,7 +10,6 @@ from langchain_core.messages import BaseMessage
 
 from langchain_agentmem.agent.overlap import Overlap, fact_words
 from langchain_agentmem.agent.rendering import (
-    SHORT,
     Budget,
     CountTokens,
     Section,
@@ -20,6 +19,7 @@ from langchain_agentmem.agent.rendering import (
     memory_line,
     one_line,
     render,
+    short_id,
     short_ids,
 )
 from langchain_agentmem.agent.state import State
@@ -114,7 +114,7 @@ class Draft:
         """Whether a memory is worth its tokens, and there are as many left. Asked for each, best first."""
         if self._overlap.tells(memory):
             return False
-        line = memory_line(memory, memory.id[:SHORT])
+        line = memory_line(memory, short_id(memory.id))
         if not self._budget.takes(self._memories, line, first=not self._taken):
             return False
         self._taken[memory.namespace, memory.id] = line
@@ -130,10 +130,10 @@ class Draft:
         text = render([self._facts, self._goal, self._pad, self._summary, self._memories, self._events])
         return Context(text, found, self._shown, events, count(text) if text else 0, ids)
 
-    def _line(self, memory: Memory, short_id: str) -> str:
+    def _line(self, memory: Memory, shown: str) -> str:
         """The line that was taken, unless it needs more of the memory's id to tell it apart."""
-        same = short_id == memory.id[:SHORT]
-        return self._taken[memory.namespace, memory.id] if same else memory_line(memory, short_id)
+        same = shown == short_id(memory.id)
+        return self._taken[memory.namespace, memory.id] if same else memory_line(memory, shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,10 @@ none can close the block.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from langchain_agentmem.events.event import Event
@@ -36,7 +38,9 @@ _MANNERS = (
 )
 _LONGEST = 1_000  # characters of a line; what is longer was not made to be read in passing
 _MOST_IDS = 5  # of the memories of an event
+_LEAST = 8  # characters of a line that is cut; less says nothing
 SHORT = 8  # characters of an id: 32 bits, enough to tell the memories of a scope apart
+_KIND = re.compile(r"(?:[^\W\d_]{1,16}-)?")  # in front of some ids, such as `turn-`: the same for many memories
 
 # What would look like a tag, also in other widths, and characters that are not seen but read: tags that spell out
 # ASCII, and marks that turn the direction of writing.
@@ -53,19 +57,25 @@ def one_line(text: str, longest: int = _LONGEST) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
+def short_id(id: str) -> str:
+    """The beginning of an id that tells it from the others of its scope: 8 characters behind what says its kind."""
+    kind = _KIND.match(id)
+    return id[: SHORT + (kind.end() if kind else 0)]
+
+
 def short_ids(ids: Iterable[str]) -> dict[str, str]:
-    """Ids by the shortest beginning that tells them apart, of 8 characters at least."""
+    """Ids by their short ones, or as much more of them as tells these ids apart."""
     known = dict.fromkeys(ids)
-    cut = {each[:SHORT]: each for each in known}
-    if len(cut) == len(known):
-        return cut
-    return {_shortest(each, known): each for each in known}
+    in_order = sorted(known)  # of all others, one beside it begins most like an id
+    shared = [0, *(_shared(*pair) + 1 for pair in pairwise(in_order)), 0]
+    needed = {each: max(pair) for each, pair in zip(in_order, pairwise(shared), strict=False)}
+    return {each[: max(needed[each], len(short_id(each)))]: each for each in known}
 
 
-def _shortest(name: str, known: Iterable[str]) -> str:
-    others = [other for other in known if other != name]
-    beginnings = (name[:length] for length in range(SHORT, len(name)))
-    return next((short for short in beginnings if not any(other.startswith(short) for other in others)), name)
+def _shared(one: str, other: str) -> int:
+    """How many characters two texts begin alike with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
 @dataclass(slots=True)
@@ -119,7 +129,7 @@ class Budget:
     def add(self, section: Section, place: int, line: str, *, keep: int = 0, cut: bool = False) -> bool:
         """Add a line to a section if it fits, or with `cut` as much of it as fits."""
         fits = self.takes(section, line, keep=keep)
-        while not fits and cut and len(line) > SHORT:
+        while not fits and cut and len(line) > _LEAST:
             line = f"{line[: len(line) * 3 // 4].rstrip()}…"
             fits = self.takes(section, line, keep=keep)
         if fits:
@@ -162,7 +172,7 @@ def _details(event: Event) -> str:
     named = event.data.get("memories")
     if not (event.kind.startswith("memory.") and isinstance(named, list)):
         return words_of(event.data) if event.data else ""
-    return " ".join(f"[{str(each[0])[:SHORT]}]" for each in named[:_MOST_IDS] if isinstance(each, list) and each)
+    return " ".join(f"[{short_id(str(each[0]))}]" for each in named[:_MOST_IDS] if isinstance(each, list) and each)
 
 
 def words_of(value: Any) -> str:

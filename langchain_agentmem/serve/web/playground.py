@@ -12,7 +12,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 
 from langchain_agentmem.agent.context import ContextAssembler
-from langchain_agentmem.agent.rendering import SHORT
+from langchain_agentmem.agent.rendering import short_id
 from langchain_agentmem.agent_memory import AgentMemory
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Scope
@@ -128,7 +128,7 @@ class Playground:
             took = time.perf_counter() - start
         block = state["recalled"]
         for each in recalled["found"]:
-            each["shown"] = f"[{each['id'][:SHORT]}" in block
+            each["shown"] = f"[{short_id(each['id'])}" in block
         return {"reply": state["messages"][-1].text, "ms": took * 1000, "recalled": recalled | {"block": block}}
 
     async def recall(self, user: str, text: str) -> dict[str, Any]:
