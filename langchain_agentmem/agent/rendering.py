@@ -21,7 +21,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, TypeAlias
 
 from langchain_agentmem.events.event import Event
@@ -42,18 +42,23 @@ _LEAST = 8  # characters of a line that is cut; less says nothing
 SHORT = 8  # characters of an id: 32 bits, enough to tell the memories of a scope apart
 _KIND = re.compile(r"(?:[^\W\d_]{1,16}-)?")  # in front of some ids, such as `turn-`: the same for many memories
 
-# What would look like a tag, also in other widths, and characters that are not seen but read: tags that spell out
-# ASCII, and marks that turn the direction of writing.
-_HARMLESS: dict[int, str | None] = dict.fromkeys(
-    [*range(0xE0000, 0xE0080), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+# What would look like a tag, also in other widths, and characters that are not seen but read: control characters, tags
+# and selectors that spell out bytes, signs without a width, and marks that turn the direction of writing. Stay: what
+# `split` takes for a space, what joins letters and emoji (U+200C, U+200D), and emoji's selectors (U+FE00 to U+FE0F).
+_UNSEEN = (
+    *(range(0x09), range(0x0E, 0x1C), range(0x7F, 0x85), range(0x86, 0xA0)),
+    *((0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F), range(0x202A, 0x202F), range(0x2060, 0x2070), (0xFEFF,)),
+    *(range(0xFFF9, 0xFFFC), range(0xE0000, 0xE0080), range(0xE0100, 0xE01F0)),
 )
+_HARMLESS: dict[int, str | None] = dict.fromkeys(chain.from_iterable(_UNSEEN))
 _HARMLESS |= dict.fromkeys(map(ord, "<\uff1c\ufe64"), "&lt;")
 
 
 def one_line(text: str, longest: int = _LONGEST) -> str:
-    """A text as one line that holds no markup."""
-    plain = text if text.isascii() and "<" not in text else text.translate(_HARMLESS)  # which takes twice as long
-    line = " ".join(plain.split())
+    """A text as one line that holds no markup and nothing unseen."""
+    line = " ".join(text.split())
+    if not (line.isascii() and line.isprintable() and "<" not in line):  # most texts are plain, and are done
+        line = " ".join(line.translate(_HARMLESS).split())
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
