@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 
 from langchain_agentmem.agent.draft import Context, Draft
@@ -21,10 +21,12 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.cost import count_tokens
 from langchain_agentmem.longterm.recalling import Recalled
 from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.promotion.taking import by_human, is_said
 from langchain_agentmem.thread.sessions import Sessions
 from langchain_agentmem.wire.bridge import run
 
 DEFAULT_BUDGET = 800  # tokens
+_LONGEST = 4_000  # characters of a question; whoever pastes a page asks at its beginning or its end
 
 
 class ContextAssembler:
@@ -80,7 +82,7 @@ class ContextAssembler:
             raise InvalidInputError(f"budget: {budget} tokens have no room for a memory; give it 100 or more")
         if limit < 0 or events < 0 or pool < 1:
             raise InvalidInputError(f"limit, events, pool: 0, 0 and 1 or more, not {limit}, {events} and {pool}")
-        self._bank, self._log = bank, log
+        self._bank, self._sessions, self._log = bank, sessions, log
         self._states = StateReader(bank, sessions, log, events)
         self._budget, self._count = budget, count_tokens
         self._wish: dict[str, Any] = {"limit": limit, "kinds": tuple(kinds), "pool": pool}
@@ -120,6 +122,14 @@ class ContextAssembler:
         """Sync form of `aassemble`."""
         return run(self.aassemble(query, scope, thread_id=thread_id, messages=messages))
 
+    def changes(self, scope: Scope, thread_id: str | None) -> int:
+        """A number that changes when this process writes what a context may show: memories, facts, a session's texts.
+
+        Whoever writes it, be it a tool, a sub-agent or a worker. What other processes write is seen in the next turn.
+        """
+        of_thread = self._sessions.changes.count((thread_id,)) if self._sessions and thread_id is not None else 0
+        return self._bank.store.changes.count(scope.path) + of_thread
+
     def note(self, context: Context, scope: Scope, thread_id: str | None) -> None:
         """Note in the event log that a context is in front of a model: `memory.injected`. Waits for nothing."""
         if self._log is not None and context.text:
@@ -144,8 +154,20 @@ class ContextAssembler:
 
 
 def question_of(messages: Sequence[BaseMessage]) -> str:
-    """What the user said last."""
-    return next((each.text for each in reversed(messages) if isinstance(each, HumanMessage)), "")
+    """What the user said last: the texts of the last messages with none of a model between them.
+
+    A question and its image may be two messages, a tool's result is no answer to it, and what a middleware sums up in a
+    user's place is none. Of a long text it is the beginning and the end.
+    """
+    said: list[str] = []
+    for message in filter(is_said, reversed(messages)):
+        if by_human(message):
+            said.append(message.text)
+        elif said:
+            break
+    text = "\n".join(each for each in reversed(said) if each.strip())
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]}\n{text[-half:]}"
 
 
 def thread_of(config: RunnableConfig | None = None) -> str | None:

@@ -11,17 +11,19 @@ agent.invoke({"messages": "..."}, {"configurable": {"thread_id": "1", "user_id":
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
-from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AnyMessage, SystemMessage
 from langchain_core.runnables import Runnable
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.runtime import Runtime
 
-from langchain_agentmem.agent.context import ContextAssembler, thread_of
+from langchain_agentmem.agent.context import ContextAssembler, question_of, thread_of
 from langchain_agentmem.agent.draft import Context
+from langchain_agentmem.agent.inside import inside_tool, watch
 from langchain_agentmem.errors import MissingScopeError
 from langchain_agentmem.events.here import here
 from langchain_agentmem.longterm.record import Scope
@@ -32,15 +34,17 @@ Request: TypeAlias = ModelRequest[Any]
 Response: TypeAlias = ModelResponse[Any]
 
 _MOST_TURNS = 256  # that wait for their next model call in one process; whichever is forgotten is recalled anew
-_WRITING = frozenset(("remember", "correct_memory", "forget_memory", "set_fact", "update_scratchpad"))
 
 
 class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """Shows the model what memory knows, behind the system prompt, and leaves nothing in the state.
 
     Memory is recalled once for what the user said, in front of the first model call, and shown again in the calls after
-    tools; a tool that writes memories has it recalled anew. No node does this, so it costs no super-step and no
-    checkpoint.
+    tools; only where this process has written to memory meanwhile is it recalled anew. No node does this, so it costs
+    no super-step and no checkpoint.
+
+    It goes last in `middleware=[...]`. What follows it and sets a system prompt of its own, as `@dynamic_prompt` does,
+    would put that in the place of the whole message, and the model would be shown nothing of memory.
 
     Args:
         assembler: Puts together what is shown.
@@ -86,15 +90,16 @@ class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         if scope is None:
             return request
         thread_id = thread_of()
-        turn, run_of_it = _turn(request, scope, thread_id), getattr(request.runtime, "control", None)
-        context = self._turns.get(turn, run_of_it)
-        if context is None:
-            context = await self._assembler.aassemble(
-                turn.question, scope, thread_id=thread_id, messages=request.messages
-            )
-            self._turns.put(turn, run_of_it, context)
-        else:
+        turn, run_of_it = _turn(scope, thread_id), getattr(request.runtime, "control", None)
+        before = self._turns.get(turn, run_of_it)
+        question = before.question if before and before.question else question_of(_conversation(request))
+        changes = self._assembler.changes(scope, thread_id)  # before the recall: what is written during it counts anew
+        if before and (before.question, before.changes) == (question, changes):
+            context = before.context
             self._assembler.note(context, scope, thread_id)
+        else:
+            context = await self._assembler.aassemble(question, scope, thread_id=thread_id, messages=request.messages)
+            self._turns.put(turn, run_of_it, _Shown(question, changes, context))
         if not context.text:
             return request
         return request.override(system_message=_behind(request.system_message, context.text))
@@ -113,6 +118,9 @@ class MemoryMiddleware(RecallMiddleware):
 
     The hand-over is one round trip, whatever the length of the conversation; a worker makes memories of it later. A
     turn that could not be handed over, or that ended with an error, goes along with the next.
+
+    What an agent is told inside a tool's call is not handed over. There a model speaks in the user's place, and perhaps
+    passes on what a web page said. An agent that is a node of a graph shares the user's messages, and hands them over.
 
     Args:
         assembler: Puts together what is shown.
@@ -133,10 +141,11 @@ class MemoryMiddleware(RecallMiddleware):
     ) -> None:
         super().__init__(assembler, scope=scope, required=required, name=name)
         self._promotion = promotion
+        watch()
 
     async def aafter_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> None:
-        """Hand the turn over."""
-        if self._resolve(runtime) is not None:
+        """Hand the turn over, if a user spoke in it."""
+        if self._resolve(runtime) is not None and not inside_tool():
             handing_over = either(self._promotion.invoke, self._promotion.ainvoke, state)
             await self._assembler.tolerance.attempt("handing the turn over to promotion", handing_over, thread_of())
 
@@ -146,43 +155,55 @@ class MemoryMiddleware(RecallMiddleware):
 
 
 class _Turn(NamedTuple):
-    """What makes two model calls belong to one turn of one user."""
+    """What makes two model calls of one run belong to one turn of one user.
+
+    Several agents may be at work in one run, also under one namespace: the task that each was called by tells them
+    apart. Messages do not. Middleware adds some, and sums up those at the beginning.
+    """
 
     thread_id: str | None
     namespace: str
+    called_by: str
     path: tuple[str, ...]
-    message_id: str | None
+
+
+class _Shown(NamedTuple):
+    """What was shown in a turn, and what for."""
+
     question: str
-    written: int
+    changes: int
+    context: Context
 
 
-def _turn(request: Request, scope: Scope, thread_id: str | None) -> _Turn:
-    messages: Sequence[AnyMessage] = request.messages
-    backwards = range(len(messages) - 1, -1, -1)
-    at = next((at for at in backwards if isinstance(messages[at], HumanMessage)), None)
-    asked, question = (None, "") if at is None else (messages[at].id, messages[at].text)
-    written = sum(isinstance(message, ToolMessage) and message.name in _WRITING for message in messages[at or 0 :])
-    return _Turn(thread_id, here().get("namespace") or "", scope.path, asked, question, written)
+def _turn(scope: Scope, thread_id: str | None) -> _Turn:
+    metadata = (var_child_runnable_config.get() or {}).get("metadata") or {}
+    return _Turn(thread_id, here().get("namespace") or "", str(metadata.get("checkpoint_ns") or ""), scope.path)
+
+
+def _conversation(request: Request) -> Sequence[AnyMessage]:
+    """What was said, without what other middleware adds to this call alone, such as the date."""
+    state: Any = request.state
+    return (state.get("messages") if isinstance(state, Mapping) else None) or request.messages
 
 
 class _Turns:
-    """The contexts of the turns that are under way: few, and each only for the run that it was recalled in.
+    """What was shown in the turns that are under way: few, and each only for the run that it was recalled in.
 
     LangGraph gives every run a control object of its own; holding it here keeps another run from getting the same one.
     """
 
     def __init__(self) -> None:
-        self._held: OrderedDict[_Turn, tuple[Any, Context]] = OrderedDict()
+        self._held: OrderedDict[_Turn, tuple[Any, _Shown]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, turn: _Turn, of: Any) -> Context | None:
+    def get(self, turn: _Turn, of: Any) -> _Shown | None:
         with self._lock:
-            control, context = self._held.get(turn, (None, None))
-        return context if of is not None and control is of else None
+            control, shown = self._held.get(turn, (None, None))
+        return shown if of is not None and control is of else None
 
-    def put(self, turn: _Turn, of: Any, context: Context) -> None:
+    def put(self, turn: _Turn, of: Any, shown: _Shown) -> None:
         with self._lock:
-            self._held[turn] = (of, context)
+            self._held[turn] = (of, shown)
             self._held.move_to_end(turn)
             if len(self._held) > _MOST_TURNS:
                 self._held.popitem(last=False)

@@ -30,7 +30,7 @@ def current_turn(messages: Sequence[MessageLikeRepresentation], thread_id: str) 
     for message in _backwards(messages):
         if not message.id:  # its id depends on all before it
             return _current_turn_of(everything(messages, thread_id).messages)
-        if turn and _by_human(turn[-1]):
+        if turn and by_human(turn[-1]):
             return Offer(turn[::-1], message.id)
         turn.append(message)
     return Offer(turn[::-1])
@@ -38,22 +38,22 @@ def current_turn(messages: Sequence[MessageLikeRepresentation], thread_id: str) 
 
 def everything(messages: Iterable[MessageLikeRepresentation], thread_id: str) -> Offer:
     """All messages that can be promoted."""
-    return Offer(list(_with_ids(filter(_can_be_promoted, read_messages(messages)), thread_id)))
+    return Offer(list(_with_ids(filter(is_said, read_messages(messages)), thread_id)))
 
 
 def _current_turn_of(messages: Sequence[BaseMessage]) -> Offer:
-    start = max((i for i, message in enumerate(messages) if _by_human(message)), default=0)
+    start = max((i for i, message in enumerate(messages) if by_human(message)), default=0)
     return Offer(messages[start:], messages[start - 1].id if start else None)
 
 
 def _backwards(messages: Sequence[MessageLikeRepresentation]) -> Iterator[BaseMessage]:
     for message in reversed(messages):
         read = message if isinstance(message, BaseMessage) else read_messages([message])[0]
-        if _can_be_promoted(read):
+        if is_said(read):
             yield read
 
 
-def _can_be_promoted(message: BaseMessage) -> bool:
+def is_said(message: BaseMessage) -> bool:
     """Whether somebody said it. System prompts and the results of tools may hold recalled memories, too.
 
     `SummarizationMiddleware` puts its summary into a user's mouth, and says so in `lc_source`.
@@ -63,7 +63,8 @@ def _can_be_promoted(message: BaseMessage) -> bool:
     return message.additional_kwargs.get("lc_source") != "summarization"
 
 
-def _by_human(message: BaseMessage) -> bool:
+def by_human(message: BaseMessage) -> bool:
+    """Whether it is a user's."""
     return isinstance(message, HumanMessage) or (isinstance(message, ChatMessage) and message.role in ("user", "human"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,3 +26,17 @@ def memory(server: Connection) -> Iterator[AgentMemory]:
 def assembler(memory: AgentMemory) -> ContextAssembler:
     """What puts contexts together from all tiers of the memory."""
     return ContextAssembler(memory.bank, memory.sessions, memory.events)
+
+
+@pytest.fixture
+def recalls(memory: AgentMemory, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The queries of every recall."""
+    asked: list[str] = []
+    recall = memory.bank.arecall
+
+    async def counted(query: str, *args: Any, **named: Any) -> Any:
+        asked.append(query)
+        return await recall(query, *args, **named)
+
+    monkeypatch.setattr(memory.bank, "arecall", counted)
+    return asked

@@ -7,7 +7,6 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from langchain.agents import create_agent
@@ -23,10 +22,10 @@ from langchain_agentmem.agent.context import ContextAssembler
 from langchain_agentmem.agent.middleware import MemoryMiddleware, RecallMiddleware, _Turns
 from langchain_agentmem.agent.rendering import OPENING
 from langchain_agentmem.agent.tools import memory_tools
-from langchain_agentmem.errors import MissingScopeError
+from langchain_agentmem.errors import InvalidInputError, MissingScopeError
 from langchain_agentmem.longterm.record import Scope
 from tests.agent.conftest import EMBEDDER
-from tests.agent.scripted import ScriptedModel
+from tests.agent.scripted import ScriptedModel, blocks, call, yes
 from tests.conftest import Do
 from tests.servers import serving
 
@@ -38,38 +37,10 @@ def config(user: Any = "anna", thread: str = "t") -> RunnableConfig:
     return {"configurable": {"thread_id": thread, **({"user_id": user} if user else {})}}
 
 
-def yes() -> AIMessage:
-    return AIMessage("Yes.")
-
-
-def call(name: str, /, **args: Any) -> AIMessage:
-    """A message that calls a tool. No two calls of a conversation have one id."""
-    return AIMessage("", tool_calls=[{"name": name, "args": args, "id": uuid4().hex, "type": "tool_call"}])
-
-
-def blocks(model: ScriptedModel) -> list[str]:
-    """What each model call was shown of memory."""
-    return [next((part for m in sent if OPENING in (part := str(m.content))), "") for sent in model.seen]
-
-
 @tool
 def weather(city: str) -> str:
     """Tell the weather."""
     return f"It rains in {city}."
-
-
-@pytest.fixture
-def recalls(memory: AgentMemory, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The queries of every recall."""
-    asked: list[str] = []
-    recall = memory.bank.arecall
-
-    async def counted(query: str, *args: Any, **named: Any) -> Any:
-        asked.append(query)
-        return await recall(query, *args, **named)
-
-    monkeypatch.setattr(memory.bank, "arecall", counted)
-    return asked
 
 
 async def test_the_model_is_shown_memory_and_the_state_keeps_nothing(
@@ -191,9 +162,10 @@ async def test_whose_memories_the_run_says_and_nobody_else(
     model = ScriptedModel(lines=[yes() for _ in range(9)])
     agent: Any = create_agent(model, middleware=[RecallMiddleware(assembler)], context_schema=Caller)
     await do(agent.invoke, asked, config("anna"))
-    await do(agent.invoke, asked, config("bob"), context=Caller("anna"))  # the context counts more
     await do(agent.invoke, asked, context=Caller("bob"))
-    assert ["Andes" in block for block in blocks(model)] == [False, False, True]
+    assert ["Andes" in block for block in blocks(model)] == [False, True]
+    with pytest.raises(InvalidInputError, match="user_id: the run's context and its config"):
+        await do(agent.invoke, asked, config("bob"), context=Caller("anna"))
     with pytest.raises(MissingScopeError, match="user_id: the run does not say"):
         await do(agent.invoke, asked, config(None))
     with pytest.raises(MissingScopeError, match="user_id"):
