@@ -94,17 +94,16 @@ class Belongings:
         return recipe is not None and self.have(read_namespace(json.loads(recipe)["path"]))
 
     def _did(self, event: Mapping[str, Any]) -> bool:
-        """Whether an event is of their thread, about their memories, or says that they are its user."""
+        """Whether an event is of their thread or their run, about their memories, or says that they are its user."""
         thread_id, data = event.get("thread_id"), event.get("data")
         if thread_id in self.threads:
             return True
-        if not isinstance(data, dict):
-            return False
+        data = data if isinstance(data, dict) else {}
         scope = data.get("scope")
-        about_them = isinstance(scope, list) and self.have(tuple(scope))
-        if about_them and thread_id is not None:
+        theirs = event.get("user") == self.user or (isinstance(scope, list) and self.have(tuple(scope)))
+        if theirs and thread_id is not None:
             self.elsewhere.add(thread_id)
-        return about_them or self.user in (data.get("user_id"), data.get("user"))
+        return theirs or self.user in (data.get("user_id"), data.get("user"))
 
 
 def is_cache(name: KeyName) -> bool:

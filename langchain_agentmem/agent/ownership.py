@@ -1,13 +1,14 @@
 """Whose a thread is. A run may name any thread; what lies in somebody else's it neither sees nor changes.
 
 A thread has up to two owners on record: whoever ran it last, which its checkpoints say, and the user whose notes its
-session keeps. Of a thread with neither nobody can tell whose its events are.
+session keeps. An event says itself in whose run it happened, as far as the run did.
 """
 
 from __future__ import annotations
 
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 
+from langchain_agentmem.events.event import Event
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.wire.keys import unescape
 from langchain_agentmem.wire.whose import user_of
@@ -34,3 +35,8 @@ def is_anothers(scope: Scope, session: str | None, thread: bytes | None, config:
     """
     owner, who = owner_of(scope, config), runner(config)
     return bool((session and owner and session != owner) or (thread and who and unescape(thread) != who))
+
+
+def is_for(event: Event, who: str | None) -> bool:
+    """Whether an event may be shown to whoever runs: not one of somebody else's run."""
+    return event.user is None or who is None or event.user == who

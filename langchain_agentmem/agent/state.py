@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from langchain_agentmem.agent.ownership import is_anothers
+from langchain_agentmem.agent.ownership import is_anothers, is_for, runner
 from langchain_agentmem.events.event import Event, decode
 from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.longterm.bank import MemoryBank
@@ -69,7 +69,7 @@ class StateReader:
             commands.append(("HGET", store.keys.thread(thread_id), "user"))
         if self._events and thread_id is not None:
             commands.append(("XREVRANGE", store.keys.events(thread_id), "+", "-", "COUNT", _SEEN))
-        return StateQuery(commands, scope, session, self._events)
+        return StateQuery(commands, scope, session, self._events, runner())
 
     async def aread(self, query: StateQuery) -> State:
         """A state, in a round trip of its own."""
@@ -84,6 +84,7 @@ class StateQuery:
     scope: Scope
     session: WorkingMemory | None
     events: int
+    who: str | None
 
     def read(self, replies: Sequence[Any]) -> State:
         """The state in the replies; of a thread that is another user's only the facts.
@@ -96,12 +97,12 @@ class StateQuery:
         thread, *streams = rest or (None,)
         if is_anothers(self.scope, session.user if session else None, thread):
             return State(read_all(facts))
-        events = [event for reply in streams for event in islice(_worth_showing(reply), self.events)]
+        events = [event for reply in streams for event in islice(_worth_showing(reply, self.who), self.events)]
         return State(read_all(facts), session, events)
 
 
-def _worth_showing(reply: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> Iterator[Event]:
+def _worth_showing(reply: Sequence[tuple[bytes, Mapping[bytes, bytes]]], who: str | None) -> Iterator[Event]:
     """Read one by one, and what is plumbing by its beginning already not at all: that is most of them."""
     entries = (each for each in reply if not each[1].get(b"event", b"").startswith(_BEGINNINGS))
     events = (decode(cursor, entry) for cursor, entry in entries)
-    return (event for event in events if not event.kind.startswith(_PLUMBING))
+    return (event for event in events if not event.kind.startswith(_PLUMBING) and is_for(event, who))

@@ -23,7 +23,7 @@ from langchain_agentmem.agent.arguments import (
     Value,
 )
 from langchain_agentmem.agent.citing import afind_cited
-from langchain_agentmem.agent.ownership import is_anothers, owner_of
+from langchain_agentmem.agent.ownership import is_anothers, is_for, owner_of, runner
 from langchain_agentmem.agent.rendering import event_line, fact_line, one_line, short_ids
 from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.record import Memory, Source
@@ -206,7 +206,8 @@ class RecallEvents(Arguments):
 
     async def _act(self, call: Call) -> Answer:
         session = await _session(call)
-        found = await call.memory.events.arecent(session.thread_id, _within(self.limit)) if session else []
+        recent = await call.memory.events.arecent(session.thread_id, _within(self.limit)) if session else []
+        found = [event for event in recent if is_for(event, runner(call.config))]
         return "\n".join(map(event_line, found)) or "Nothing is on record for this conversation.", found
 
 

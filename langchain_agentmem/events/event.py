@@ -65,6 +65,7 @@ class Event:
         id: Made by the writer and the same in every stream that holds the event. A repeated append writes it once.
         cursor: Where the event stands in the stream it was read from; empty before that. Ordered within one stream.
         thread_id: The LangGraph thread. Without one the event is in the tenant's feed only.
+        user: Who ran it, as far as the run said so where it happened: see `wire.whose.user_of`.
         namespace: The checkpoint namespace of the graph it happened in: `""` is the root graph, None is no graph.
         node: The node it happened in.
         name: The name of the run, tool or model.
@@ -92,6 +93,7 @@ class Event:
     id: str = field(default_factory=new_id)
     cursor: str = ""
     thread_id: str | None = None
+    user: str | None = None
     namespace: str | None = None
     node: str | None = None
     name: str | None = None

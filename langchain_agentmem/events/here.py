@@ -8,6 +8,8 @@ from typing import Any
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 from langsmith.run_helpers import get_current_run_tree
 
+from langchain_agentmem.wire.whose import user_of
+
 
 def here(config: RunnableConfig | None = None) -> dict[str, Any]:
     """The fields of an event that say where in a graph it happens.
@@ -16,7 +18,7 @@ def here(config: RunnableConfig | None = None) -> dict[str, Any]:
         config: The config of the node or runnable. Default: the one that LangChain keeps for the running code.
 
     Returns:
-        thread_id, namespace, node, step, task_id, checkpoint_id and parent_run_id as far as they are known, and under
+        thread_id, user, namespace, node, step, task_id, checkpoint_id and parent_run_id as far as they are known, under
         `checkpoints` the checkpoints that the graph and the graphs around it run from. Empty outside of any run.
     """
     config = config or var_child_runnable_config.get()
@@ -26,6 +28,8 @@ def here(config: RunnableConfig | None = None) -> dict[str, Any]:
     configurable = config.get("configurable") or {}
     if configurable.get("thread_id") is not None:
         found["thread_id"] = str(configurable["thread_id"])
+    if user := user_of(config, config.get("metadata")):
+        found["user"] = user
     checkpoints = configurable.get("checkpoint_map") or {}
     if checkpoint_id := checkpoints.get(found.get("namespace")):
         found["checkpoint_id"] = checkpoint_id

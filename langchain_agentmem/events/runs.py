@@ -15,6 +15,7 @@ from langsmith.run_helpers import get_current_run_tree
 
 from langchain_agentmem.events.event import Document
 from langchain_agentmem.events.here import here, placed
+from langchain_agentmem.wire.whose import user_of
 
 
 class Run:
@@ -26,6 +27,7 @@ class Run:
         parent: The run directly around it.
         around: The nearest run around it that makes events, so that no event names a run which the log does not know.
         started: When, by `time.perf_counter`.
+        user: Who runs it, as the tool and model calls inside it came to know.
         place: The fields that all its events share, once they were asked for.
         interrupt: What is known of the interrupt that it stopped for.
     """
@@ -34,6 +36,7 @@ class Run:
     metadata: Mapping[str, Any] = MappingProxyType({})
     config: RunnableConfig | None = None
     attempt: int = 1
+    user: str = ""
     place: Document | None = None
     interrupt: Document | None = None
 
@@ -60,6 +63,8 @@ def _document(epoch: float, verb: str, run: Run, when: float, more: Document | N
     if place is None:
         place = run.place = _place(run)
     document = {"kind": f"{run.kind}.{verb}", "time": epoch + when, **place}
+    if user := run.user or user_of({}, run.metadata):
+        document["user"] = user
     if verb in _STATUS:
         document["status"], document["duration"] = _STATUS[verb], round(when - run.started, 6)
     if more:

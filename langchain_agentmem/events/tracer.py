@@ -34,6 +34,7 @@ from langchain_agentmem.events.runs import (
 from langchain_agentmem.events.writer import Writer
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command
+from langchain_agentmem.wire.whose import user_of
 
 _MAX_OPEN = 100_000  # runs that started and did not end: more than that are lost, not waiting
 
@@ -233,7 +234,16 @@ class EventTracer(GraphCallbackHandler):
         run = self._enter(run_id, parent_run_id)
         run.kind, run.name, run.metadata = kind, name, metadata or {}
         run.config = var_child_runnable_config.get()
+        self._name_user(run)
         self._note("start", run, run.started, None, inputs)
+
+    def _name_user(self, run: Run) -> None:
+        """Note who runs it, and what is around it: LangGraph tells the callbacks of nodes and graphs no user."""
+        user = user_of(run.config or {}, run.metadata)
+        around: Run | None = run
+        while user and around is not None and not around.user:
+            around.user = user
+            around = self._open.get(around.parent.int) if around.parent else None
 
     def _fail(self, error: BaseException, run_id: UUID) -> None:
         run = self._open.pop(run_id.int, None)

@@ -11,10 +11,11 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import tool
 from langgraph.graph import START, StateGraph
 
 from langchain_agentmem import AgentMemory
-from langchain_agentmem.agent.ownership import is_anothers, owner_of, runner
+from langchain_agentmem.agent.ownership import is_anothers, is_for, owner_of, runner
 from langchain_agentmem.events.event import Event
 from langchain_agentmem.longterm.record import Scope
 from tests.agent.scripted import ScriptedModel, calls
@@ -66,6 +67,29 @@ async def test_events_of_somebody_elses_thread(memory: AgentMemory, do: Do) -> N
         assert ("ANNA" in str(model.seen[0]), "ANNA" in str(told["messages"])) == (seen, seen)
 
 
+@tool
+def bank() -> str:
+    """Look at the account."""
+    raise ValueError("no account of ANNA")
+
+
+async def test_events_of_somebody_elses_run_in_a_thread_of_nobody(memory: AgentMemory, do: Do) -> None:
+    """Without a checkpointer or a session nothing but the events themselves says whose they are."""
+    hers: Any = create_agent(ScriptedModel(lines=[calls(("bank", {}))]), [bank])
+    with pytest.raises(ValueError, match="ANNA"):
+        await do(hers.invoke, {"messages": "My account?"}, {**config("anna"), "callbacks": [memory.tracer]})
+    memory.tracer.flush()
+    recorded = await do(memory.events.recent, "shared")
+    assert {each.user for each in recorded if each.kind in ("tool.error", "model.end")} == {"anna"}
+    for user, seen in (("bob", False), ("anna", True)):
+        other, model = agent(memory, SCOPES[0], calls(("recall_events", {"limit": 50})))
+        told = await do(other.invoke, {"messages": "What happened?"}, config(user))
+        assert ("ANNA" in str(model.seen[0]), "ANNA" in str(told["messages"])) == (seen, seen)
+    receipt = await do(memory.forget_user, "anna")
+    assert [event for event in await do(memory.events.recent) if event.user == "anna"] == []
+    assert "shared" in str(receipt)  # whose thread it is nobody knows, so it stays, and is told of
+
+
 @dataclass
 class Caller:
     user_id: Any
@@ -111,3 +135,5 @@ def test_who_runs_and_to_whom_things_belong() -> None:
         assert is_anothers(Scope("anna"), session, thread, named) is others
     assert not is_anothers(Scope(None, ("team",)), None, b"anna", named)  # a team's memories in anna's own thread
     assert not is_anothers(Scope(None, ("team",)), "anna", b"anna", {})  # nobody says who runs
+    told = [is_for(Event(kind="x", user=user), who) for user in (None, "anna") for who in (None, "anna", "bob")]
+    assert told == [True, True, True, True, True, False]
