@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_agentmem.agent.context import ContextAssembler, question_of, thread_of
 from langchain_agentmem.errors import InvalidInputError, MissingScopeError
+from langchain_agentmem.events.here import here
 from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, template_of
 from langchain_agentmem.promotion.batch import RECALLED
 from langchain_agentmem.wire.bridge import run
@@ -20,13 +21,15 @@ MESSAGE_ID = "agentmem-recalled"
 class RecallNode(Runnable[Any, dict[str, Any]]):
     """Recalls for what the user said last, and hands it to the nodes behind it.
 
-    By default it works with any state that has messages, such as `MessagesState`: the block is a `SystemMessage` of a
-    fixed id among them. So each turn's block takes the place of the one before, and where there is nothing to say that
-    one goes. It is marked as recalled (`additional_kwargs`), so that promotion never learns from it.
+    By default the block is a `SystemMessage` of a fixed id among the state's messages. So each turn's block takes the
+    place of the one before, and where there is nothing to say that one goes. It is marked as recalled
+    (`additional_kwargs`), so that promotion never learns from it. For this the messages need LangGraph's reducer
+    `add_messages`, as `MessagesState` has it. Without a reducer the block would take the place of the whole
+    conversation, and `operator.add` would add one each turn.
 
     With `key` the block is a text in the state instead, empty when there is nothing, for a prompt that you put together
-    yourself. Prefer that with models that take a system message only at the beginning. The key must be in the state's
-    schema: LangGraph drops what is not.
+    yourself. That works with any state that has messages; prefer it, too, with models that take a system message only
+    at the beginning. The key must be in the state's schema: LangGraph drops what is not.
 
     ```python
     graph.add_node("recall", memory.recall_node())                     # a message
@@ -66,9 +69,12 @@ class RecallNode(Runnable[Any, dict[str, Any]]):
 
         Raises:
             MissingScopeError: The run does not say whose memories it is about.
-            InvalidInputError: The state has no messages.
+            InvalidInputError: The state has no messages; or the block would be one of them, and they have no ids: so it
+                is not `add_messages` that keeps them.
         """
         messages = self._messages(input)
+        if self._key is None and "namespace" in here(config):  # in a graph
+            self._check_reducer(messages)
         text = await self._recalled(messages, config)
         if self._key is not None:
             return {self._key: text}
@@ -93,6 +99,15 @@ class RecallNode(Runnable[Any, dict[str, Any]]):
             question_of(messages), scope, thread_id=thread_of(config), messages=messages
         )
         return found.text
+
+    def _check_reducer(self, messages: Sequence[BaseMessage]) -> None:
+        """A node cannot see the reducer, but what it does: `add_messages` gives ids to all, and replaces by them."""
+        if not all(message.id for message in messages):
+            raise InvalidInputError(
+                f"messages_key: the messages under {self._messages_key!r} have no ids, so it is not add_messages that"
+                " keeps them, and a block among them would cost the conversation; annotate the state's key with"
+                " langgraph.graph.message.add_messages, or have the block under a key of its own: key="
+            )
 
     def _messages(self, state: Any) -> list[BaseMessage]:
         name = self._messages_key

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, SystemMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import add_messages
@@ -105,6 +106,40 @@ async def test_messages_in_any_form_under_any_key(memory: AgentMemory, assembler
     assert "Alps" in (await do(built.invoke, {"chat": chat}, config()))["memory_context"]
     with pytest.raises(InvalidInputError, match="messages_key: "):
         await do(graph(memory, RecallNode(assembler, scope=ANNA), Plain)[0].invoke, {"chat": chat}, config(thread="u"))
+
+
+class NoReducer(TypedDict):
+    messages: list[AnyMessage]
+    memory_context: str
+
+
+class Adding(TypedDict):
+    messages: Annotated[list[AnyMessage], operator.add]
+    memory_context: str
+
+
+@pytest.mark.parametrize("state", [NoReducer, Adding])
+async def test_a_state_that_would_lose_the_conversation_is_refused(
+    memory: AgentMemory, assembler: ContextAssembler, do: Do, state: Any
+) -> None:
+    memory.bank.remember("Anna likes to hike in the Alps", ANNA)
+    asked = {"messages": [HumanMessage("Where does Anna like to hike?")]}
+    with pytest.raises(InvalidInputError, match=r"messages_key: .* add_messages .* key="):
+        await do(graph(memory, RecallNode(assembler), state)[0].invoke, asked, config())
+    keyed, seen = graph(memory, RecallNode(assembler, key="memory_context"), state)
+    assert "Alps" in (await do(keyed.invoke, asked, config(thread="u")))["memory_context"]
+    assert seen[0] == asked["messages"]
+    alone = await do(RecallNode(assembler).invoke, asked, config())  # called by hand, the caller adds the block
+    assert "Alps" in alone["messages"][0].text
+
+
+async def test_it_recalls_for_the_question_beside_an_image(
+    memory: AgentMemory, assembler: ContextAssembler, do: Do, recalls: list[str]
+) -> None:
+    image = HumanMessage([{"type": "image", "url": "https://example.org/hut.png"}])
+    built, _ = graph(memory, RecallNode(assembler))
+    await do(built.invoke, {"messages": [HumanMessage("Where does Anna like to hike?"), image]}, config())
+    assert recalls == ["Where does Anna like to hike?"]
 
 
 async def test_whose_memories_only_the_run_says(memory: AgentMemory, assembler: ContextAssembler, do: Do) -> None:
