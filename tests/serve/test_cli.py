@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import pytest
@@ -18,48 +15,11 @@ from langgraph.graph import START, MessagesState, StateGraph
 
 from langchain_agentmem import AgentMemory, Event, __version__
 from langchain_agentmem.serve import commands
-from langchain_agentmem.serve.cli import main
 from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
+from tests.serve.shell import MAIN, a_process, agentmem
 from tests.users import socket_of
-
-MAIN = "from langchain_agentmem.serve.cli import main; main()"
-
-
-class Done(NamedTuple):
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def agentmem(*args: str, **env: str) -> Done:
-    """Run the command with `args` in this process, without the caller's REDIS_URL."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        for name in ("REDIS_URL", "OPENAI_API_KEY"):
-            patch.delenv(name, raising=False)
-        for name, value in env.items():
-            patch.setenv(name, value)
-        patch.setattr(sys, "argv", ["agentmem", *args])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-    if isinstance(code, str):  # what the interpreter itself would show
-        return Done(1, out.getvalue(), f"{err.getvalue()}{code}\n")
-    return Done(code or 0, out.getvalue(), err.getvalue())
-
-
-def a_process(*args: str, program: str = MAIN, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a real process."""
-    given = {name: value for name, value in os.environ.items() if name != "REDIS_URL"} | env
-    return subprocess.run(
-        [sys.executable, "-c", program, *args], env=given, capture_output=True, text=True, check=False, timeout=60
-    )
 
 
 def remember(memory: AgentMemory, thread_id: str, **configurable: Any) -> None:

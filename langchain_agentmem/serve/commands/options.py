@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from langchain_agentmem import AgentMemory, AgentMemoryStore, MemoryBank, Scope
 from langchain_agentmem.errors import ConfigurationError
@@ -18,12 +19,32 @@ from langchain_agentmem.serve import providers
 from langchain_agentmem.wire.keys import unescape
 
 Command = Callable[..., None]
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-limit = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The most to list.")
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGE = re.compile(r"(\d+)\s*([smhdw])")
+
+
+class Shared(click.Option):
+    """An option that many commands have. Before a subcommand it counts for that, unless it has a value of its own."""
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> Any:
+        """Its value, and where that comes from."""
+        value, source = super().consume_value(ctx, opts)
+        above = ctx.parent
+        if source is not ParameterSource.COMMANDLINE and above and was_given(above, self.name):
+            return above.params[self.name or ""], ParameterSource.COMMANDLINE  # it wins over the environment
+        return value, source
+
+
+def was_given(context: click.Context, name: str | None) -> bool:
+    """Whether a user has written an option of a command."""
+    return bool(name) and context.get_parameter_source(name or "") is ParameterSource.COMMANDLINE
+
+
+shared = functools.partial(click.option, cls=Shared)
+as_json = shared("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+limit = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The most to list.")
 
 
 def examples(*lines: str) -> Callable[[Command], Command]:
@@ -40,10 +61,10 @@ def examples(*lines: str) -> Callable[[Command], Command]:
 def on_a_server(command: Command) -> Command:
     """The options that say which memory a command is about."""
     for option in (
-        click.option("--tenant", default="default", show_default=True, help="Whose keys: the second segment."),
-        click.option("--prefix", default="agentmem", show_default=True, help="First segment of every key."),
-        click.option("--path", type=click.Path(path_type=Path), help="An embedded server's data, instead of a URL."),
-        click.option("--url", envvar="REDIS_URL", help="Redis URL; without it, the environment variable REDIS_URL."),
+        shared("--tenant", default="default", show_default=True, help="Whose keys: the second segment."),
+        shared("--prefix", default="agentmem", show_default=True, help="First segment of every key."),
+        shared("--path", type=click.Path(path_type=Path), help="An embedded server's data, instead of a URL."),
+        shared("--url", envvar="REDIS_URL", help="Redis URL; without it, the environment variable REDIS_URL."),
     ):
         command = option(command)
     return command
@@ -56,7 +77,11 @@ def open_memory(
 
     Raises:
         ConfigurationError: They name none, or an embedder that cannot be used.
+        UsageError: They name two.
     """
+    context = click.get_current_context(silent=True)
+    if path is not None and context and was_given(context, "url"):
+        raise click.UsageError("--url and --path name a server each; choose one", context)
     if embeddings is not None:
         settings["embeddings"] = providers.embeddings(embeddings)
     if path is not None:
@@ -107,14 +132,14 @@ def in_scope(command: Command) -> Command:
     def scoped(*args: Any, user: str | None, namespace: str, **given: Any) -> None:
         command(*args, scope=Scope(user=user, namespace=tuple(namespace.split("."))), **given)
 
-    scoped = click.option(
+    scoped = shared(
         "--namespace",
         default="memories",
         show_default=True,
         metavar="LABEL[.LABEL]",
         help="What kind of collection: a namespace of the store.",
     )(scoped)
-    return click.option("--user", help="Whose memories; without it, those that are not one user's.")(scoped)
+    return shared("--user", help="Whose memories; without it, those that are not one user's.")(scoped)
 
 
 def when(text: str) -> datetime:
