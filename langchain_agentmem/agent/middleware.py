@@ -122,6 +122,9 @@ class MemoryMiddleware(RecallMiddleware):
     What an agent is told inside a tool's call is not handed over. There a model speaks in the user's place, and perhaps
     passes on what a web page said. An agent that is a node of a graph shares the user's messages, and hands them over.
 
+    `after_agent` runs from the last middleware to the first. So standing last, as it should, it hands over what the
+    model hooks of all others have left, but not what their `after_agent` makes of it.
+
     Args:
         assembler: Puts together what is shown.
         promotion: Takes the agent's state: an `ExtractionNode`, of the same scope.

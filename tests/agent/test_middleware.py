@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain.agents.middleware import dynamic_prompt
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
@@ -93,6 +94,17 @@ async def test_behind_any_form_of_system_prompt(
     parts = [content] if isinstance(content, str) else [part["text"] for part in content if isinstance(part, dict)]
     assert [part[: len(start)] for part, start in zip(parts, shown, strict=True)] == shown
     assert isinstance(content, str) or content[0] == prompt.content[0]
+
+
+async def test_as_the_last_it_stands_behind_prompts_that_are_made_for_each_call(memory: AgentMemory, do: Do) -> None:
+    @dynamic_prompt
+    def brief(request: Any) -> str:
+        return "Be brief."
+
+    memory.bank.remember("Anna likes to hike in the Alps", ANNA)
+    model = ScriptedModel(lines=[yes()])
+    await do(create_agent(model, middleware=[brief, memory.middleware(promote=False)]).invoke, ASKED, config())
+    assert str(model.seen[0][0].content).startswith(f"Be brief.\n\n{OPENING}")
 
 
 async def test_recalled_once_a_turn_and_anew_when_a_tool_has_written(
