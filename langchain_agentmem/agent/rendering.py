@@ -52,6 +52,7 @@ _UNSEEN = (
 )
 _HARMLESS: dict[int, str | None] = dict.fromkeys(chain.from_iterable(_UNSEEN))
 _HARMLESS |= dict.fromkeys(map(ord, "<\uff1c\ufe64"), "&lt;")
+_HARMLESS |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")  # half a surrogate pair, which no provider can be sent
 
 
 def one_line(text: str, longest: int = _LONGEST) -> str:

@@ -68,3 +68,9 @@ async def test_a_block_of_another_script_keeps_its_budget(memory: AgentMemory, d
 def tokens(text: str) -> int:
     """Tokens of a text, as Llama 2 counts them."""
     return len(EMBEDDER._model.tokenizer.encode(text).ids)
+
+
+def test_half_a_surrogate_pair_never_reaches_a_provider() -> None:
+    line = one_line("An emoji cut in two: \ud83d and a whole one: \U0001f600")
+    assert line == "An emoji cut in two: \ufffd and a whole one: \U0001f600"
+    assert line.encode()
