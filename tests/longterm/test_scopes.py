@@ -43,7 +43,7 @@ def test_a_value_comes_from_the_context_else_from_configurable(context: Any) -> 
 
 @pytest.mark.parametrize("context", [{"user_id": "bob"}, Caller("bob"), Model(user_id="bob")])
 def test_context_and_config_that_name_different_users_are_refused(context: Any) -> None:
-    with pytest.raises(InvalidInputError, match="user_id: .*context.*configurable") as refused:
+    with pytest.raises(InvalidInputError, match=r"user_id: .*context.*configurable") as refused:
         ScopeTemplate().resolve({"configurable": {"user_id": "anna"}}, context)
     assert "anna" not in str(refused.value)
     assert ScopeTemplate().resolve({"configurable": {"user_id": "7"}}, {"user_id": 7}) == Scope("7")

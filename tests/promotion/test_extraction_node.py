@@ -185,9 +185,12 @@ def test_the_context_of_a_graph_says_whose_it_is(
     builder.add_node("remember", ExtractionNode(box, extractor, mode="inline"))
     builder.add_edge(START, "remember")
     graph = builder.compile(checkpointer=AgentMemorySaver(search))
-    config: Any = {"configurable": {"thread_id": "1", "user_id": "bo"}}
+    config: Any = {"configurable": {"thread_id": "1"}}
     graph.invoke({"messages": [("user", "I like tea.")]}, config, context={"user_id": "ann"})
     assert "I like tea." in texts(bank)
+    config["configurable"]["user_id"] = "bo"
+    with pytest.raises(InvalidInputError, match=r"user_id: .*different"):
+        graph.invoke({"messages": [("user", "I like jazz.")]}, config, context={"user_id": "ann"})
 
 
 def test_a_run_must_say_whose_it_is(box: Outbox, extractor: Extractor) -> None:
