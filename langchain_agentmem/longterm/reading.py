@@ -86,7 +86,7 @@ class MemoryReader:
         explain: bool = False,
         pool: int = 100,
     ) -> list[Recalled]:
-        """Recall what answers a query: one embedding, one round trip (in scopes of over 60 memories two), no model.
+        """Recall what answers a query: one embedding, one round trip (in scopes of over 60 memories a few), no model.
 
         Args:
             query: A question, keywords or a statement. Its words are data: nothing in it is read as query syntax.

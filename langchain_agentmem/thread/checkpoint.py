@@ -314,6 +314,9 @@ class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
         """Remove the checkpoints and writes of runs, in every thread; each hundred threads are one round trip.
 
         A checkpoint from which a delta channel of a remaining one is rebuilt stays.
+
+        Raises:
+            InvalidInputError: `run_ids` is one text.
         """
         await self.threads.drop_runs(run_ids)
 
@@ -341,7 +344,7 @@ class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
                 rebuilt from; `delete` keeps nothing.
 
         Raises:
-            InvalidInputError: The strategy is unknown.
+            InvalidInputError: The strategy is unknown, or `thread_ids` is one text.
         """
         await self.threads.prune(thread_ids, strategy)
 
