@@ -32,9 +32,10 @@ _LONGEST = 4_000  # characters of a question; whoever pastes a page asks at its 
 class ContextAssembler:
     """Puts together what memory has to say to a model, for one question of one user.
 
-    One round trip, or as many as the recall takes (among hundreds of memories): all state, which is facts, the thread's session
-    and its events, comes along with the first. It is heard before any memory is ranked, because one that only restates
-    a fact is not shown. Only where the recall fails is the state read in a round trip of its own. No model is called.
+    One round trip, or as many as the recall takes (among hundreds of memories): all state, which is facts, the thread's
+    session and its events, comes along with the first. It is heard before any memory is ranked, because one that only
+    restates a fact is not shown. Only where the recall fails is the state read in a round trip of its own. No model is
+    called.
 
     What does not fit is left out, in this order: events, the oldest first; state beyond half of the budget (the end of
     the summary, old notes, facts that share no word with the question and have long been so); memories, the least
