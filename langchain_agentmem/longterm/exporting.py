@@ -45,7 +45,7 @@ class Exporter:
         )
         counts = items.mapping(known)
         pasts = await self._pasts(space, counts)
-        facts = await self._facts(space, counts, read_all(current))
+        facts = await self._facts(space, counts, read_all(current, self._store.keys.facts(space)))
         entries = []
         for memory in present:
             stands_for = memory.state if memory.state and _comes_from(facts.get(memory.state, ()), memory) else ""
@@ -80,9 +80,9 @@ class Exporter:
             for version in range(int(count), 0, -1)
         ]
         found = {name: [fact] for name, fact in current.items()}
-        for (name, _), text in zip(wanted, await self._ask([("GET", key) for _, key in wanted]), strict=True):
+        for (name, key), text in zip(wanted, await self._ask([("GET", key) for _, key in wanted]), strict=True):
             if text is not None:
-                found.setdefault(name, []).append(read_past(name, text))
+                found.setdefault(name, []).append(read_past(name, text, key))
         return found
 
     async def _ask(self, commands: Sequence[Command]) -> list[Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from langchain_agentmem.errors import VersionConflictError
+from langchain_agentmem.errors import CorruptDataError, InvalidInputError, VersionConflictError
 from langchain_agentmem.longterm import checks, items
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.operations import guard
@@ -19,6 +20,8 @@ from langchain_agentmem.wire.keys import escape, unescape
 from langchain_agentmem.wire.scripts import Script
 
 _SET = Script("fact_set")
+_DEEPEST = 100  # lists and dicts in each other: what is read with recursion, by anybody, must not end at a fact
+_UNREADABLE: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Facts:
         Args:
             scope: Whose fact.
             name: Its name.
-            value: Its value; anything JSON can hold.
+            value: Its value; anything JSON can hold, but no NaN or infinity, and no deep nesting.
             source: Where it was said; kept with the fact and in its history.
             expected_version: The version it must have now, 0 for none yet.
             operation: A name for this change: the same again, within a day, changes nothing and returns the same.
@@ -84,9 +87,9 @@ class Facts:
 
         Raises:
             VersionConflictError: It has another version than the expected one.
-            InvalidInputError: JSON has no form for the value.
+            InvalidInputError: JSON has no form for the value, or it is nested too deep.
         """
-        text = checks.plain("value", value)
+        text = _write_value(value)
         check_source(source)
         return await self._write(scope, name, text, dump_source(source), expected_version, operation)
 
@@ -101,14 +104,24 @@ class Facts:
         return await self._write(scope, name, "", "", expected_version, operation) > 0
 
     async def aget(self, scope: Scope, name: str) -> Fact | None:
-        """A fact as it is now, or None."""
+        """A fact as it is now, or None.
+
+        Raises:
+            CorruptDataError: Another program wrote it.
+        """
         checks.text("name", name)
-        text = (await self._store.connection.send(("HGET", self._key(scope), escape(name))))[0]
-        return None if text is None else _read(name, text)
+        key = self._key(scope)
+        text = (await self._store.connection.send(("HGET", key, escape(name))))[0]
+        return None if text is None else _read(name, text, key)
 
     async def aall(self, scope: Scope) -> dict[str, Fact]:
-        """All facts of a scope by name, sorted. One HGETALL."""
-        return read_all((await self._store.connection.send(self.command(path_of(scope, self._store.keys))))[0])
+        """All facts of a scope by name, sorted. One HGETALL.
+
+        Raises:
+            CorruptDataError: Another program wrote one.
+        """
+        key = self._key(scope)
+        return read_all((await self._store.connection.send(("HGETALL", key)))[0], key)
 
     async def ahistory(self, scope: Scope, name: str) -> list[Fact]:
         """What a fact is and was, newest first."""
@@ -118,8 +131,8 @@ class Facts:
         last, now = await self._store.connection.send(("HGET", known, f"!{member}"), ("HGET", facts, member))
         keys = [f"{facts}:{member}:{version}" for version in range(int(last or 0), 0, -1)]
         past = await self._store.connection.send(*(("GET", key) for key in keys))
-        found = [read_past(name, text) for text in past if text]
-        return found if now is None else [_read(name, now), *found]
+        found = [read_past(name, text, key) for key, text in zip(keys, past, strict=True) if text]
+        return found if now is None else [_read(name, now, facts), *found]
 
     def set(self, scope: Scope, name: str, value: Any, **more: Any) -> int:
         """Sync form of `aset`."""
@@ -167,9 +180,17 @@ class Facts:
         return version
 
 
-def read_all(reply: Any) -> dict[str, Fact]:
-    """The facts in a reply to `Facts.command`."""
-    found = (_read(unescape(name), text) for name, text in items.mapping(reply).items())
+def read_all(reply: Any, key: str = "the facts of a scope") -> dict[str, Fact]:
+    """The facts in a reply to `Facts.command`.
+
+    Args:
+        reply: The reply.
+        key: What an error calls the hash.
+
+    Raises:
+        CorruptDataError: Another program wrote one.
+    """
+    found = [_read(_named(name, key), text, key) for name, text in items.mapping(reply).items()]
     return {fact.name: fact for fact in sorted(found, key=_by_name)}
 
 
@@ -185,15 +206,63 @@ def _by_name(fact: Fact) -> str:
     return fact.name
 
 
-def _read(name: str, text: bytes) -> Fact:
-    version, since, member, said = text.split(b" ", 3)
-    value, _, source = said.partition(b"\n")  # JSON has no line breaks
-    memory_id = None if member == b"-" else unescape(member)
-    said_in = Source.load(json.loads(source)) if source else None
-    return Fact(name, json.loads(value), int(version), items.to_time(since), None, memory_id, said_in)
+def _write_value(value: Any) -> str:
+    """A value as JSON.
+
+    Raises:
+        InvalidInputError: It has no form there, or one that not everybody can read.
+    """
+    text = checks.plain("value", value)
+    try:
+        if "NaN" in text or "Infinity" in text:  # most texts are not worth a second look
+            json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        raise InvalidInputError("value: JSON has no NaN and no infinity; use a text or None") from error
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return text
+    raise InvalidInputError(f"value: nested deeper than {_DEEPEST} lists or dicts; flatten it, or give it as a text")
 
 
-def read_past(name: str, text: bytes) -> Fact:
-    """A fact as it was, from what is kept of it."""
-    until, rest = text.split(b" ", 1)
-    return replace(_read(name, rest), until=items.to_time(until))
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _named(field: bytes, key: str) -> str:
+    try:
+        return unescape(field)
+    except UnicodeDecodeError as error:
+        raise _corrupt(repr(field), key) from error
+
+
+def _read(name: str, text: bytes, key: str) -> Fact:
+    try:
+        version, since, member, said = text.split(b" ", 3)
+        value, _, source = said.partition(b"\n")  # JSON has no line breaks
+        memory_id = None if member == b"-" else unescape(member)
+        said_in = Source.load(json.loads(source)) if source else None
+        return Fact(name, json.loads(value), int(version), items.to_time(since), None, memory_id, said_in)
+    except _UNREADABLE as error:
+        raise _corrupt(repr(name), key) from error
+
+
+def read_past(name: str, text: bytes, key: str) -> Fact:
+    """A fact as it was, from what is kept of it in a key.
+
+    Raises:
+        CorruptDataError: Another program wrote it.
+    """
+    until, _, rest = text.partition(b" ")
+    fact = _read(name, rest, key)
+    try:
+        return replace(fact, until=items.to_time(until))
+    except _UNREADABLE as error:
+        raise _corrupt(repr(name), key) from error
+
+
+def _corrupt(name: str, key: str) -> CorruptDataError:
+    return CorruptDataError(f"{key}: what lies there as {name} is no fact; another program wrote it: delete it there")

@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 _TIMES = ("event_time", "valid_from", "valid_to", "created", "updated", "last_accessed")
 _SPAN = ("since", "until")
+_FREE = ("value", "data", "metadata")  # JSON values already
 
 
 class Entry(NamedTuple):
@@ -38,14 +39,41 @@ class Entry(NamedTuple):
 
 def to_line(memory: Memory) -> str:
     """A memory as one line of JSON, without what is as by default."""
-    return json.dumps(_dump(memory), ensure_ascii=False)
+    return write_json(_dump(memory))
 
 
 def write_entry(entry: Entry) -> str:
     """An entry as one line of JSON."""
     value = _dump(entry.memory) if entry.memory else {}
     more = {"below": entry.below, "history": map(_dump, entry.history), "facts": map(_dump, entry.facts)}
-    return json.dumps(value | {name: kept for name, each in more.items() if (kept := list(each))}, ensure_ascii=False)
+    return write_json(value | {name: kept for name, each in more.items() if (kept := list(each))})
+
+
+def write_json(value: Any, *, default: Callable[[Any], Any] | None = None, indent: int | None = None) -> str:
+    """A value as JSON that everybody can read, whatever was once stored.
+
+    A number that is not finite becomes its name, as text. Half a surrogate pair, which UTF-8 cannot hold, is escaped.
+    What is nested too deep to be indented is not.
+
+    Args:
+        value: The value.
+        default: Makes JSON values of what is none.
+        indent: How far to indent; None: all in one line.
+    """
+    more: dict[str, Any] = {"default": default, "indent": indent}
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, **more)
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, **more)
+    except RecursionError:
+        if indent is None:
+            raise
+        return write_json(value, default=default)
+    except ValueError:
+        plain = json.loads(json.dumps(value, default=default), parse_constant=str)
+        return write_json(plain, indent=indent)
+    return text
 
 
 def from_lines(lines: Iterable[str]) -> Iterator[Entry]:
@@ -66,12 +94,12 @@ def _holds(line: Any) -> bool:
 
 def _read(line: str, number: int) -> Entry:
     try:
-        value = json.loads(line)
+        value = json.loads(line, parse_constant=str)
         checks.texts("below", value.get("below", []))
         below = Scope(None, ("root", *value.get("below", ()))).namespace[1:]  # refuses what is no label
         memory = _load(value) if "facts" not in value or "text" in value else None
         return Entry(below, memory, _each(_load, value, "history"), _each(_load_fact, value, "facts"))
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise InvalidInputError(f"line {number}: it is not an exported memory ({error})") from error
 
 
@@ -100,7 +128,7 @@ def _load_fact(value: Mapping[str, Any]) -> Fact:
 
 def _dump(record: Memory | Fact) -> dict[str, Any]:
     values = {each.name: getattr(record, each.name) for each in fields(record)}
-    return {name: _plain(value) for name, value in values.items() if _says(name, value)}
+    return {name: value if name in _FREE else _plain(value) for name, value in values.items() if _says(name, value)}
 
 
 def _says(name: str, value: Any) -> bool:

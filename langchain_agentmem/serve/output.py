@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from langchain_agentmem.longterm.transfer import write_json
 from langchain_agentmem.serve.console import harmless, make_console
 
 _SAYS = "says"
@@ -19,7 +19,7 @@ _SAYS = "says"
 
 def print_json(value: Any) -> None:
     """A value as JSON, made to be read."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    click.echo(write_json(value, indent=2, default=_plain))
 
 
 def tell(text: str, value: Any, *, as_json: bool) -> None:
@@ -32,7 +32,7 @@ def tell(text: str, value: Any, *, as_json: bool) -> None:
 
 def print_line(value: Any) -> None:
     """A value as one line of JSON, out at once."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+    click.echo(write_json(value, default=_plain))
     sys.stdout.flush()
 
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from langchain_agentmem.errors import InvalidInputError, VersionConflictError
+from langchain_agentmem.errors import CorruptDataError, InvalidInputError, VersionConflictError
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope, Source
 from tests.conftest import Do
@@ -55,6 +56,48 @@ async def test_what_cannot_be_a_fact_is_refused(bank: MemoryBank, do: Do) -> Non
     with pytest.raises(InvalidInputError, match="name"):
         await do(bank.facts.set, ANNA, "", 1)
     assert await do(bank.facts.all, ANNA) == {}
+
+
+def nested(depth: int) -> list[Any]:
+    return [] if depth == 1 else [nested(depth - 1)]
+
+
+async def test_a_value_that_not_everybody_could_read_is_refused(bank: MemoryBank, do: Do) -> None:
+    value: Any
+    for value in (nested(102), {"a": [nested(100)]}):
+        with pytest.raises(InvalidInputError, match=r"^value: nested deeper than 100 .*flatten it"):
+            await do(bank.facts.set, ANNA, "x", value)
+    for value in (float("nan"), [float("inf")]):
+        with pytest.raises(InvalidInputError, match=r"^value: JSON has no NaN and no infinity; use"):
+            await do(bank.facts.set, ANNA, "x", value)
+    assert await do(bank.facts.all, ANNA) == {}
+    for value in (nested(100), "NaN", {"Infinity": "\ud800"}):
+        await do(bank.facts.set, ANNA, "x", value)
+        assert await facts(bank, do) == {"x": value}
+
+
+@pytest.mark.parametrize(
+    "written", ["not json", "1 2 - {", "x 1 - 1", "1 2 - 1\n1", f"1 2 - {'[' * 9000}", "1 9e9 - 1"]
+)
+async def test_what_another_program_wrote_is_named(bank: MemoryBank, do: Do, written: str) -> None:
+    await do(bank.facts.set, ANNA, "diet", "vegan")
+    await do(bank.facts.set, ANNA, "diet", "omnivore")
+    key = bank.store.keys.facts(ANNA.path)
+    await bank.store.connection.send(("HSET", key, "odd", written), ("SET", f"{key}:diet:1", written))
+    for read, place, name in (
+        ((bank.facts.all, ANNA), key, "odd"),
+        ((bank.facts.get, ANNA, "odd"), key, "odd"),
+        ((bank.facts.history, ANNA, "diet"), f"{key}:diet:1", "diet"),
+    ):
+        with pytest.raises(CorruptDataError, match=f"^{re.escape(place)}: what lies there as '{name}' is no fact"):
+            await do(*read)
+    assert (await do(bank.facts.get, ANNA, "diet")).value == "omnivore"
+
+
+async def test_a_field_that_is_no_name_is_told(bank: MemoryBank, do: Do) -> None:
+    await bank.store.connection.send(("HSET", bank.store.keys.facts(ANNA.path), b"\xff", "1 2 - 1"))
+    with pytest.raises(CorruptDataError, match="xff"):
+        await do(bank.facts.all, ANNA)
 
 
 async def test_a_fact_follows_its_memory_and_the_memory_its_fact(bank: MemoryBank, do: Do) -> None:

@@ -137,3 +137,25 @@ async def test_a_file_with_a_wrong_line_is_refused_whole(bank: MemoryBank, do: D
     with pytest.raises(InvalidInputError, match="line 2"):
         await do(bank.import_, [json.dumps({"text": "fine"}), line], ANNA)
     assert await do(bank.count, ANNA) == 0
+
+
+async def test_what_was_stored_long_ago_does_not_end_an_export(bank: MemoryBank, do: Do) -> None:
+    deep = "[" * 500 + "]" * 500
+    stored = {"deep": deep, "half": r'"\ud800"', "number": '{"a": [NaN, -Infinity, 1e999]}', "diet": '"végan"'}
+    fields = [part for name, text in stored.items() for part in (name, f"1 1000 - {text}")]
+    await bank.store.connection.send(("HSET", bank.store.keys.facts(ANNA.path), *fields))
+    lines = list(await do(bank.export, ANNA))
+    for line in lines:
+        line.encode()
+        json.loads(line, parse_constant=pytest.fail)
+    assert "végan" in lines[1]
+    await do(bank.import_, lines, BOB)
+    taken = {name: fact.value for name, fact in (await do(bank.facts.all, BOB)).items()}
+    assert json.dumps(taken.pop("deep")) == deep
+    assert taken == {"half": "\ud800", "number": {"a": ["NaN", "-Infinity", "Infinity"]}, "diet": "végan"}
+
+
+def test_a_line_of_another_program_is_named() -> None:
+    for line in ("[" * 100_000, '{"text": "x", "importance": NaN}'):
+        with pytest.raises(InvalidInputError, match=r"^line 2: it is not an exported memory"):
+            list(from_lines(["", line]))

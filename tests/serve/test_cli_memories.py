@@ -237,6 +237,28 @@ def test_a_fact_that_somebody_else_has_changed_stays(memory: AgentMemory, cli: R
     assert cli("facts", "get", "diet", "--user", "ada").stdout == "vegetarian\n"
 
 
+@pytest.mark.parametrize("value", ["NaN", "[1, -Infinity]", '{"a": 1e999}', "2 "])
+def test_a_value_that_is_no_json_stays_text(memory: AgentMemory, cli: Run, value: str) -> None:
+    cli("facts", "set", "x", value, "--user", "ada")
+    fact = memory.facts.get(ADA, "x")
+    assert fact is not None
+    assert fact.value == (2 if value == "2 " else value)
+
+
+def test_a_value_that_was_stored_long_ago_is_shown(memory: AgentMemory, cli: Run) -> None:
+    stored = {"deep": "[" * 600 + "]" * 600, "half": r'"\ud800"', "number": "NaN"}
+    fields = [part for name, text in stored.items() for part in (name, f"1 1000 - {text}")]
+    run(memory.connection.send(("HSET", memory.keys.facts(("memories", "eve")), *fields)))
+    expected = {name: json.loads(text, parse_constant=str) for name, text in stored.items()}
+    listed = cli("facts", "--user", "eve", "--json").stdout
+    assert {fact["name"]: fact["value"] for fact in json.loads(listed, parse_constant=pytest.fail)} == expected
+    for name, value in expected.items():
+        assert told(cli("facts", "get", name, "--user", "eve", "--json"))["value"] == value
+        assert told(cli("facts", "history", name, "--user", "eve", "--json"))[0]["value"] == value
+    run(memory.connection.send(("HDEL", memory.keys.facts(("memories", "eve")), "half")))
+    assert "deep" in cli("facts", "--user", "eve").stdout
+
+
 @pytest.mark.parametrize("command", ["get", "history", "delete"])
 def test_a_fact_that_is_not_there_is_one_line(memory: AgentMemory, cli: Run, command: str) -> None:
     done = cli("facts", command, "shoe", "--user", "ada", code=1)

@@ -80,3 +80,24 @@ def test_what_would_do_nothing_is_refused(args: tuple[str, ...], told: str) -> N
     done = agentmem(*args)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert told in done.stderr
+
+
+# --- values that are none ---
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("memories", "search", "hi", "--since", "900000d"), "'900000d' is before the year 1"),
+        (("memories", "forget", "--before", "900000d"), "'900000d' is before the year 1"),
+        (("memories", "list", "--limit", "99999999999999999999"), "is not in the range"),
+        (("events", "tail", "-n", "99999999999999999999"), "is not in the range"),
+        (("worker", "--concurrency", "99999999999999"), "is not in the range"),
+        (("facts", "set", "x", "[" * 100_000), "nested too deep"),
+        (("threads", "--where", f"x={'[' * 100_000}"), "nested too deep"),
+    ],
+)
+def test_a_value_that_cannot_be_is_wrong_usage(plain_url: str, args: tuple[str, ...], told: str) -> None:
+    done = agentmem(*args, REDIS_URL=plain_url)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert told in done.stderr

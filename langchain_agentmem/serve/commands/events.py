@@ -12,7 +12,7 @@ import click
 
 from langchain_agentmem import AgentMemory, Event
 from langchain_agentmem.serve.commands.group import Commands
-from langchain_agentmem.serve.commands.options import as_json, examples, when, with_memory
+from langchain_agentmem.serve.commands.options import COUNT, as_json, examples, when, with_memory
 from langchain_agentmem.serve.console import make_console
 from langchain_agentmem.serve.output import print_line
 
@@ -29,7 +29,7 @@ def events() -> None:
 
 @events.command()
 @click.argument("thread", required=False)
-@click.option("-n", "--lines", type=click.IntRange(1), default=10, show_default=True, help="How many to begin with.")
+@click.option("-n", "--lines", type=COUNT, default=10, show_default=True, help="How many to begin with.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what happens, until Ctrl-C.")
 @click.option("--idle", type=float, metavar="SECONDS", help="With --follow: end after so long without an event.")
 @_KINDS

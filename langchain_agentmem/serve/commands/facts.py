@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
 import click
 
 from langchain_agentmem import AgentMemory, Scope
 from langchain_agentmem.longterm.facts import Fact
+from langchain_agentmem.longterm.transfer import write_json
 from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.serve.commands.options import (
+    ANY_COUNT,
     as_json,
     bank_of,
     examples,
     in_scope,
+    json_or_text,
     on_a_server,
     open_memory,
     with_memory,
@@ -24,7 +26,9 @@ from langchain_agentmem.serve.commands.options import (
 from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_table, tell
 
 _EXPECTED = click.option(
-    "--expected-version", type=click.IntRange(0), help="Only if it has this version now; 0: only if there is none."
+    "--expected-version",
+    type=ANY_COUNT,
+    help="Only if it has this version now; 0: only if there is none.",
 )
 
 
@@ -53,7 +57,7 @@ def list_(memory: AgentMemory, as_json: bool, scope: Scope) -> None:
 def _show_all(memory: AgentMemory, scope: Scope, *, as_json: bool) -> None:
     found = list(bank_of(memory).facts.all(scope).values())
     if as_json:
-        print_json([asdict(fact) for fact in found])
+        print_json([_plain(fact) for fact in found])
     else:
         none = "No facts." if scope.user else "No facts that are not one user's; --user NAME shows theirs."
         print_table(["name", "value", "version", "since"], map(_row, found), none=none)
@@ -67,7 +71,7 @@ def _show_all(memory: AgentMemory, scope: Scope, *, as_json: bool) -> None:
 def get(memory: AgentMemory, name: str, as_json: bool, scope: Scope) -> None:
     """Print the value of the fact NAME."""
     fact = _existing(memory, name, scope)
-    tell(_shown(fact.value), asdict(fact), as_json=as_json)
+    tell(_shown(fact.value), _plain(fact), as_json=as_json)
 
 
 @facts.command("set")
@@ -83,7 +87,7 @@ def set_(memory: AgentMemory, name: str, value: str, expected_version: int | Non
 
     The value is JSON where it is that, else text. What it was stays in the fact's history.
     """
-    version = bank_of(memory).facts.set(scope, name, _read(value), expected_version=expected_version)
+    version = bank_of(memory).facts.set(scope, name, json_or_text(value), expected_version=expected_version)
     tell(f"{name} is at version {version}.", {"name": name, "version": version}, as_json=as_json)
 
 
@@ -98,7 +102,7 @@ def history(memory: AgentMemory, name: str, as_json: bool, scope: Scope) -> None
     if not found:
         _missing(name)
     if as_json:
-        print_json([asdict(fact) for fact in found])
+        print_json([_plain(fact) for fact in found])
     else:
         rows = [(fact.version, _shown(fact.value), fact.since, fact.until or "now") for fact in found]
         print_table(["version", "value", "since", "until"], rows, none="")
@@ -133,15 +137,13 @@ def _missing(name: str) -> NoReturn:
     fail(f"there is no fact {name!r} in this scope; agentmem facts list shows what there is (--user, --namespace)")
 
 
-def _read(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
+def _plain(fact: Fact) -> dict[str, Any]:
+    values = {each.name: getattr(fact, each.name) for each in fields(fact)}  # the value is left alone, however deep
+    return values | {"source": asdict(fact.source) if fact.source else None}
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else write_json(value)
 
 
 def _row(fact: Fact) -> tuple[Any, ...]:

@@ -14,6 +14,8 @@ from langchain_agentmem.longterm.browsing import Order
 from langchain_agentmem.longterm.transfer import from_lines, to_line
 from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.serve.commands.options import (
+    ANY_COUNT,
+    COUNT,
     as_json,
     bank_of,
     examples,
@@ -49,7 +51,7 @@ def memories() -> None:
 @click.option("--as-of", type=when, help="What was held to be true at that time.")
 @click.option("--history", "include_history", is_flag=True, help="Also what is superseded.")
 @click.option("--explain", is_flag=True, help="Show what each score is the sum of.")
-@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="The most to show.")
+@click.option("--limit", type=COUNT, default=10, show_default=True, help="The most to show.")
 @as_json
 @in_scope
 @with_embeddings
@@ -70,7 +72,7 @@ def search(memory: AgentMemory, query: str, as_json: bool, scope: Scope, explain
 @memories.command("list")
 @_KIND
 @click.option("--order-by", type=click.Choice(get_args(Order)), default="updated", help="Highest first.")
-@click.option("--offset", type=click.IntRange(0), default=0, help="How many to skip.")
+@click.option("--offset", type=ANY_COUNT, default=0, help="How many to skip.")
 @limit
 @as_json
 @in_scope

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -20,6 +22,7 @@ from langchain_agentmem.wire.keys import unescape
 
 Command = Callable[..., None]
 
+COUNT, ANY_COUNT = (click.IntRange(least, 1_000_000_000) for least in (1, 0))  # what servers can be asked for
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGE = re.compile(r"(\d+)\s*([smhdw])")
 
@@ -44,7 +47,7 @@ def was_given(context: click.Context, name: str | None) -> bool:
 shared = functools.partial(click.option, cls=Shared)
 as_json = shared("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-limit = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The most to list.")
+limit = shared("--limit", type=COUNT, default=50, show_default=True, help="The most to list.")
 
 
 def examples(*lines: str) -> Callable[[Command], Command]:
@@ -145,9 +148,31 @@ def in_scope(command: Command) -> Command:
 def when(text: str) -> datetime:
     """A time: ISO 8601 (without a zone: UTC), or how long ago, such as 10m, 2h, 3d."""
     if age := _AGE.fullmatch(text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        try:
+            return datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        except OverflowError:
+            raise click.BadParameter(f"{text!r} is before the year 1; write a time of our calendar") from None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise click.BadParameter(f"{text!r} is no time; write 2026-05-01T12:00, or how long ago: 10m, 2h, 3d") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def json_or_text(text: str) -> Any:
+    """What JSON makes of a text, where it is that, else the text. NaN, infinity and 1e999 are none."""
+    try:
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except ValueError:
+        return text
+    except RecursionError:
+        raise click.BadParameter("it is nested too deep to be read as JSON; quote it, to have it as a text") from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(text)

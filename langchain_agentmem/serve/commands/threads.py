@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from langchain_agentmem.serve.commands.group import Commands
 from langchain_agentmem.serve.commands.options import (
     as_json,
     examples,
+    json_or_text,
     limit,
     on_a_server,
     open_memory,
@@ -96,10 +96,7 @@ def _filter(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--where")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
+    return key, json_or_text(value)
 
 
 def _plain(thread: ThreadInfo) -> dict[str, Any]:

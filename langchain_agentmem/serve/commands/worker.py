@@ -18,6 +18,8 @@ from langchain_agentmem.promotion.health import Health
 from langchain_agentmem.promotion.strategies import BUILT_IN
 from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.serve.commands.options import (
+    ANY_COUNT,
+    COUNT,
     Command,
     as_json,
     examples,
@@ -31,14 +33,15 @@ from langchain_agentmem.serve.output import fail, print_json, print_line
 from langchain_agentmem.serve.providers import chat_model, one_line
 from langchain_agentmem.serve.working import Reporter, run_worker
 
+_WORKERS = click.IntRange(1, 10_000)  # each has a task of its own, and asks the server for as many jobs
 _EVERY = 10.0  # seconds between two lines where the output is no terminal
 
 
 def _extracting(command: Command) -> Command:
     """The options that say how turns become memories."""
     for option in (
-        click.option("--max-tokens", type=click.IntRange(0), help="Tokens for each scope and day, read and written."),
-        click.option("--max-calls", type=click.IntRange(0), help="Model calls for each scope and day."),
+        click.option("--max-tokens", type=ANY_COUNT, help="Tokens for each scope and day, read and written."),
+        click.option("--max-calls", type=ANY_COUNT, help="Model calls for each scope and day."),
         click.option(
             "--strategy",
             "strategies",
@@ -59,11 +62,11 @@ def _extracting(command: Command) -> Command:
     "agentmem worker --model openai:gpt-4o-mini --concurrency 10",
     "agentmem worker --check || echo unwell",
 )
-@click.option("--concurrency", type=click.IntRange(1), default=10, show_default=True, help="Threads at the same time.")
+@click.option("--concurrency", type=_WORKERS, default=10, show_default=True, help="Threads at the same time.")
 @_extracting
 @click.option("--quiet", type=float, default=30.0, show_default=True, help="Seconds until what came meanwhile is due.")
-@click.option("--batch-turns", type=click.IntRange(1), default=50, show_default=True, help="Turns promoted together.")
-@click.option("--max-attempts", type=click.IntRange(1), default=5, show_default=True, help="Tries before giving up.")
+@click.option("--batch-turns", type=COUNT, default=50, show_default=True, help="Turns promoted together.")
+@click.option("--max-attempts", type=COUNT, default=5, show_default=True, help="Tries before giving up.")
 @click.option("--grace", type=float, default=30.0, show_default=True, help="Seconds for what runs after a stop.")
 @click.option("--name", help="A name that no other worker has; by default made of host and process.")
 @click.option(
