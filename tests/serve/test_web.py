@@ -156,7 +156,8 @@ def test_the_page_holds_no_script_no_style_no_secret_and_no_foreign_address(brow
     assert page.count("<script") == page.count('<script type="module" src="page.js"></script>') == 1
     assert "<style" not in page
     assert " style=" not in page
-    for name in ("page.css", "page.js", "api.js", "chat.js", "dom.js", "panels.js", "recall.js", "mark.svg"):
+    scripts = ("page.js", "api.js", "chat.js", "dom.js", "panels.js", "recall.js")
+    for name in ("page.css", *scripts, "mark.svg"):
         response = browser.get(f"/{name}")
         assert response.status_code == 200, name
         assert token not in response.text
@@ -179,6 +180,7 @@ def test_the_page_holds_no_script_no_style_no_secret_and_no_foreign_address(brow
         ("remember", {"user": "u" * 65, "text": "x"}, "user"),
         ("correct", {"user": "ada", "id": "nobody", "text": "x"}, "nobody"),
         ("change", {"settings": {"limit": 0}}, "limit"),
+        ("change", {"settings": {"limit": 2.5}}, "limit"),
         ("change", {"settings": {"sudo": 1}}, "sudo"),
         ("change", {"settings": {"floor": "high"}}, "floor"),
     ],
@@ -277,7 +279,9 @@ def test_every_slider_is_a_setting_between_its_bounds(slider: Slider) -> None:
     assert slider.low <= getattr(Settings(), slider.name) <= slider.high
     for value in (slider.low, slider.high):
         assert getattr(Settings().changed({slider.name: value}), slider.name) == value
-    for value in (slider.low - 1, slider.high + 1, float("nan")):
+    step = slider.low + slider.step
+    assert getattr(Settings().changed({slider.name: step}), slider.name) == pytest.approx(step)
+    for value in (slider.low - 1, slider.high + 1, slider.low + slider.step / 2, float("nan")):
         with pytest.raises(InvalidInputError, match=slider.name):
             Settings().changed({slider.name: value})
 
@@ -332,6 +336,17 @@ async def test_every_page_is_told_what_happened_and_what_happens(search: Connect
     assert early.startswith("event: happened\ndata: {")
     assert early.count("\n") == 3
     following.cancel()
+
+
+async def test_sliders_that_are_moved_during_a_turn_are_all_kept(
+    search: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    async with Playground(AgentMemory(search)) as playground:
+        turn = playground.turn("ada", "ada-1", "I love jazz.")
+        await asyncio.gather(turn, playground.change({"limit": 3}), playground.change({"token_budget": 150}))
+        chosen = {each["name"]: each["value"] for each in (await playground.hello())["settings"]}
+    assert (chosen["limit"], chosen["token_budget"]) == (3, 150)
 
 
 async def test_with_a_key_the_model_answers_and_finds_what_to_remember(

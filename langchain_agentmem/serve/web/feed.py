@@ -47,9 +47,9 @@ class Feed:
         finally:
             self._pages.discard(page)
 
-    def changed(self) -> None:
-        """Tell the pages that something changed of which there is no event."""
-        self._tell(_message("changed", {}))
+    def changed(self, settings: list[dict[str, Any]]) -> None:
+        """Tell the pages how the sliders are set now, of which there is no event."""
+        self._tell(_message("changed", {"settings": settings}))
 
     def forget(self) -> None:
         """Tell the pages that all is gone."""

@@ -156,13 +156,14 @@ class Playground:
 
     async def change(self, settings: dict[str, float]) -> list[dict[str, Any]]:
         """Move sliders."""
-        before, chosen = self._settings, self._settings.changed(settings)
         async with self._turns:
+            before, chosen = self._settings, self._settings.changed(settings)
             self._settings = chosen
             if (chosen.quiet, chosen.duplicate) != (before.quiet, before.duplicate):
                 await self._running.aclose()
                 await self._start_promotion(self._promotion.told)
             self._assemble()
+            self.feed.changed(chosen.plain())
         return chosen.plain()
 
     async def promote(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
@@ -46,6 +47,8 @@ SLIDERS = (
 _BOUNDS = {slider.name: slider for slider in SLIDERS}
 _WEIGHTS = frozenset(each.name for each in fields(RecallWeights))
 _TUNED = RecallWeights()
+_DIGITS = 6
+_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,9 @@ class Settings:
         """These settings with others.
 
         Raises:
-            InvalidInputError: A value is out of bounds, or there is no such slider.
+            InvalidInputError: A value is out of bounds or between two steps, or there is no such slider.
         """
-        for name, value in values.items():
-            if (slider := _BOUNDS.get(name)) is None:
-                raise InvalidInputError(f"settings: there is none named {name!r}")
-            if not slider.low <= value <= slider.high:
-                raise InvalidInputError(f"{name}: a number from {slider.low} to {slider.high}, not {value}")
-        return replace(self, **values)
+        return replace(self, **{name: _stepped(name, value) for name, value in values.items()})
 
     def for_bank(self) -> dict[str, Any]:
         """Those among them that a bank is made with."""
@@ -85,3 +83,16 @@ class Settings:
     def plain(self) -> list[dict[str, Any]]:
         """The sliders with their values, for the page."""
         return [slider._asdict() | {"value": getattr(self, slider.name)} for slider in SLIDERS]
+
+
+def _stepped(name: str, value: float) -> float:
+    """A slider's value, without what floating point adds to it."""
+    if (slider := _BOUNDS.get(name)) is None:
+        raise InvalidInputError(f"settings: there is none named {name!r}")
+    exact = round(value, _DIGITS)
+    if not slider.low <= exact <= slider.high:
+        raise InvalidInputError(f"{name}: a number from {slider.low} to {slider.high}, not {value}")
+    steps = (exact - slider.low) / slider.step
+    if not math.isclose(steps, round(steps), abs_tol=_TOLERANCE):
+        raise InvalidInputError(f"{name}: a number from {slider.low} in steps of {slider.step}, not {value}")
+    return exact
