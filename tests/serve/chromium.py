@@ -16,12 +16,42 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, cast
+from urllib.parse import urlsplit
 
 import pytest
 
-_SERVE = "from langchain_agentmem.serve.web import serve; serve(open_browser=False)"
+_SERVE = "from langchain_agentmem.serve.web import serve; serve(port={port}, open_browser=False)"
 _PATIENCE = 30.0  # seconds, on a machine that does much else
 _DESKTOP = (1280, 1000)
+
+
+class Demo:
+    """A demo in a process of its own, on a free port."""
+
+    def __init__(self) -> None:
+        self._start(port=0)
+
+    def _start(self, port: int) -> None:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+        command = [sys.executable, "-c", _SERVE.format(port=port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+
+    def address(self) -> str:
+        """Where the page is, as soon as it is there."""
+        told = cast("IO[str]", self._process.stdout)
+        self.url = told.readline().split()[5]  # "The demo page is at URL ..."
+        return self.url
+
+    def stop(self) -> None:
+        """End it as its user does."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.communicate(timeout=30)
+
+    def restart(self) -> None:
+        """End it, and start another one at its address."""
+        self.stop()
+        self._start(urlsplit(self.url).port or 0)
+        self.address()
 
 
 class Page:
@@ -29,17 +59,25 @@ class Page:
 
     Args:
         driver: Selenium's driver.
-        url: Where the page is.
+        demo: What serves the page.
     """
 
-    def __init__(self, driver: Any, url: str) -> None:
-        self.driver, self.url = driver, url
+    def __init__(self, driver: Any, demo: Demo) -> None:
+        self.driver, self.demo, self.url = driver, demo, demo.address()
 
     def open(self) -> None:
         """Load the page, and wait until it listens for events."""
         self.resize(*_DESKTOP)
         self.driver.get(self.url)
-        self.until(lambda: "on" in self.one("#live").get_attribute("class").split())
+        self.until(self.live)
+
+    def live(self) -> bool:
+        """Whether the page listens for events."""
+        return bool(self.run("return document.getElementById('live')?.classList.contains('on')"))
+
+    def complaints(self) -> list[str]:
+        """What the browser wrote into its console since this was asked last."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def one(self, css: str) -> Any:
         """An element."""
@@ -116,23 +154,14 @@ class Page:
 @contextmanager
 def opened_page() -> Iterator[Page]:
     """A page over a server of its own. Skips where there is no Chromium, driver or selenium."""
-    with _demo() as address, _browser() as driver:  # both start at once
-        page = Page(driver, address())
-        page.open()
-        yield page
-
-
-@contextmanager
-def _demo() -> Iterator[Callable[[], str]]:
-    """A running demo; what waits until it tells its address."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
-    process = subprocess.Popen([sys.executable, "-c", _SERVE], stdout=subprocess.PIPE, text=True, env=env)
+    demo = Demo()
     try:
-        told = cast("IO[str]", process.stdout)
-        yield lambda: told.readline().split()[5]  # "The demo page is at URL ..."
+        with _browser() as driver:  # both start at once
+            page = Page(driver, demo)
+            page.open()
+            yield page
     finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        demo.stop()
 
 
 @contextmanager

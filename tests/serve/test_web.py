@@ -156,7 +156,7 @@ def test_the_page_holds_no_script_no_style_no_secret_and_no_foreign_address(brow
     assert page.count("<script") == page.count('<script type="module" src="page.js"></script>') == 1
     assert "<style" not in page
     assert " style=" not in page
-    scripts = ("page.js", "api.js", "chat.js", "dom.js", "panels.js", "recall.js")
+    scripts = ("page.js", "api.js", "chat.js", "dom.js", "panels.js", "recall.js", "trouble.js")
     for name in ("page.css", *scripts, "mark.svg"):
         response = browser.get(f"/{name}")
         assert response.status_code == 200, name

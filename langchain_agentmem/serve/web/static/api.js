@@ -2,22 +2,25 @@
 
 let token = "";
 
-async function answer(response) {
+async function answer(...request) {
+  const response = await fetch(...request).catch(() => {
+    throw new Error("The demo does not answer. Is it still running?");
+  });
   const said = await response.json().catch(() => ({ error: `The server answered ${response.status}` }));
   if (!response.ok) throw new Error(said.error);
   return said;
 }
 
 export async function read(what, query = {}) {
-  return answer(await fetch(`/api/${what}?${new URLSearchParams(query)}`));
+  return answer(`/api/${what}?${new URLSearchParams(query)}`);
 }
 
 export async function change(what, body = {}) {
-  return answer(await fetch(`/api/${what}`, {
+  return answer(`/api/${what}`, {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-Agentmem-Token": token },
     body: JSON.stringify(body),
-  }));
+  });
 }
 
 export async function hello() {

@@ -80,12 +80,11 @@ export function showStory(place, say, promote) {
   byId("story").replaceChildren(...STORY.map((step) => {
     const button = el("button", { type: "button", class: "step", onclick: async () => {
       if (step.fresh) {
-        await promote();
+        if (!await promote()) return;
         await place.fresh(step.user);
       }
       if (place.user !== step.user) await place.go(step.user);
-      await say(step.text);
-      button.classList.add("done");
+      if (await say(step.text)) button.classList.add("done");
     } }, el("strong", {}, step.title), el("span", {}, step.text));
     return el("li", {}, button);
   }));

@@ -5,6 +5,7 @@ import { Place, showMessages, showStory } from "./chat.js";
 import { byId, count, el, restart } from "./dom.js";
 import { showFacts, showKey, showKeys, showMemories, showPromotion, showWorking, tick } from "./panels.js";
 import { showRecall, showSliders } from "./recall.js";
+import { attempt, look } from "./trouble.js";
 
 const EVENTS_SHOWN = 150;
 const nothing = { query: "", ms: 0, found: [] };
@@ -12,8 +13,13 @@ let here = null;
 let recall = nothing;
 let seen = new Set();
 let refreshing = null;
+let moves = 0;
+let asked = 0;
+let drawn = 0;
 
+/** What was asked for before somebody else speaks, or all was forgotten, is not shown any more. */
 const place = new Place(() => {
+  moves += 1;
   show(nothing);
   return refresh();
 });
@@ -23,23 +29,12 @@ function show(found) {
   showRecall(found);
 }
 
-/** Does something, and tells what went wrong where something did. */
-async function attempt(act) {
-  try {
-    const said = await act();
-    byId("trouble").hidden = true;
-    return said;
-  } catch (error) {
-    byId("trouble").textContent = error.message;
-    byId("trouble").hidden = false;
-    return null;
-  }
-}
-
 async function refresh() {
   const { user, thread } = place;
-  const seenNow = await attempt(() => read("view", { user, thread }));
-  if (!seenNow || user !== place.user || thread !== place.thread) return;
+  const since = moves, order = asked += 1;
+  const seenNow = await look(() => read("view", { user, thread }));
+  if (!seenNow || since !== moves || order < drawn) return;
+  drawn = order;
   place.learn(seenNow.threads);
   if (thread !== place.thread) return refresh();
   showMessages(seenNow.messages);
@@ -47,8 +42,13 @@ async function refresh() {
   showMemories(seenNow.memories, user, tend);
   showFacts(seenNow.facts);
   showPromotion(seenNow.promotion);
-  byId("live").textContent = `live, ${count(seen.size, "event")}`;
+  showLive();
   showKeys(seenNow.keys, here.prefix, (name) => attempt(() => showKey(name)));
+}
+
+function showLive() {
+  const live = byId("live");
+  live.textContent = live.classList.contains("on") ? `live, ${count(seen.size, "event")}` : "reconnecting";
 }
 
 /** Refreshes once for all that happens within a moment. */
@@ -73,16 +73,42 @@ async function tend(doing) {
 
 async function say(text) {
   const { user, thread } = place;
+  const since = moves;
   byId("send").disabled = true;
   const said = await act(() => change("turn", { user, thread, text }));
   byId("send").disabled = false;
-  if (said && user === place.user) show(said.recalled);
+  if (said && since === moves) show(said.recalled);
   return said;
 }
 
 async function ask(text) {
+  const since = moves;
   const found = await attempt(() => change("recall", { user: place.user, text }));
-  if (found) show(found);
+  if (found && since === moves) show(found);
+}
+
+async function tune(settings) {
+  const done = await attempt(() => change("change", { settings }));
+  if (!done) showSliders(here.settings, tune);
+  else if (recall.query) await ask(recall.query);
+}
+
+/** Settings that were changed, here or in another window. */
+function changed({ settings }) {
+  here.settings = settings;
+  showSliders(settings, tune);
+}
+
+/** Takes up the connection: a demo that was started anew wants the page anew, another may have changed meanwhile. */
+async function reached() {
+  const again = await look(hello);
+  if (!again) return;
+  if (again.token !== here.token) {
+    location.reload();
+    return;
+  }
+  changed(again);
+  soon();
 }
 
 const promote = () => act(() => change("promote"));
@@ -113,7 +139,8 @@ function forgotten() {
 byId("composer").onsubmit = async (event) => {
   event.preventDefault();
   const text = byId("text").value.trim();
-  if (text && await say(text)) byId("text").value = "";
+  if (!text || byId("send").disabled) return;
+  if (await say(text) && byId("text").value.trim() === text) byId("text").value = "";
   byId("text").focus();
 };
 byId("text").onkeydown = (event) => {
@@ -129,8 +156,9 @@ byId("recall").onsubmit = (event) => {
 byId("query").onfocus = () => byId("query").select();
 byId("remember").onsubmit = async (event) => {
   event.preventDefault();
+  const since = moves;
   const done = await act(() => change("remember", { user: place.user, text: byId("fresh").value }));
-  if (!done) return;
+  if (!done || since !== moves) return;
   byId("fresh").value = "";
   byId("outcome").replaceChildren(el("span", { class: `tag ${done.outcome}` }, done.outcome), ` ${done.reason}`);
 };
@@ -138,21 +166,20 @@ byId("promote").onclick = promote;
 byId("reset").onclick = () => attempt(() => change("reset"));
 byId("key-close").onclick = () => byId("key").close();
 
-here = await attempt(hello);
+here = await look(hello);
 if (here) {
   byId("server").textContent = here.server;
   byId("model").textContent = here.model;
   byId("prefix").textContent = here.prefix;
   byId("offline").hidden = !here.offline;
-  showSliders(here.settings, async (settings) => {
-    if (await attempt(() => change("change", { settings })) && recall.query) await ask(recall.query);
-  });
+  showSliders(here.settings, tune);
   showStory(place, say, promote);
   show(nothing);
   await refresh();
-  listen({ happened, changed: soon, forgotten }, (connected) => {
-    byId("live").textContent = connected ? `live, ${count(seen.size, "event")}` : "reconnecting";
+  listen({ happened, changed, forgotten }, (connected) => {
     byId("live").classList.toggle("on", connected);
+    showLive();
+    if (connected) reached();
   });
   setInterval(tick, 500);
 }

@@ -2,6 +2,7 @@
 
 import { ago, byId, bytes, count, el, span, sync } from "./dom.js";
 import { change, read } from "./api.js";
+import { attempt } from "./trouble.js";
 
 export function showWorking(working) {
   const entries = Object.entries(working.entries);
@@ -14,7 +15,8 @@ export function showWorking(working) {
 export function showMemories(memories, user, act) {
   byId("memories-count").textContent = memories.length ? `${count(memories.length, "memory", "memories")} of ${user}` : `of ${user}`;
   byId("memories").dataset.empty = `Nothing is remembered of ${user} yet.`;
-  sync(byId("memories"), memories, (each) => each.id, (each) => memory(each, user, act));
+  const shown = memories.map(({ id, text, kind, state, version, hits, confidence, updated }) => ({ id, text, kind, state, version, hits, confidence, updated }));
+  sync(byId("memories"), shown, (each) => each.id, (each) => memory(each, user, act));
 }
 
 function memory(each, user, act) {
@@ -28,7 +30,7 @@ function memory(each, user, act) {
   const button = (label, press) => el("button", { type: "button", class: "link", onclick: press, "aria-label": `${label}: ${each.text}` }, label);
   return el("li", {},
     el("p", { class: "said" }, each.text),
-    el("div", { class: "row" }, ...tags, meter, el("span", { class: "meta" }, ago(each.updated)), el("span", { class: "acts" },
+    el("div", { class: "row" }, ...tags, meter, el("time", { class: "meta ago", datetime: each.updated }, ago(each.updated)), el("span", { class: "acts" },
       button("Correct", () => correcting(below, each, user, act)),
       button("Forget", () => act(() => change("forget", { user, id: each.id }))))),
     below);
@@ -36,8 +38,8 @@ function memory(each, user, act) {
 
 async function showHistory(below, each, user) {
   if (below.querySelector("ol")) return below.replaceChildren();
-  const versions = await read("history", { user, id: each.id });
-  below.replaceChildren(el("ol", { class: "versions" }, ...versions.map((version, place) => el("li", {},
+  const versions = await attempt(() => read("history", { user, id: each.id }));
+  if (versions) below.replaceChildren(el("ol", { class: "versions" }, ...versions.map((version, place) => el("li", {},
     el("span", { class: place ? "was" : "is" }, version.text),
     el("span", { class: "meta" }, place ? `version ${version.version}, until ${clock(version.valid_to)}` : `version ${version.version}, now`)))));
 }
@@ -74,8 +76,12 @@ export function showPromotion(promotion) {
   tick();
 }
 
-/** Counts down the seconds until a waiting thread is due. */
+/** Counts down the seconds until a waiting thread is due, and up those since a memory changed. */
 export function tick() {
+  for (const time of document.querySelectorAll(".ago")) {
+    const says = ago(time.dateTime);
+    if (time.textContent !== says) time.textContent = says;
+  }
   for (const row of byId("waiting").children) {
     const left = (Number(row.dataset.due) - Date.now()) / 1000;
     row.querySelector(".due").textContent = left > 0 ? `due in ${left.toFixed(0)} s` : "being promoted";
@@ -100,7 +106,7 @@ export function showKeys(keys, prefix, look) {
 export async function showKey(name) {
   const held = await read("key", { name });
   byId("key-name").textContent = held.key;
-  byId("key-about").textContent = `${held.type}${held.ttl ? `, expires in ${span(held.ttl / 1000)}` : ", no expiry"}`;
+  byId("key-about").textContent = held.type === "none" ? "It is gone by now." : `${held.type}${held.ttl ? `, expires in ${span(held.ttl / 1000)}` : ", no expiry"}`;
   byId("key-entries").replaceChildren(...held.entries.map((entry) => el("tr", {}, ...entry.map((part) => el("td", {}, part)))));
   byId("key").showModal();
 }

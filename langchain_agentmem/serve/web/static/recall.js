@@ -76,20 +76,32 @@ function table(each) {
   return el("table", { class: "terms" }, el("tbody", {}, ...lines, sum));
 }
 
-/** The sliders. `moved` is called with the settings, once a slider rests. */
+/** The sliders, as they are set. `moved` is called with what was moved here, once that rests; until then it stays. */
 export function showSliders(sliders, moved) {
-  let waiting = 0;
-  const values = {};
-  byId("sliders").replaceChildren(...sliders.map((slider) => {
-    const id = `slider-${slider.name}`;
-    const value = el("output", { for: id }, String(slider.value));
-    const input = el("input", { id, type: "range", min: slider.low, max: slider.high, step: slider.step, value: slider.value, title: slider.about,
-      oninput: () => {
-        value.textContent = input.value;
-        values[slider.name] = Number(input.value);
-        clearTimeout(waiting);
-        waiting = setTimeout(() => moved({ ...values }), 200);
-      } });
-    return el("div", { title: slider.about }, el("label", { for: id }, slider.label, value), input);
-  }));
+  const all = byId("sliders");
+  if (!all.firstChild) all.append(...sliders.map((slider) => slide(slider, moved)));
+  for (const { name, value } of sliders) {
+    const input = byId(`slider-${name}`);
+    if (!(name in resting)) input.value = value;
+    input.labels[0].querySelector("output").textContent = input.value;
+  }
+}
+
+let waiting = 0;
+let resting = {};
+
+function slide({ name, label, low, high, step, about }, moved) {
+  const id = `slider-${name}`;
+  const value = el("output", { for: id });
+  const input = el("input", { id, type: "range", min: low, max: high, step, title: about, oninput: () => {
+    value.textContent = input.value;
+    resting[name] = Number(input.value);
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      const settings = resting;
+      resting = {};
+      moved(settings);
+    }, 200);
+  } });
+  return el("div", { title: about }, el("label", { for: id }, label, value), input);
 }
