@@ -34,6 +34,7 @@ def test_its_programs_say_what_they_should(search: Connection, search_url: str) 
         "Oslo 2",
         "['Ada has moved to Bergen', 'Ada has moved to Oslo', 'Ada lives in Rome']",
         "1 ['diet', 'home']",
+        "Ada has moved to Oslo",
     ]
 
 
