@@ -31,7 +31,7 @@ lint: install  ## ruff and mypy --strict
 	$(PY) -m mypy
 
 test: lint  ## lint, then the whole test suite
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses=2 --dist=loadfile
 
 demo: install  ## an agent that remembers, over an embedded server
 	$(VENV)/bin/agentmem demo
