@@ -79,6 +79,8 @@ class ItemIndex:
 
     async def _adopt(self, found: IndexInfo) -> bool:
         wanted = self._vector
+        if found.vector is not None:
+            self.flat = found.vector.algorithm == "flat"  # whatever this store was set up for
         if wanted is None or (found.vector is not None and _shape(found.vector) == _shape(wanted)):
             return True
         if found.vector is None:  # so far no store of this tenant had an embedder

@@ -24,6 +24,15 @@ async def test_an_index_for_other_vectors_is_refused(search: Connection, do: Do)
     assert len(await do(AgentMemoryStore(search, index=LETTERS).search, DOCS, query="a")) == 1
 
 
+@pytest.mark.parametrize("there", ["flat", "hnsw"])
+async def test_how_it_compares_vectors_the_index_that_is_there_says(search: Connection, do: Do, there: Any) -> None:
+    await do(AgentMemoryStore(search, index={**LETTERS, "algorithm": there}).put, DOCS, "a", {"text": "a"})
+    for asked in ("flat", "hnsw"):
+        store = AgentMemoryStore(search, index={**LETTERS, "algorithm": asked})  # type: ignore[typeddict-item]
+        assert len(await do(store.search, DOCS, query="a")) == 1
+        assert store.index.flat is (there == "flat")
+
+
 async def test_an_index_is_made_over_what_was_there(search: Connection, do: Do) -> None:
     bare = AgentMemoryStore(search)
     await do(bare.batch, [PutOp(DOCS, str(i), {"text": "a", "i": i}) for i in range(300)])
