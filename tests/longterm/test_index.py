@@ -28,7 +28,7 @@ async def test_an_index_for_other_vectors_is_refused(search: Connection, do: Do)
 async def test_how_it_compares_vectors_the_index_that_is_there_says(search: Connection, do: Do, there: Any) -> None:
     await do(AgentMemoryStore(search, index={**LETTERS, "algorithm": there}).put, DOCS, "a", {"text": "a"})
     for asked in ("flat", "hnsw"):
-        store = AgentMemoryStore(search, index={**LETTERS, "algorithm": asked})  # type: ignore[typeddict-item]
+        store = AgentMemoryStore(search, index={**LETTERS, "algorithm": asked})
         assert len(await do(store.search, DOCS, query="a")) == 1
         assert store.index.flat is (there == "flat")
 
