@@ -14,7 +14,7 @@ import redis
 import redis.asyncio as aioredis
 from redis.client import NEVER_DECODE
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import DataError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import DataError, NoScriptError, RedisClusterException, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError
@@ -38,7 +38,7 @@ LOST_CONNECTION: tuple[type[Exception], ...] = (RedisConnectionError, RedisTimeo
 MALFORMED: tuple[type[Exception], ...] = (DataError, UnicodeEncodeError)
 
 # All that redis-py raises when it or the server refuses.
-REDIS_ERRORS: tuple[type[Exception], ...] = (RedisError,)
+REDIS_ERRORS: tuple[type[Exception], ...] = (RedisError, RedisClusterException)
 
 # Settings of a user's client that mean the same to redis-py's other colour.
 _SHARED_SETTINGS = frozenset(
@@ -85,8 +85,8 @@ class Connection(Closing):
             raise ConfigurationError("url: pass either a Redis URL or your own client= and/or async_client=")
         if given and options:
             raise ConfigurationError(f"{', '.join(options)}: options go with a url; set them on your own client")
-        self._shown = redact(url) if url else repr(type(client or async_client).__name__)
-        self._address = parse(url) if url else None
+        self._shown = redact(url) if url is not None else repr(type(client or async_client).__name__)
+        self._address = parse(url) if url is not None else None
         self._options = options
         self._given_sync, self._given_async = client, async_client
         self._sync: SyncClient | None = client
@@ -316,8 +316,11 @@ def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
             lookup = {name: value for name, value in settings.items() if name.startswith("socket_")}
             settings.setdefault("sentinel_kwargs", lookup | {"retry": _retry(colour)})
             sentinels = colour.sentinel.Sentinel(address.hosts, **settings)
-            return sentinels.master_for(address.service, connection_pool_class=_sentinel_pool(colour))
+            master = sentinels.master_for(address.service, connection_pool_class=_sentinel_pool(colour))
+            master.connection_pool.connection_class(**master.connection_pool.connection_kwargs)
+            return master
         pool = _pool(colour).from_url(address.url, **settings)
+        pool.connection_class(**pool.connection_kwargs)  # opens nothing, but refuses an option that it does not know
     except (ValueError, TypeError) as error:
         # redis-py may quote a part of the URL, and with a stray character that is the password: its words stay out.
         raise ConfigurationError(
