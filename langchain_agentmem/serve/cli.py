@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from langchain_agentmem.serve.trouble import accept_every_letter, told_in_one_line
+from langchain_agentmem.serve.trouble import prepare_streams, told_in_one_line
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -12,16 +12,23 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 def main() -> None:
     """Run the command line. What goes wrong is told in one line, with exit code 1, or 2 for wrong usage."""
     try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+def _run() -> None:
+    try:
         import click
 
         from langchain_agentmem.serve.commands import agentmem
     except ModuleNotFoundError as error:
         sys.exit(f'agentmem: {error.name} is missing: pip install "langchain-agentmem[cli]"')
-    accept_every_letter()
+    prepare_streams()
     try:
         with told_in_one_line():
             agentmem.main(prog_name="agentmem", standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
+    except click.Abort:
         sys.exit(_INTERRUPTED)
     except click.ClickException as error:
         at = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "agentmem"

@@ -26,6 +26,7 @@ from langchain_agentmem.serve.commands.options import (
     with_memory,
     yes,
 )
+from langchain_agentmem.serve.files import writing
 from langchain_agentmem.serve.output import Meter, ago, confirm, fail, print_json, print_pairs, print_table, tell
 
 _KIND = click.option("--kind", help="Only of this kind: semantic, episodic, procedural, summary, or your own.")
@@ -182,20 +183,21 @@ def forget(
 
 @memories.command()
 @examples("agentmem memories export ada.jsonl --user ada")
-@click.argument("file", type=click.File("w", "utf-8", atomic=True), default="-")
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default="-")
 @as_json
 @in_scope
 @with_memory
-def export(memory: AgentMemory, file: TextIO, as_json: bool, scope: Scope) -> None:
+def export(memory: AgentMemory, file: str, as_json: bool, scope: Scope) -> None:
     """Write the memories of a scope to a file.
 
-    FILE, else the terminal, gets a line of JSON for each.
-    Progress and the count go to stderr, so that the lines can be piped. Former versions and facts go along.
+    FILE, else the terminal, gets a line of JSON for each. A file that is there is replaced when all is written, and
+    stays as it is where that fails. Progress and the count go to stderr, so that the lines can be piped. Former
+    versions and facts go along.
     """
     count = 0
-    with Meter("exporting") as meter:
+    with writing(file) as out, Meter("exporting") as meter:
         for count, line in enumerate(bank_of(memory).export(scope, on_progress=meter), 1):  # noqa: B007 - counts the lines
-            file.write(f"{line}\n")
+            out.write(f"{line}\n")
     told = json.dumps({"exported": count}) if as_json else f"Exported {count} memories."
     click.echo(told, err=True)
 
@@ -212,14 +214,22 @@ def import_(memory: AgentMemory, file: TextIO, dry_run: bool, as_json: bool, sco
 
     It is read from FILE, else from stdin. What is known stays as it is, never stored twice.
     """
-    lines = [line for line in file if line.strip()]
+    lines = _lines(file)
     if dry_run:
         told: dict[str, Any] = {"read": len(list(from_lines(lines))), "dry_run": True}
     else:
         with Meter("importing") as meter:
             done = memory.bank.import_(lines, scope, on_progress=meter)
-        told = {"read": len(lines)} | {how: sum(each.outcome == how for each in done) for how in _OUTCOMES}
+        became = {how: sum(each.outcome == how for each in done) for how in _OUTCOMES}
+        told = {"read": sum(bool(line.strip()) for line in lines)} | became
     tell(f"{', '.join(f'{name}: {count}' for name, count in told.items())}.", told, as_json=as_json)
+
+
+def _lines(file: TextIO) -> list[str]:
+    try:
+        return file.readlines()
+    except UnicodeDecodeError:
+        fail(f"{file.name}: it is no text in UTF-8, so it is not what agentmem memories export wrote")
 
 
 def _existing(memory: AgentMemory, id: str, scope: Scope) -> Memory:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from langchain_agentmem.serve.demo.acts import perform
 from langchain_agentmem.serve.demo.screen import Screen
-from langchain_agentmem.serve.trouble import accept_every_letter, told_in_one_line
+from langchain_agentmem.serve.trouble import prepare_streams, told_in_one_line
 
 
 def main(act: str, data: str, report: str, *flags: str) -> None:
     """Perform an act and write its report."""
-    accept_every_letter()
+    prepare_streams()
     with told_in_one_line():
         said = perform(act, Path(data), Screen(quiet="--quiet" in flags))
         Path(report).write_text(json.dumps(said), "utf-8")
