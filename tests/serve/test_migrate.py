@@ -264,10 +264,16 @@ def test_an_item_that_cannot_be_kept_is_told_and_the_others_move(source: Connect
     worse = odd | {"prefix": "a", "key": "worse", "value": [1]}
     run(source.send(("JSON.SET", "store:worse", "$", json.dumps(worse))))
     run(source.send(("JSON.SET", "store:other", "$", '{"sku": 1}')))
+    for name, times in {"late": ("yesterday", 1), "later": ([1], 1), "last": (10**30, 1), "first": (1, 10**30)}.items():
+        dated = odd | {"prefix": "a", "key": name, "updated_at": times[0], "created_at": times[1]}
+        run(source.send(("JSON.SET", f"store:{name}", "$", json.dumps(dated))))
     outcome = Migration(memory, source).store()
-    told = sorted(problem.split(":")[0] for problem in outcome.problems)
-    assert told == ["item 'odd' of 'a..b'", "item 'worse' of 'a'"]
-    assert outcome.moved == 5
+    told = {problem.split(":")[0] for problem in outcome.problems}
+    assert told == {f"item {name!r} of 'a'" for name in ("first", "last", "late", "later", "worse")} | {
+        "item 'odd' of 'a..b'"
+    }
+    assert (outcome.found, outcome.moved) == (11, 5)
+    assert len(memory.store.search((), limit=20)) == 5
 
 
 # --- histories ---
@@ -301,7 +307,29 @@ def test_what_was_said_there_since_is_added(source: Connection, memory: AgentMem
     assert memory.history("chat: one").messages == SAID
 
 
+def test_a_message_that_cannot_be_read_is_told_and_the_others_move(source: Connection, memory: AgentMemory) -> None:
+    for name, moment in {"chat:other": "soon", "chat:odd": {}}.items():
+        odd = json.dumps({"session_id": "two", "timestamp": moment})
+        run(source.send(("JSON.SET", name, "$", odd)))
+    outcome = Migration(memory, source).histories()
+    told = sorted(outcome.problems)
+    assert told == [f"message 'chat:{name}': its timestamp is no number" for name in ("odd", "other")]
+    assert (outcome.found, outcome.moved) == (6, 4)
+    assert memory.history("two").messages == [HumanMessage("other")]
+
+
 # --- all of it ---
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [((), "this server has no JSON module"), (("--source", ""), "url: not a Redis URL that is known here")],
+)
+def test_where_nothing_can_be_is_told(plain: Connection, plain_url: str, more: tuple[str, ...], told: str) -> None:
+    done = CliRunner().invoke(commands.agentmem, ["migrate", "--dry-run", "--url", plain_url, *more])
+    assert isinstance(done.exception, ConfigurationError)
+    assert told in str(done.exception)
+    assert ("--source" in str(done.exception)) == (not more)
 
 
 def test_a_dry_run_reads_all_and_writes_nothing(source: Connection, memory: AgentMemory) -> None:

@@ -7,8 +7,8 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from langchain_agentmem.errors import ConfigurationError
-from langchain_agentmem.wire.connection import Connection
+from langchain_agentmem.errors import ConfigurationError, UnsupportedServerError
+from langchain_agentmem.wire.connection import REDIS_ERRORS, Connection
 
 PAGE = 100
 _WILD = re.compile(r"([*?\[\]\\])")
@@ -19,11 +19,20 @@ async def keys_with(redis: Connection, prefix: str) -> list[bytes]:
 
     Raises:
         ConfigurationError: The connection is to a cluster.
+        UnsupportedServerError: The server has never held such a document: it has no JSON.
     """
     if redis.clustered:
         raise ConfigurationError("source: pass the URL of a single server; SCAN does not reach all of a cluster")
     pattern = _WILD.sub(r"\\\1", prefix) + "*"
-    return sorted({key async for page in redis.scan(pattern, kind="ReJSON-RL") for key in page})
+    try:
+        return sorted({key async for page in redis.scan(pattern, kind="ReJSON-RL") for key in page})
+    except REDIS_ERRORS as error:
+        if "unknown type name" not in str(error):
+            raise
+        raise UnsupportedServerError(
+            "source: this server has no JSON module, so those packages left nothing on it; name the one that they used"
+            " (--source URL)"
+        ) from None
 
 
 async def fields_of(redis: Connection, keys: Sequence[bytes], *names: str) -> AsyncIterator[tuple[bytes, list[Any]]]:
@@ -37,6 +46,11 @@ async def fields_of(redis: Connection, keys: Sequence[bytes], *names: str) -> As
                 told = json.loads(reply)
                 found = told if isinstance(told, dict) else {paths[0]: told}  # a single path has no name
                 yield key, [next(iter(found[path]), None) for path in paths]
+
+
+def named(key: bytes) -> str:
+    """A key as it is told."""
+    return repr(key.decode("utf-8", "replace"))
 
 
 async def read(redis: Connection, keys: Sequence[bytes]) -> list[tuple[bytes | None, float | None]]:

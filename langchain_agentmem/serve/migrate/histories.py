@@ -16,8 +16,8 @@ from typing import TypeAlias
 from langchain_core.messages import BaseMessage, messages_from_dict
 
 from langchain_agentmem.errors import InvalidInputError
-from langchain_agentmem.serve.migrate.documents import PAGE, fields_of, keys_with, read
-from langchain_agentmem.serve.migrate.outcome import Outcome, Progress, move_groups
+from langchain_agentmem.serve.migrate.documents import PAGE, fields_of, keys_with, named, read
+from langchain_agentmem.serve.migrate.outcome import UNREADABLE, Outcome, Progress, move_groups
 from langchain_agentmem.thread.history import AgentMemoryChatHistory
 from langchain_agentmem.wire.connection import Connection
 
@@ -39,15 +39,20 @@ class HistoryMover:
 
     async def move(self, on_progress: Progress | None) -> Outcome:
         """Move all sessions."""
-        return await move_groups("session", await self._find(), self._move_session, on_progress)
+        problems: list[str] = []
+        sessions = await self._find(problems)
+        return await move_groups("session", sessions, self._move_session, on_progress, problems)
 
-    async def _find(self) -> dict[str, list[bytes]]:
+    async def _find(self, problems: list[str]) -> dict[str, list[bytes]]:
         """The keys of each session's messages, in that class's own order."""
         found: dict[str, list[tuple[float, bytes]]] = {}
         keys = await keys_with(self._source, self._prefix)
         async for key, (session_id, moment) in fields_of(self._source, keys, "session_id", "timestamp"):
             if session_id and moment is not None:
-                found.setdefault(str(session_id), []).append((float(moment), key))
+                try:
+                    found.setdefault(str(session_id), []).append((float(moment), key))
+                except UNREADABLE:
+                    problems.append(f"message {named(key)}: its timestamp is no number")
         return {session_id: [key for _, key in sorted(entries)] for session_id, entries in found.items()}
 
     async def _move_session(self, session_id: str, keys: Sequence[bytes], outcome: Outcome) -> None:

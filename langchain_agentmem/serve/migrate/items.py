@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 from langgraph.store.base import GetOp, Item, PutOp
 
 from langchain_agentmem.errors import CorruptDataError
-from langchain_agentmem.longterm.items import from_time
+from langchain_agentmem.longterm.items import from_time, to_time
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.serve.migrate.documents import PAGE, fields_of, keys_with, read
 from langchain_agentmem.serve.migrate.outcome import UNREADABLE, Outcome, Progress
@@ -71,11 +71,12 @@ class ItemMover:
 
     async def move(self, on_progress: Progress | None) -> Outcome:
         """Move all items, those that were changed last at the end, so that they are listed in the same order."""
-        stored = await self._find()
+        problems: list[str] = []
+        stored = await self._find(problems)
         self._with_vector = {_ulid(key) for key in await keys_with(self._source, self._vector_prefix)}
-        outcome = Outcome(groups=len({each.place[0] for each in stored}), found=len(stored))
+        outcome = Outcome(len({each.place[0] for each in stored}), len(stored) + len(problems), problems=problems)
         nowhere = [each for each in stored if not all(each.place[0])]
-        outcome.problems = [
+        outcome.problems += [
             _problem(each.place, CorruptDataError("its namespace has an empty label")) for each in nowhere
         ]
         stored = [each for each in stored if all(each.place[0])]
@@ -86,13 +87,17 @@ class ItemMover:
                 on_progress(start + len(page), len(stored))
         return outcome
 
-    async def _find(self) -> list[Stored]:
+    async def _find(self, problems: list[str]) -> list[Stored]:
         newest: dict[Place, Stored] = {}
         keys = await keys_with(self._source, self._prefix)
         async for key, (labels, name, updated) in fields_of(self._source, keys, "prefix", "key", "updated_at"):
             if isinstance(labels, str) and name is not None:
                 place = tuple(_ESCAPED.sub(r"\1", labels).split(".")), str(name)
-                each = Stored(key, place, int(updated or 0))
+                try:
+                    each = Stored(key, place, _moment(updated or 0))
+                except UNREADABLE as error:
+                    problems.append(_problem(place, error))
+                    continue
                 if place not in newest or newest[place].updated < each.updated:  # two, where two wrote at once
                     newest[place] = each
         return sorted(newest.values(), key=lambda each: each.updated)
@@ -117,7 +122,7 @@ class ItemMover:
         indexed = not self._with_vector or _ulid(stored.key) in self._with_vector
         ttl = None if seconds is None else seconds / 60
         op = PutOp(*stored.place, _value(document["value"]), None if indexed else False, ttl)
-        return [Dated(op, int(document["created_at"]), stored.updated)]
+        return [Dated(op, _moment(document["created_at"]), stored.updated)]
 
     async def _put(self, puts: Sequence[Dated], outcome: Outcome) -> None:
         if puts and not self._dry_run:
@@ -152,6 +157,13 @@ def _value(stored: Any) -> dict[str, Any]:
         raise CorruptDataError(f"its value is no object but {type(stored).__name__}")
     json.dumps(stored)  # a TypeError where it holds what JSON cannot
     return stored
+
+
+def _moment(stored: Any) -> int:
+    """A time of theirs, if it is one: another would end every later read of the item."""
+    microseconds = int(stored)
+    to_time(microseconds)
+    return microseconds
 
 
 def _is_older(item: Item, updated: int) -> bool:

@@ -16,6 +16,8 @@ UNREADABLE: tuple[type[Exception], ...] = (
     TypeError,
     AttributeError,
     NotImplementedError,
+    ArithmeticError,
+    RecursionError,
 )
 
 T = TypeVar("T")
@@ -43,7 +45,11 @@ class Outcome:
 
 
 async def move_groups(
-    kind: str, groups: Mapping[str, Sequence[T]], move: Move[T], on_progress: Progress | None
+    kind: str,
+    groups: Mapping[str, Sequence[T]],
+    move: Move[T],
+    on_progress: Progress | None,
+    problems: Sequence[str] = (),
 ) -> Outcome:
     """Move group after group. One that cannot be read is a problem; the others are moved all the same.
 
@@ -52,9 +58,10 @@ async def move_groups(
         groups: What lies in each, by its name.
         move: Moves one group, and counts in the outcome what became of it.
         on_progress: Called with how many are done and how many there are.
+        problems: What belongs to no group, one by one, and why.
     """
-    outcome = Outcome(groups=len(groups), found=sum(map(len, groups.values())))
-    done = 0
+    outcome = Outcome(len(groups), sum(map(len, groups.values())) + len(problems), problems=list(problems))
+    done = len(problems)
     for name, members in groups.items():
         try:
             await move(name, members, outcome)
