@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from langchain_agentmem.errors import CorruptDataError
 from langchain_agentmem.promotion.health import Health
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
@@ -17,6 +18,12 @@ _NOTE = Script("worker_note")
 _SILENT = 15.0  # seconds: a worker notes itself every two
 _DROPPED = 86_400_000  # ms of silence after which nobody asks any more
 
+_FORMS = {"str": (str,), "bool": (bool,), "int": (int,), "float": (float, int), "str | None": (str, type(None))}
+_KNOWN: dict[str, tuple[type, ...]] = {each.name: _FORMS[str(each.type)] for each in fields(Health)}
+
+# What a worker of another version may have left unsaid.
+_UNSAID: dict[str, Any] = asdict(Health("", False, 0, 0, 0, 0, 0, 0, 0.0, 0, 0, 0.0, None))
+
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
@@ -25,7 +32,8 @@ class Heartbeat:
     Attributes:
         name: Its name.
         seconds: How long ago, by the server's clock.
-        health: The fields of its `Health`.
+        health: The fields of its `Health`; of a worker of another version those that are known here, as far as it
+            said them.
     """
 
     name: str
@@ -63,17 +71,28 @@ class Heartbeats:
         await self._redis.send(_NOTE([self._key], [name, "", _DROPPED]))
 
     async def aall(self) -> Sequence[Heartbeat]:
-        """What each worker said last, by name."""
+        """What each worker said last, by name.
+
+        Raises:
+            CorruptDataError: Another program wrote into it.
+        """
         said, (seconds, micros) = await self._redis.send(("HGETALL", self._key), ("TIME",))
         now = int(seconds) * 1000 + int(micros) // 1000
         pairs = said.items() if isinstance(said, dict) else zip(said[::2], said[1::2], strict=True)
-        return sorted((_read(name.decode(), text, now) for name, text in pairs), key=lambda each: each.name)
+        return sorted((self._read(name, text, now) for name, text in pairs), key=lambda each: each.name)
 
     def all(self) -> Sequence[Heartbeat]:
         """Sync form of `aall`."""
         return run(self.aall())
 
-
-def _read(name: str, text: bytes, now: int) -> Heartbeat:
-    at, _, health = text.partition(b" ")
-    return Heartbeat(name, max(0.0, (now - int(at)) / 1000), json.loads(health))
+    def _read(self, field: bytes, text: bytes, now: int) -> Heartbeat:
+        at, _, health = text.partition(b" ")
+        try:
+            name, seconds, said = field.decode(), max(0.0, (now - int(at)) / 1000), json.loads(health)
+            known = {key: value for key, value in said.items() if type(value) in _KNOWN.get(key, ())}
+            return Heartbeat(name, seconds, _UNSAID | {"name": name} | known)
+        except (ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise CorruptDataError(
+                f"{self._key}: what lies there as {field.decode(errors='replace')!r} was said by no worker;"
+                " another program wrote it: delete it there"
+            ) from error

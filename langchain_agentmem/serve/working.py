@@ -10,7 +10,7 @@ from contextlib import suppress
 from langchain_agentmem.promotion.health import Health
 from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.serve.heartbeats import Heartbeats
-from langchain_agentmem.wire.connection import LOST_CONNECTION
+from langchain_agentmem.wire.connection import REDIS_ERRORS
 
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
 _BEAT = 2.0  # seconds between two notes
@@ -43,7 +43,7 @@ async def run_worker(worker: Worker, heartbeats: Heartbeats, say: Say) -> int:
         noting.cancel()
         with suppress(asyncio.CancelledError):
             await noting
-        with suppress(*LOST_CONNECTION):
+        with suppress(*REDIS_ERRORS):
             await heartbeats.aleave(worker.name)
         for number in _ENDINGS:
             loop.remove_signal_handler(number)
@@ -79,7 +79,7 @@ class _Ending:
 
 async def _note(worker: Worker, heartbeats: Heartbeats) -> None:
     while True:
-        with suppress(*LOST_CONNECTION):  # a probe will see that nothing was noted
+        with suppress(*REDIS_ERRORS):  # a probe will see that nothing was noted
             await heartbeats.anote(worker.health())
         await asyncio.sleep(_BEAT)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import signal
 import sys
 import time
@@ -19,8 +21,10 @@ from langchain_agentmem import AgentMemory, OfflineEmbeddings, Scope
 from langchain_agentmem.promotion.health import Health
 from langchain_agentmem.serve.commands import agentmem
 from langchain_agentmem.serve.heartbeats import Heartbeats
-from langchain_agentmem.serve.working import Reporter
+from langchain_agentmem.serve.working import Reporter, run_worker
+from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
+from tests.serve.shell import agentmem as agentmem_here
 from tests.users import wait_until
 
 ADA = Scope("ada")
@@ -216,6 +220,43 @@ async def test_who_is_silent_or_stuck_is_not_well(memory: AgentMemory, plain_url
     assert cli("worker", "--check", "--name", "stuck", url=plain_url, code=1).stdout == "worker=stuck is stuck\n"
     await beats.aleave("w")
     assert [each.name for each in await beats.aall()] == ["stuck", "well"]
+
+
+def test_workers_of_other_versions_are_read_as_far_as_known(memory: AgentMemory, plain_url: str) -> None:
+    now = int(time.time() * 1000)
+    said = {
+        "older": {"alive": True},
+        "newer": asdict(health(name="newer")) | {"colour": "red"},
+        "odd": {"alive": "yes"},
+    }
+    said["older"] |= {"rate": "fast", "running": 2}
+    beats = [part for name, each in said.items() for part in (name, f"{now} {json.dumps(each)}")]
+    run(memory.connection.send(("HSET", memory.keys.outbox_workers(), *beats)))
+    workers = told(cli("stats", "--json", url=plain_url))["workers"]
+    assert [(each["name"], each["well"], each["health"]["running"]) for each in workers] == [
+        ("newer", True, 0),
+        ("odd", False, 0),
+        ("older", True, 2),
+    ]
+    assert "ok worker=older running=2 " in cli("worker", "--check", "--name", "older", url=plain_url).stdout
+    cli("worker", "--check", "--name", "odd", url=plain_url, code=1)
+
+
+@pytest.mark.parametrize("garbage", ["", "x {}", "1 {", "1 [1]", b"\xff"])
+def test_what_no_worker_said_is_named(memory: AgentMemory, plain_url: str, garbage: str | bytes) -> None:
+    key = memory.keys.outbox_workers()
+    run(memory.connection.send(("HSET", key, "w", garbage)))
+    for command in (["stats"], ["worker", "--check"]):
+        done = agentmem_here(*command, REDIS_URL=plain_url)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert done.stderr.startswith(f"agentmem: {key}: what lies there as 'w' was said by no worker")
+
+
+async def test_a_worker_that_cannot_note_itself_works_all_the_same(memory: AgentMemory) -> None:
+    await memory.connection.send(("HSET", memory.keys.outbox_workers(), "w", "garbage"))
+    heartbeats = Heartbeats(memory.connection, memory.keys)
+    asyncio.get_running_loop().call_later(0.1, os.kill, os.getpid(), signal.SIGTERM)
+    assert await run_worker(memory.worker(), heartbeats, lambda _: None) == 0
 
 
 def test_health_is_shown_when_it_changes_and_not_too_often() -> None:
