@@ -80,6 +80,22 @@ def test_a_cluster_that_is_away_is_one_line() -> None:
     assert "Is the server running" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (
+            (),
+            "this server has no JSON module, so those packages left nothing on it; name the one that they used (--source",
+        ),
+        (("--source", ""), "url: not a Redis URL that is known here"),
+    ],
+)
+def test_a_source_of_nothing_is_one_line(plain_url: str, more: tuple[str, ...], told: str) -> None:
+    done = agentmem("migrate", "--dry-run", *more, REDIS_URL=plain_url)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert told in done.stderr
+
+
 # --- files ---
 
 

@@ -321,17 +321,6 @@ def test_a_message_that_cannot_be_read_is_told_and_the_others_move(source: Conne
 # --- all of it ---
 
 
-@pytest.mark.parametrize(
-    ("more", "told"),
-    [((), "this server has no JSON module"), (("--source", ""), "url: not a Redis URL that is known here")],
-)
-def test_where_nothing_can_be_is_told(plain: Connection, plain_url: str, more: tuple[str, ...], told: str) -> None:
-    done = CliRunner().invoke(commands.agentmem, ["migrate", "--dry-run", "--url", plain_url, *more])
-    assert isinstance(done.exception, ConfigurationError)
-    assert told in str(done.exception)
-    assert ("--source" in str(done.exception)) == (not more)
-
-
 def test_a_dry_run_reads_all_and_writes_nothing(source: Connection, memory: AgentMemory) -> None:
     seen: list[tuple[int, int]] = []
     migration = Migration(memory, source, dry_run=True)
