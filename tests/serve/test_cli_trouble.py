@@ -83,10 +83,7 @@ def test_a_cluster_that_is_away_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (
-            (),
-            "this server has no JSON module, so those packages left nothing on it; name the one that they used (--source",
-        ),
+        ((), "this server has no JSON module, so those packages left nothing on it; name the one"),
         (("--source", ""), "url: not a Redis URL that is known here"),
     ],
 )
