@@ -28,9 +28,10 @@ _UNDO = Script("memory_undo")
 _PIN = Script("memory_pin")
 _RETIRE = Script("memory_retire")
 _REINFORCE = Script("memory_reinforce")
-_CARRIED_OVER = "kind speaker topics entities importance pinned event_time source data metadata state".split()
+_CARRIED_OVER = "kind speaker topics entities importance pinned event_time valid_to source data metadata state".split()
 _WEEK = timedelta(days=7).total_seconds()
 _PIPELINE = 500  # commands in a round trip
+_MOMENT = 0.001  # seconds: the shortest time to live that a server takes
 _DAY = timedelta(days=1).total_seconds()
 _QUARTER = timedelta(days=90).total_seconds()
 
@@ -48,7 +49,7 @@ class MemoryBank(MemoryReader):
             negations differ. By default what suits the family of the store's embedder, .95 for small encoders.
         related_threshold: Cosine from which memories are linked as related; .10 below the other by default.
         ttls: Seconds to live by kind; None: for ever. By default episodic memories live for 7 days.
-        history_ttl: Seconds that superseded versions and former facts are kept.
+        history_ttl: Seconds that superseded versions and former facts are kept; 0: they are not.
         undo_ttl: Seconds in which `undo` can bring back what was forgotten; 0: it is deleted at once.
         access_interval: Seconds within which recalling a memory again does not count.
         confirm: Share by which confidence grows towards 1 each time a memory is remembered again.
@@ -74,6 +75,7 @@ class MemoryBank(MemoryReader):
         for kind, ttl in (ttls or {}).items():
             if ttl is not None:
                 checks.seconds(f"ttls[{kind!r}]", ttl)
+        history_ttl = max(history_ttl, _MOMENT)
         super().__init__(store, weights=weights, access_interval=access_interval, events=events)
         self.facts = Facts(store, history_ttl=history_ttl)
         self._history = round(history_ttl * 1000)
@@ -193,7 +195,8 @@ class MemoryBank(MemoryReader):
     async def _change(self, script: Script, id: str, scope: Scope, operation: str | None, *args: Any) -> Remembered:
         checks.text("id", id)
         path = self._path(scope)
-        call = self.store.item_command(script, path, id, *args, *guard(self.store.keys, path, operation))
+        done = guard(self.store.keys, path, operation, script.name, id)
+        call = self.store.item_command(script, path, id, *args, *done)
         what, member, version = (await self.store.connection.send(call))[0]
         if what == b"missing":
             raise InvalidInputError(f"id: there is no memory {id!r} in this scope")
@@ -216,7 +219,7 @@ class MemoryBank(MemoryReader):
         """
         checks.text("id", id)
         path = self._path(scope)
-        done = guard(self.store.keys, path, operation)
+        done = guard(self.store.keys, path, operation, _UNDO.name, id)
         call = self.store.item_command(_UNDO, path, id, self._history, *done, *record.READ)
         what, _, version, now = (await self.store.connection.send(call, *self.store.registration(path)))[0]
         if what == b"nothing":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from langchain_agentmem.errors import InvalidInputError
+
+_MOST = 2**53  # what JSON and Lua hold exactly
 
 
 def text(name: str, given: Any) -> None:
@@ -34,8 +36,8 @@ def texts(name: str, given: Any) -> None:
 
 def whole(name: str, given: Any, *, least: int = 0) -> None:
     """A whole number."""
-    if not isinstance(given, int) or isinstance(given, bool) or given < least:
-        raise InvalidInputError(f"{name}: a whole number from {least}, not {_told(given)}")
+    if not isinstance(given, int) or isinstance(given, bool) or not least <= given <= _MOST:
+        raise InvalidInputError(f"{name}: a whole number from {least} to {_MOST}, not {_told(given)}")
 
 
 def share(name: str, given: Any) -> None:
@@ -52,8 +54,16 @@ def seconds(name: str, given: Any) -> None:
 
 def moment(name: str, given: Any) -> None:
     """A time, or None."""
-    if given is not None and not isinstance(given, datetime):
+    if given is None:
+        return
+    if not isinstance(given, datetime):
         raise InvalidInputError(f"{name}: a datetime, not {_told(given)}")
+    try:
+        given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise InvalidInputError(
+            f"{name}: outside of the calendar once it is in UTC; leave it out for a time without end"
+        ) from error
 
 
 def instance(name: str, given: Any, kind: type, example: str) -> None:

@@ -169,7 +169,7 @@ class Facts:
             checks.whole("expected_version", expected)
         path = path_of(scope, self._store.keys)
         wanted = "" if expected is None else expected
-        done = guard(self._store.keys, path, operation)
+        done = guard(self._store.keys, path, operation, _SET.name, name)
         call = self._store.item_command(_SET, path, "", escape(name), text, wanted, self._history, source, *done)
         version = int((await self._store.connection.send(call))[0][0])
         self._store.changes.note(path)

@@ -52,6 +52,7 @@ _decode = json.JSONDecoder().raw_decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _ROOT = "0"  # the digest of no label, in every item
 _LONGEST_FACET = 64  # longer texts are hardly ever asked for by equality; the client compares them
 LISTS = ("topics", "entities")  # whose elements a recall may ask for
@@ -191,8 +192,11 @@ def mapping(reply: Any) -> dict[bytes, bytes]:
 
 @lru_cache(maxsize=1024)
 def to_time(microseconds: bytes | int) -> datetime:
-    """A stored time."""
-    return _EPOCH + int(microseconds) * _MICROSECOND
+    """A stored time. One outside of the calendar is its end: it must not close a scope to its readers."""
+    try:
+        return _EPOCH + int(microseconds) * _MICROSECOND
+    except OverflowError:
+        return _LAST if int(microseconds) > 0 else _FIRST
 
 
 def from_time(moment: datetime) -> int:

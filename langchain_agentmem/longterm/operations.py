@@ -20,21 +20,27 @@ _REPLAY = 120  # s; redis-py repeats what it could not finish within seconds
 UNGUARDED = ("", 0)
 
 
-def guard(keys: Keys, path: Namespace, operation: str | None) -> tuple[str, int]:
+def guard(keys: Keys, path: Namespace, operation: str | None, *change: str) -> tuple[str, int]:
     """Key and seconds under which a script keeps its answer to an operation; one without a name is made one up.
+
+    Args:
+        keys: The tenant's key names.
+        path: The namespace.
+        operation: Its name.
+        change: What it changes: two changes may have the same name.
 
     Raises:
         InvalidInputError: The name is no text, or empty.
     """
     if operation is None:
         return keys.done(keys.known(path), uuid4().hex), _REPLAY
-    return named(keys, path, operation), _DAY
+    return named(keys, path, operation, *change), _DAY
 
 
-def named(keys: Keys, path: Namespace, operation: str) -> str:
+def named(keys: Keys, path: Namespace, operation: str, *change: str) -> str:
     """The key of an operation that a caller gave a name."""
     checks.name("operation", operation)
-    return keys.done(keys.known(path), escape(operation))
+    return keys.done(keys.known(path), escape(":".join((operation, *change))))
 
 
 def answer_of(kept: bytes | None) -> list[Any] | None:

@@ -33,6 +33,9 @@ from langchain_agentmem.wire.search import Query, Row
 
 Heard: TypeAlias = Callable[[Sequence[Any]], None]
 
+# Microseconds by which a server's clock may be ahead of ours: it dates what is remembered, which is true at once.
+_AHEAD = 10_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
@@ -93,15 +96,21 @@ class Wish(NamedTuple):
         """What a memory must be, as the server can check it."""
         if self.include_history:
             return self.scope()
-        moment = items.from_time(self.as_of or now)
-        return self.scope().outside(items.UNTIL, high=moment).outside(items.SINCE, low=moment + 1)
+        moment, latest = self._moment(now)
+        return self.scope().outside(items.UNTIL, high=moment).outside(items.SINCE, low=latest + 1)
+
+    def _moment(self, now: datetime) -> tuple[int, int]:
+        """When a memory must be true, and the latest time at which that may have begun."""
+        if self.as_of is not None:
+            return (items.from_time(self.as_of),) * 2
+        return items.from_time(now), items.from_time(now) + _AHEAD
 
     def holds(self, row: Row, now: datetime) -> bool:
         """The same, checked by the client."""
         value = items.load_value(row.fields["v"])
         happened = int(row.fields.get(items.HAPPENED, 0))
-        moment = items.from_time(self.as_of or now)
-        current = int(row.fields.get("a", 0)) <= moment < int(row.fields.get("z", moment + 1))
+        moment, latest = self._moment(now)
+        current = int(row.fields.get("a", 0)) <= latest and moment < int(row.fields.get("z", moment + 1))
         return (
             (not self.kinds or value.get("kind") in self.kinds)
             and (not self.topics or not set(self.topics).isdisjoint(record.said(value, "topics")))

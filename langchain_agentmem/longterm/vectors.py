@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
+from math import isfinite
 from typing import Any, Literal, cast
 
 from langchain_core.embeddings import Embeddings
@@ -141,7 +142,12 @@ class Encoder:
             )
         if self.field.metric == "cosine" and not any(vector):
             return None
-        return pack(vector, self.field.dtype)
+        try:
+            if isfinite(sum(vector)):
+                return pack(vector, self.field.dtype)
+        except (OverflowError, struct.error):
+            pass
+        raise ConfigurationError(f"index: 'embed' made a vector with numbers that are no {self.field.dtype}")
 
 
 def _readable(texts: list[str]) -> list[str]:
