@@ -83,6 +83,12 @@ class _Call:
         wanted = escape(memory.supersedes)
         return wanted if self.version is None else f"{wanted} {self.version}"
 
+    def names(self) -> set[tuple[str, str]]:
+        """What it shares with those that must not overtake it."""
+        memory = self.memory
+        named = (("state", memory.state), ("id", memory.id), ("id", memory.supersedes))
+        return {(what, name) for what, name in named if name}
+
     def judge(self, member: str, other: Memory, similarity: float) -> None:
         """Decide whether a neighbour says the same."""
         reason = _differs(self.memory, other)
@@ -180,18 +186,19 @@ class Intake:
         if not on_server:
             await self._look(calls, path)
         results: dict[str, Remembered] = {}
+        taken: set[tuple[str, str]] = set()
         waiting = calls
         while waiting:
-            commands = [self.command(call, path, on_server) for call in waiting]
-            replies = (await self._store.connection.send(*commands, *self._store.registration(path)))[: len(waiting)]
-            unsettled = []
-            for call, reply in zip(waiting, replies, strict=True):
+            sent = _in_order(waiting, taken) if on_server else waiting
+            commands = [self.command(call, path, on_server) for call in sent]
+            replies = (await self._store.connection.send(*commands, *self._store.registration(path)))[: len(sent)]
+            for call, reply in zip(sent, replies, strict=True):
                 if reply[0] == b"judge":
                     _judge(call, reply[1:])
-                    unsettled.append(call)
-                else:
-                    results[call.token] = _result(call, reply)
-            waiting = unsettled
+                    continue
+                results[call.token] = done = _result(call, reply)
+                taken |= {name for name in call.names() if name[0] == "state" or name[1] == done.id}
+            waiting = [call for call in waiting if call.token not in results]
         return [results[call.token] for call in calls]
 
     async def _look(self, calls: Sequence[_Call], path: Namespace) -> None:
@@ -308,6 +315,25 @@ def _differs(one: Memory, other: Memory) -> str | None:
     if one.speaker != other.speaker:
         return f"speaker: {one.speaker} / {other.speaker}"
     return differs(one.text, other.text)
+
+
+def _in_order(waiting: Sequence[_Call], taken: set[tuple[str, str]]) -> list[_Call]:
+    """Those that can be sent now: what may need another try is not overtaken by what shares its state or id.
+
+    Only the first of a state or an id may need one. The others meet the fact, or the memory, that is there by then;
+    `taken` names those. What says the same as one that is held back is held back with it.
+    """
+    sent = []
+    ahead: set[tuple[str, str]] = set()
+    for call in waiting:
+        names = call.names()
+        if ahead and not ahead.isdisjoint(same := {*names, ("says", identity(call.memory))}):
+            ahead |= same
+            continue
+        sent.append(call)
+        if not (names & taken or call.used or call.replaces() or call.vector is None):
+            ahead |= names
+    return sent
 
 
 def _judge(call: _Call, found: Sequence[bytes]) -> None:
