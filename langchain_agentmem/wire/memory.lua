@@ -54,10 +54,10 @@ local function keep_known(ttl)
   if left >= 0 and left < tonumber(ttl) then redis.call('PEXPIRE', known, ttl) end
 end
 
--- A fact is 'version since member value\nsource': microseconds, the memory it comes from ('-' = none), the value and
--- where it was said, both JSON, which has no line breaks.
+-- A fact is 'version since member value\nsource': microseconds, below zero before 1970; the memory it comes from ('-' =
+-- none); the value and where it was said, both JSON, which has no line breaks.
 local function parse_fact(text)
-  local version, since, from, value, source = string.match(text, '^(%d+) (%d+) (%S+) ([^\n]*)\n?(.*)$')
+  local version, since, from, value, source = string.match(text, '^(%d+) (%-?%d+) (%S+) ([^\n]*)\n?(.*)$')
   return {version = tonumber(version), since = since, from = from, value = value, source = source, text = text}
 end
 

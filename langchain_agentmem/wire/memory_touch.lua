@@ -9,7 +9,7 @@ local function touch(name, when)
   local used = redis.call('HMGET', stem .. name, 'v', 'r', 'y', 'l', 'e', 'q')
   if not used[1] or tonumber(when) - tonumber(used[2] or 0) <= interval then return end
   local times, count = when, 1
-  for time in string.gmatch(used[3] or '', '%d+') do
+  for time in string.gmatch(used[3] or '', '%S+') do
     if count < kept then times, count = times .. ' ' .. time, count + 1 end
   end
   redis.call('HSET', stem .. name, 'q', (used[6] or 0) + 1, 'r', when, 'y', times)

@@ -55,7 +55,7 @@ end
 
 -- Take back the last reinforcement: 'confidence updated length-of-sources' is what was before each, by semicolons.
 local function weaken(reinforcements)
-  local confidence, updated, length, rest = string.match(reinforcements, '^(%S+) (%d+) (%d+);?(.*)$')
+  local confidence, updated, length, rest = string.match(reinforcements, '^(%S+) (%-?%d+) (%d+);?(.*)$')
   local own = redis.call('HMGET', item, 'h', 'j')
   redis.call('HSET', item, 'k', confidence, 'u', updated, 'h', own[1] - 1, 'j', string.sub(own[2] or '', 1, length))
   if length == '0' then redis.call('HDEL', item, 'j') end

@@ -27,7 +27,7 @@ for name in pairs(names) do
   for version = 1, last do
     local key = facts .. ':' .. name .. ':' .. version
     local text = redis.call('GET', key)
-    if text and string.match(text, '^%d+ %d+ %d+ (%S+)') == member then
+    if text and string.match(text, '^%-?%d+ %d+ %-?%d+ (%S+)') == member then
       kept['f' .. name .. ':' .. version] = text
       redis.call('DEL', key)
     elseif text then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from langchain_agentmem.longterm.bank import MemoryBank
@@ -9,6 +10,7 @@ from langchain_agentmem.longterm.record import Memory, Scope
 from tests.conftest import Do
 
 ANNA = Scope("anna")
+BOB = Scope("bob")
 
 
 async def facts(bank: MemoryBank, do: Do) -> dict[str, Any]:
@@ -45,3 +47,41 @@ async def test_of_one_list_the_last_of_an_id_wins(bank: MemoryBank, do: Do) -> N
     await do(bank.remember, told, ANNA)
     assert (await do(bank.get, "x", ANNA)).text == "Anna has retired"
     assert [each.text for each in await do(bank.history, "x", ANNA)] == [each.text for each in reversed(told)]
+
+
+# --- before 1970
+
+
+async def test_what_is_so_since_before_1970_changes_as_anything_else(bank: MemoryBank, do: Do) -> None:
+    born = datetime(1950, 1, 1, tzinfo=UTC)
+    made = (await do(bank.remember, Memory(text="Anna lives in Rome", state="home", valid_from=born), ANNA))[0].id
+    moved = born + timedelta(days=3000)
+    oslo = Memory(text="Anna lives in Oslo", state="home", value="Oslo", valid_from=moved)
+    assert (await do(bank.remember, oslo, ANNA))[0].id == made
+    assert await do(bank.facts.set, ANNA, "home", "Bergen") == 3
+    spans = [(fact.since, fact.until) for fact in await do(bank.facts.history, ANNA, "home")][1:]
+    assert spans[1] == (born, moved)
+    assert spans[0][0] == moved
+
+
+async def test_what_is_so_since_before_1970_is_erased_whole(bank: MemoryBank, do: Do) -> None:
+    born = datetime(1950, 1, 1, tzinfo=UTC)
+    rome = Memory(text="Anna lives in Rome", state="home", value="Rome", valid_from=born)
+    made = (await do(bank.remember, rome, ANNA))[0].id
+    await do(bank.retire, made, ANNA, at=born + timedelta(days=3000))
+    assert await do(bank.facts.history, ANNA, "home")
+    back = await do(bank.undo, made, ANNA)
+    assert back.text == "Anna lives in Rome"
+    await do(bank.forget, ANNA, [made], erase=True)
+    assert await do(bank.facts.all, ANNA) == {}
+    assert await do(bank.facts.history, ANNA, "home") == []
+
+
+async def test_what_was_changed_before_1970_elsewhere_can_be_taken_back(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, "Anna plays the cello", ANNA))[0].id
+    now = (await do(bank.get, made, ANNA)).updated.isoformat()
+    lines = [line.replace(now, "1950-01-01T00:00:00+00:00") for line in await do(bank.export, ANNA)]
+    await do(bank.import_, lines, BOB)
+    await do(bank.reinforce, made, BOB)
+    back = await do(bank.undo, made, BOB)
+    assert (back.hits, back.updated.year) == (1, 1950)
