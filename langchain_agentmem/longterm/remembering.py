@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
-from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.errors import InvalidInputError, UnsupportedServerError
 from langchain_agentmem.longterm import checks, items
 from langchain_agentmem.longterm.embeddings import calibrated_threshold, related_threshold
 from langchain_agentmem.longterm.exact import similarities
@@ -204,14 +204,22 @@ class Intake:
     async def _look(self, calls: Sequence[_Call], path: Namespace) -> None:
         """Find neighbours in the client, where the server cannot: among what is there, and among the calls themselves.
 
-        Only exact duplicates are then safe from a race.
+        Only exact duplicates are then safe from a race. What is not true any more is nobody's neighbour.
         """
         field_ = self._store.encoder.field if self._store.encoder else None
-        rows = await self._store.exact.scope(path) if field_ else None
-        if field_ is None or rows is None:
+        if field_ is None:
+            return
+        now = items.from_time(datetime.now(UTC))
+        try:
+            rows = await self._store.exact.everything([path], (items.VALUE, items.VECTOR, items.UNTIL), past=False)
+        except UnsupportedServerError:  # comparing them here is out of reach
             return
         own = self._store.keys.item(path, "")[: -len(escape(""))]
-        there = [(row.key[len(own) :], load(items.load_value(row.fields["v"])), row.fields["x"]) for row in rows]
+        there = [
+            (row.key[len(own) :], load(items.load_value(row.fields["v"])), row.fields["x"])
+            for row in rows
+            if items.VECTOR in row.fields and int(row.fields.get(items.UNTIL, now + 1)) > now
+        ]
         for call in calls:
             if call.vector is None:
                 continue
@@ -222,7 +230,7 @@ class Intake:
                     call.judge(member, other, cosine)
                 if other.kind == call.memory.kind and cosine >= self._related:
                     call.related.append(member)
-            if not call.same:
+            if not call.same and not _is_over(call.memory, now):
                 there.append((escape(call.id), call.memory, call.vector))
 
     def command(self, call: _Call, path: Namespace, on_server: bool) -> Command:
@@ -307,6 +315,10 @@ def fact_value(memory: Memory) -> str:
     return json.dumps(memory.text if memory.value is None else memory.value)
 
 
+def _is_over(memory: Memory, now: int) -> bool:
+    return memory.valid_to is not None and items.from_time(memory.valid_to) <= now
+
+
 def _differs(one: Memory, other: Memory) -> str | None:
     if one.state and other.state and one.state != other.state:
         return f"state: {one.state} / {other.state}"
@@ -357,7 +369,8 @@ def _reason(call: _Call, outcome: str, member: str) -> str:
     if outcome == "superseded" and memory.supersedes:
         return f"it supersedes {memory.supersedes}"
     if outcome == "superseded":
-        return f"state {memory.state}" if memory.state else "its id was taken"
+        again = "its id was taken" if unescape(member) == memory.id else "it is so again"
+        return f"state {memory.state}" if memory.state else again
     if outcome == "reinforced":
         return (
             f"says the same (cosine {call.near:.3f})" if member == call.same and call.near else "says exactly the same"

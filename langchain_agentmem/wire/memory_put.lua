@@ -77,9 +77,16 @@ local function supersede(name)
   return write(name, 'superseded', version, own, '')
 end
 
--- Something says the same already. It is confirmed, unless this says more: a fact that it stands for.
+-- Whether a memory is not true any more, and this one is, or was at another time: it is no confirmation of that.
+local function is_over(name)
+  local ended = redis.call('HGET', stem .. name, 'z')
+  return ended and tonumber(ended) <= now and ended ~= told.z
+end
+
+-- Something says the same already. It is confirmed, unless this says more: a fact that it stands for, or that it is so
+-- again.
 local function meet(name)
-  if fact then return supersede(name) end
+  if fact or is_over(name) then return supersede(name) end
   return reinforce(name)
 end
 
@@ -109,7 +116,7 @@ local function settle_fact()
   local old = read_fact(fact)
   if not old or old.from == '-' or not there(old.from) then return end
   local holder = redis.call('HMGET', stem .. old.from, 'i', 'm')
-  if holder[1] == identity and holder[2] == fact_value then return reinforce(old.from) end
+  if holder[1] == identity and holder[2] == fact_value and not is_over(old.from) then return reinforce(old.from) end
   return supersede(old.from)
 end
 
@@ -122,8 +129,10 @@ local function replace()
   return supersede(name)
 end
 
--- Whether a memory may stand for what this one does: it stands for no fact, or this one for none.
-local function is_open(name) return not (fact and redis.call('HEXISTS', stem .. name, 's') == 1) end
+-- Whether a memory may stand for what this one does: it stands for no fact, or this one for none and it is still so.
+local function is_open(name)
+  return redis.call('HEXISTS', stem .. name, 's') == 0 or not fact and not is_over(name)
+end
 
 -- What comes from an export is added as it was, unless it is there: by its name, by its fact, or in the same words.
 local function restore(twin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,3 +86,52 @@ async def test_what_was_changed_before_1970_elsewhere_can_be_taken_back(bank: Me
     await do(bank.reinforce, made, BOB)
     back = await do(bank.undo, made, BOB)
     assert (back.hits, back.updated.year) == (1, 1950)
+
+
+# --- what has ended
+
+
+async def test_what_has_ended_and_is_so_again_is_recalled(bank: MemoryBank, do: Do) -> None:
+    now = datetime.now(UTC)
+    began, ended, soon = (now + timedelta(days=days) for days in (-110, -100, 5))
+    before = Memory(text="Anna is on vacation in Spain", valid_from=began, valid_to=ended)
+    again = Memory(text="Anna is on vacation in Spain", valid_from=now - timedelta(days=1), valid_to=soon)
+    made = (await do(bank.remember, before, ANNA))[0].id
+    assert (await do(bank.remember, before, ANNA))[0].outcome == "reinforced"  # the same time again
+    done = (await do(bank.remember, again, ANNA))[0]
+    assert (done.id, done.outcome, done.reason) == (made, "superseded", "it is so again")
+    assert (await do(bank.remember, again, ANNA))[0].outcome == "reinforced"
+    assert await texts(bank, do, "Is Anna on vacation?") == ["Anna is on vacation in Spain"]
+    assert [(each.valid_from, each.valid_to) for each in await do(bank.history, made, ANNA)] == [
+        (again.valid_from, soon),
+        (began, ended),
+    ]
+    for moment, count in ((began, 1), (ended, 0), (now, 1), (soon, 0)):
+        assert len(await texts(bank, do, "Is Anna on vacation?", as_of=moment)) == count
+    assert (await do(bank.undo, made, ANNA)).hits == 1
+    assert (await do(bank.undo, made, ANNA)).valid_to == ended
+
+
+async def test_a_state_that_has_ended_is_so_again(bank: MemoryBank, do: Do) -> None:
+    ended = datetime.now(UTC) - timedelta(days=10)
+    stay = Memory(text="Anna stays at the Ritz", state="stay", value="Ritz")
+    made = (await do(bank.remember, replace(stay, valid_to=ended), ANNA))[0].id
+    assert (await do(bank.remember, "Anna stays at the Ritz", ANNA))[0].outcome == "added"  # it tells of no state
+    assert await facts(bank, do) == {"stay": "Ritz"}
+    done = (await do(bank.remember, stay, ANNA))[0]
+    assert (done.id, done.outcome) == (made, "superseded")
+    assert await texts(bank, do, "Where does Anna stay?") == ["Anna stays at the Ritz"]
+    assert await facts(bank, do) == {"stay": "Ritz"}
+
+
+async def test_what_has_ended_is_nobodys_neighbour(bank: MemoryBank, do: Do) -> None:
+    ended = datetime.now(UTC) - timedelta(days=10)
+    await do(bank.remember, Memory(text="Anna, who is a nurse, is in Spain", valid_to=ended), ANNA)
+    told = [
+        Memory(text="Anna who is - a nurse - is in Spain", valid_to=ended),
+        "Anna, who is the nurse, is in Spain",
+        "Anna, who is a nurse, is in the Spain",
+    ]
+    done = await do(bank.remember, told, ANNA)
+    assert [each.outcome for each in done] == ["added", "added", "reinforced"]
+    assert await texts(bank, do, "Where is Anna?") == ["Anna, who is the nurse, is in Spain"]
