@@ -260,7 +260,13 @@ class AgentMemory(Tiers):
         """
         if "tracer" in self.__dict__:
             await self.tracer.aflush()  # what it holds back would come after
-        return await aforget_user(self, scope, **options)
+        receipt = await aforget_user(self, scope, **options)
+        self.bank.unlearn()
+        for each in receipt.scopes:  # a run that goes on must not show it again
+            self.store.changes.note(each.path)
+        for thread_id in receipt.threads:
+            self.sessions.changes.note((thread_id,))
+        return receipt
 
     def forget_user(self, scope: str | Scope, **options: Any) -> Receipt:
         """Sync form of `aforget_user`."""

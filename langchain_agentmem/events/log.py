@@ -204,6 +204,10 @@ class EventLog(Closing):
         """Send commands that were made here in the background, in order. Returns at once and never raises."""
         self._writer.put(commands)
 
+    def sends_over(self, connection: Connection) -> bool:
+        """Whether events go out over this connection."""
+        return connection is self._redis
+
     async def aflush(self, seconds: float = 5.0) -> bool:
         """Wait until what goes out in the background is written or lost. Done by itself when the process ends.
 

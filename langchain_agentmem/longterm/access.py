@@ -27,13 +27,13 @@ class AccessLog:
     Args:
         store: The store that holds the memories.
         interval: Seconds within which two accesses count as one.
-        events: Who sends in the background, if anybody does.
+        events: Who sends in the background, if anybody does, and to the same server.
     """
 
     def __init__(self, store: AgentMemoryStore, interval: float, events: MemoryEvents | None) -> None:
         self._store = store
         self._interval = round(interval * 1_000_000)
-        self._events = events
+        self._events = events if events is not None and events.sends_over(store.connection) else None
         self._noted: dict[tuple[Namespace, str], int] = {}
         self._lock = threading.Lock()
 

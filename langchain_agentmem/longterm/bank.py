@@ -285,6 +285,8 @@ class MemoryBank(MemoryReader):
             page = chosen[start : start + _PIPELINE]
             await self.store.connection.send(*(self.store.item_command(_DROP, *each, *undoable) for each in page))
             self._journal.note("forgotten", [name for _, name in page], scope.path)
+        if erase and not dry_run:
+            self.unlearn()
         return [name for _, name in chosen]
 
     async def _existing(self, ids: Sequence[str], path: items.Namespace, forgotten: bool) -> list[str]:
@@ -316,6 +318,7 @@ class MemoryBank(MemoryReader):
             InvalidInputError: A line is not an exported memory or fact; none was taken in.
         """
         done = await self._importer.take(list(from_lines(lines)), self._path(scope), on_progress)
+        self.unlearn()  # what it brings may say something else than it did at that time
         self._journal.note("remembered", [each.id for each in done], scope.path)
         return done
 

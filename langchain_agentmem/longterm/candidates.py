@@ -16,8 +16,8 @@ from langchain_agentmem.longterm.text import lexical_terms, split_speaker
 
 _LONGEST_NUMBER = 18  # digits: counts and times, and cheap to read
 _LONGEST_VALUE = 4096  # bytes of a value; a longer one is read anew each time
-_TYPICAL = 1500  # bytes that a memory takes in the process, without its vector
-_ROOM = 32 << 20  # bytes for all of them: 12,000 of 256 dimensions
+_ROOM = 48 << 20  # bytes of the process for all of them: 15,000 turns of talk with vectors of 256 dimensions
+_EACH, _STEM = 1000, 70  # bytes that one takes, and each of its stems, besides its text and vector
 
 
 def add_history(candidate: Candidate, fields: Mapping[str, bytes]) -> None:
@@ -33,11 +33,13 @@ class Saying(NamedTuple):
 
     Attributes:
         stamp: When it had been updated.
+        content: A hash of the fields that it was read from.
         said: What it says.
         vector: Its vector, packed; empty: it has none; None: it was not read.
     """
 
     stamp: bytes | None
+    content: int
     said: Said
     vector: bytes | None
 
@@ -46,29 +48,29 @@ class Sayings:
     """What memories said when they were read last; as long as they are not updated they say the same.
 
     The memories of a user come into question again and again, and reading one takes twenty times as long as to see
-    that it is known. They are a few megabytes of the process: when there is no room all are forgotten.
-
-    Args:
-        width: Bytes of a vector.
+    that it is known. They are some megabytes of the process: when there is no room all are forgotten.
     """
 
-    def __init__(self, width: int) -> None:
-        self._most = _ROOM // (_TYPICAL + width)
+    def __init__(self) -> None:
         self._read: dict[str, Saying] = {}
+        self._taken = 0
 
-    def known(self, key: str, stamp: bytes | None, vector: bytes | None = None) -> Saying | None:
+    def known(self, key: str, fields: Sequence[bytes | None], vector: bytes | None = None) -> Saying | None:
         """What a memory says, if it was read since it was updated.
 
         Args:
             key: Its hash.
-            stamp: When it was updated; None, as another program may have left it: it is not known.
+            fields: When it was updated, and perhaps its value, words and when it happened: then these must be the same,
+                too. Without the time, as another program may have left it, it is not known.
             vector: Its vector, if it was just read: it is remembered.
         """
         saying = self._read.get(key)
-        if saying is None or stamp is None or saying.stamp != stamp:
+        if saying is None or fields[0] is None or saying.stamp != fields[0]:
+            return None
+        if len(fields) > 1 and saying.content != _content(fields):
             return None
         if vector is not None and saying.vector is None:
-            saying = self._read[key] = saying._replace(vector=vector)
+            saying = self._keep(key, saying._replace(vector=vector), len(vector))
         return saying
 
     def read(self, key: str, fields: Sequence[bytes | None], vector: bytes | None) -> Saying | None:
@@ -85,12 +87,26 @@ class Sayings:
         stamp, value, words, happened = fields[:4]
         if not value:
             return None
-        saying = Saying(stamp, _said(key, value, words, happened), vector)
+        saying = Saying(stamp, _content(fields), _said(key, value, words, happened), vector)
         if len(value) <= _LONGEST_VALUE:
-            if len(self._read) >= self._most:
-                self._read.clear()
-            self._read[key] = saying
+            self._keep(key, saying, _EACH + _STEM * len(saying.said.terms) + 2 * len(value) + len(vector or b""))
         return saying
+
+    def forget(self) -> None:
+        """Forget what all of them said: some may be erased."""
+        self._read.clear()
+        self._taken = 0
+
+    def _keep(self, key: str, saying: Saying, room: int) -> Saying:
+        if self._taken + room > _ROOM:
+            self.forget()
+        self._taken += room
+        self._read[key] = saying
+        return saying
+
+
+def _content(fields: Sequence[bytes | None]) -> int:
+    return hash((*fields[1:4],))
 
 
 def _said(key: str, value: bytes, words: bytes | None, happened: bytes | None) -> Said:

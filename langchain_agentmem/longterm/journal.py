@@ -7,7 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.wire.changes import Changes
-from langchain_agentmem.wire.connection import Command
+from langchain_agentmem.wire.connection import Command, Connection
 
 Action: TypeAlias = Literal["remembered", "recalled", "corrected", "forgotten"]
 
@@ -29,6 +29,9 @@ class MemoryEvents(Protocol):
 
     def soon(self, commands: Sequence[Command]) -> None:
         """Send commands in the background."""
+
+    def sends_over(self, connection: Connection) -> bool:
+        """Whether that is over this connection."""
 
     async def aflush(self) -> object:
         """Wait until what goes out in the background is written."""

@@ -84,7 +84,7 @@ class PoolReader:
     def __init__(self, redis: Connection, vector: VectorField | None) -> None:
         self._redis = redis
         self.measures = vector is not None and find_spec("numpy") is not None
-        self._sayings = Sayings(vector.dims * 4 if vector else 0)
+        self._sayings = Sayings()
         self._shares: dict[Query, float] = {}
 
     def fields(self, scope: Query, counts: Counts) -> tuple[str, ...]:
@@ -117,11 +117,15 @@ class PoolReader:
         whole = {key: fields for key, fields, _, _ in found if len(fields) == len(WHOLE)}
         return Pool(self._redis, told, whole)
 
+    def forget(self) -> None:
+        """Forget what memories say."""
+        self._sayings.forget()
+
     def _known(
         self, key: str, fields: Sequence[bytes | None], distance: bytes | None, vector: bytes | None
     ) -> Saying | None:
         """What is known of a memory that was found, if that is enough."""
-        saying = self._sayings.known(key, fields[0], vector)
+        saying = self._sayings.known(key, fields, vector)
         if saying and saying.vector is None and distance is None and self.measures and len(fields) == len(STAMP):
             return None
         return saying

@@ -198,6 +198,10 @@ class MemoryReader:
         """
         await self._accesses.flush()
 
+    def unlearn(self) -> None:
+        """Forget what this process has read of memories, to recall them faster: none of it is kept after an erasure."""
+        self._recaller.forget()
+
     def recall(self, query: str, scope: Scope, **wish: Any) -> list[Recalled]:
         """Sync form of `arecall`."""
         return run(self.arecall(query, scope, **wish))

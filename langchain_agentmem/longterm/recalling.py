@@ -162,6 +162,10 @@ class Recaller:
             scored = _newest_first(scored)[: wish.limit]
         return [Ranked(each, whole[each.candidate.id]) for each in scored]
 
+    def forget(self) -> None:
+        """Forget what this process knows of memories: some were erased, or put back as they once were."""
+        self._pools.forget()
+
     async def _contenders(
         self, question: Question, found: Sequence[Candidate], corpus: Corpus, limit: int | None, pool: Pool
     ) -> tuple[Ranking, Sequence[Contender], Mapping[str, Row]]:

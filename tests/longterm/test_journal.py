@@ -47,6 +47,9 @@ class Told:
         self.told += [each for each in commands if not isinstance(each, ScriptCall)]
         self.scripts += [each for each in commands if isinstance(each, ScriptCall)]
 
+    def sends_over(self, connection: Connection) -> bool:
+        return True
+
     async def aflush(self) -> bool:
         return True
 
@@ -114,6 +117,15 @@ async def test_that_memories_were_used_is_written_along_with_the_events(server: 
         await do(eager.recall, "tea", ANNA)
         await do(eager.flush)
         assert (await do(bank.get, tea, ANNA)).access_count == 2
+
+
+async def test_accesses_go_to_the_server_of_the_memories(search: Connection, plain: Connection, do: Do) -> None:
+    with EventLog(plain) as elsewhere:
+        bank = made(search, elsewhere)
+        tea = (await do(bank.remember, "Anna likes tea", ANNA))[0].id
+        await do(bank.recall, "tea", ANNA)
+        await do(bank.flush)
+        assert (await do(bank.get, tea, ANNA)).access_count == 1
 
 
 async def test_many_memories_are_told_in_events_of_200(server: Connection, do: Do) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from langchain_agentmem.longterm import candidates, pool
 from langchain_agentmem.longterm.bank import MemoryBank
-from langchain_agentmem.longterm.candidates import Saying, Sayings
+from langchain_agentmem.longterm.candidates import Sayings
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.wire.bridge import run
@@ -106,26 +106,44 @@ def fields(text: str, stamp: bytes | None = b"1") -> list[bytes | None]:
 
 
 def test_what_a_memory_says_is_known_until_it_is_updated() -> None:
-    sayings = Sayings(8)
-    assert sayings.known("a", b"1") is None
+    sayings = Sayings()
+    assert sayings.known("a", [b"1"]) is None
     read = sayings.read("a", fields("tea"), None)
     assert read is not None
     assert (read.said.text, list(read.said.terms)) == ("tea", ["tea"])
-    assert sayings.known("a", b"1") is read
-    assert [sayings.known("a", b"2"), sayings.known("a", None), sayings.known("b", b"1")] == [None] * 3
+    assert sayings.known("a", [b"1"]) is sayings.known("a", [*fields("tea"), b"more"]) is read
+    assert [sayings.known("a", [b"2"]), sayings.known("a", [None]), sayings.known("b", [b"1"])] == [None] * 3
+    assert sayings.known("a", fields("an import brought its old time")) is None
     sayings.read("c", fields("coffee", None), None)
-    assert sayings.known("c", None) is None  # another program left no time
+    assert sayings.known("c", [None]) is None  # another program left no time
     assert sayings.read("d", [b"1", None, None, None], None) is None  # it is gone
-    seen = sayings.known("a", b"1", b"vector..")
-    assert seen == Saying(b"1", read.said, b"vector..") == sayings.known("a", b"1")
+    seen = sayings.known("a", [b"1"], b"vector..")
+    assert seen == read._replace(vector=b"vector..") == sayings.known("a", [b"1"])
+    sayings.forget()
+    assert sayings.known("a", [b"1"]) is None
 
 
 def test_what_is_known_takes_no_more_room_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "_ROOM", 3 * (candidates._TYPICAL + 8))
-    sayings = Sayings(8)
+    monkeypatch.setattr(candidates, "_ROOM", 4000)
+    sayings = Sayings()
     long = "a" * (candidates._LONGEST_VALUE + 1)
     assert sayings.read("long", fields(long), None)
-    assert sayings.known("long", b"1") is None
+    assert sayings.known("long", [b"1"]) is None
     for key in "abcd":
         sayings.read(key, fields(key), None)
-    assert [sayings.known(key, b"1") is not None for key in "abcd"] == [False, False, False, True]
+    assert [sayings.known(key, [b"1"]) is not None for key in "abcd"] == [False, False, False, True]
+    sayings.known("d", [b"1"], bytes(3900))  # a vector takes room, too
+    sayings.read("a", fields("a"), None)
+    assert [sayings.known(key, [b"1"]) is not None for key in "ad"] == [True, False]
+
+
+async def test_what_an_import_puts_back_is_read_anew(many: MemoryBank, do: Do) -> None:
+    for _ in range(3):
+        await do(many.recall, "7 owls", ANNA)
+    lines = list(await do(many.export, ANNA))
+    await do(many.forget, ANNA, ["owls7"], erase=True)
+    assert many._recaller._pools._sayings._read == {}  # of what is erased nothing is kept
+    redacted = [line.replace("Anna has 7 owls", "Anna has a piano") for line in lines if '"owls7"' in line]
+    await do(many.import_, redacted, ANNA)
+    found = await do(many.recall, "Who has a piano?", ANNA, explain=True)
+    assert (found[0].memory.id, "lexical" in found[0].terms) == ("owls7", True)
