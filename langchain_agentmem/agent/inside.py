@@ -27,7 +27,8 @@ class _Call:
     """A tool's call.
 
     The context outlives it. It is told when the call ends, except where that is cancelled: then nobody has its run's id
-    any more.
+    any more. Who keeps the ids of such runs, as LangSmith's tracer does, keeps the call: what follows in the very same
+    context then counts as inside it.
 
     Attributes:
         around: The call that it was made in.

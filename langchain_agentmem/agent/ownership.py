@@ -9,7 +9,7 @@ from __future__ import annotations
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 
 from langchain_agentmem.events.event import Event
-from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.longterm.record import Scope, escape_label
 from langchain_agentmem.wire.keys import unescape
 from langchain_agentmem.wire.whose import user_of
 
@@ -20,8 +20,9 @@ def runner(config: RunnableConfig | None = None) -> str | None:
 
 
 def owner_of(scope: Scope, config: RunnableConfig | None = None) -> str | None:
-    """To whom belongs what a run notes in its thread: the user of its scope, else who runs it; None: nobody knows."""
-    return scope.user or runner(config)
+    """To whom belongs what a run notes in its thread: the user of its scope; None: to all who share the scope."""
+    who = runner(config)
+    return scope.user or (who if _names(scope, who) else None)
 
 
 def is_anothers(scope: Scope, session: str | None, thread: bytes | None, config: RunnableConfig | None = None) -> bool:
@@ -34,7 +35,15 @@ def is_anothers(scope: Scope, session: str | None, thread: bytes | None, config:
         config: The run's config. Default: that of the running code.
     """
     owner, who = owner_of(scope, config), runner(config)
-    return bool((session and owner and session != owner) or (thread and who and unescape(thread) != who))
+    if session and owner and session != owner:
+        return True
+    # In a scope that is shared, as a team's is, the thread may be another's of the team.
+    return bool(thread and who and _names(scope, who) and unescape(thread) != who)
+
+
+def _names(scope: Scope, who: str | None) -> bool:
+    """Whether a scope is this user's, wherever it names them."""
+    return who is not None and (scope.user == who or escape_label(who) in scope.namespace)
 
 
 def is_for(event: Event, who: str | None) -> bool:

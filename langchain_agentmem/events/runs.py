@@ -27,7 +27,7 @@ class Run:
         parent: The run directly around it.
         around: The nearest run around it that makes events, so that no event names a run which the log does not know.
         started: When, by `time.perf_counter`.
-        user: Who runs it, as the tool and model calls inside it came to know.
+        user: Who runs it, as the tool and model calls inside it came to know; "" where they are several's.
         place: The fields that all its events share, once they were asked for.
         interrupt: What is known of the interrupt that it stopped for.
     """
@@ -36,7 +36,7 @@ class Run:
     metadata: Mapping[str, Any] = MappingProxyType({})
     config: RunnableConfig | None = None
     attempt: int = 1
-    user: str = ""
+    user: str | None = None
     place: Document | None = None
     interrupt: Document | None = None
 
@@ -63,7 +63,7 @@ def _document(epoch: float, verb: str, run: Run, when: float, more: Document | N
     if place is None:
         place = run.place = _place(run)
     document = {"kind": f"{run.kind}.{verb}", "time": epoch + when, **place}
-    if user := run.user or user_of({}, run.metadata):
+    if user := user_of({}, run.metadata) if run.user is None else run.user:
         document["user"] = user
     if verb in _STATUS:
         document["status"], document["duration"] = _STATUS[verb], round(when - run.started, 6)

@@ -205,9 +205,12 @@ class EventTracer(GraphCallbackHandler):
     # From callbacks to notes
 
     def _enter(self, run_id: UUID, parent_run_id: UUID | None) -> Run:
-        around, trace = parent_run_id, run_id
+        # Copies: that nobody has a call's id any more is how `agent.inside` learns that it was cancelled.
+        run_id = trace = UUID(int=run_id.int)
+        around: UUID | None = None
         if parent_run_id is not None:
             parent = self._open.get(parent_run_id.int)
+            around = parent_run_id = parent.id if parent else UUID(int=parent_run_id.int)
             if parent is None:
                 trace = outer_trace(parent_run_id)
             else:
@@ -241,8 +244,8 @@ class EventTracer(GraphCallbackHandler):
         """Note who runs it, and what is around it: LangGraph tells the callbacks of nodes and graphs no user."""
         user = user_of(run.config or {}, run.metadata)
         around: Run | None = run
-        while user and around is not None and not around.user:
-            around.user = user
+        while user and around is not None and around.user != user:
+            around.user = user if around.user is None else ""  # it runs for several
             around = self._open.get(around.parent.int) if around.parent else None
 
     def _fail(self, error: BaseException, run_id: UUID) -> None:

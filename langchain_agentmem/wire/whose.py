@@ -36,8 +36,8 @@ def told(name: str, context: Any, configurable: Mapping[str, Any]) -> Any:
         InvalidInputError: Context and config say different things. Which of the two is meant, nobody can know.
     """
     by_context, by_config = _in(context, name), configurable.get(name)
-    if by_context is None or by_config is None:
-        return by_config if by_context is None else by_context
+    if _is_empty(by_context) or _is_empty(by_config):
+        return by_config if _is_empty(by_context) else by_context
     if str(by_context) != str(by_config):
         raise InvalidInputError(
             f"{name}: the run's context and its config['configurable'] name different ones; give it in one of them. A"
@@ -56,9 +56,14 @@ def user_of(config: RunnableConfig, metadata: Mapping[str, Any] | None = None) -
     configurable, context = config.get("configurable") or {}, context_of(config)
     for name in _USER_FIELDS:
         for said in ((metadata or {}).get(name), configurable.get(name), _in(context, name)):
-            if isinstance(said, str | int | UUID) and not isinstance(said, bool):
+            if isinstance(said, str | int | UUID) and not isinstance(said, bool) and not _is_empty(said):
                 return str(said)
     return ""
+
+
+def _is_empty(said: Any) -> bool:
+    """Whether it says nothing, as a default in a config may."""
+    return said is None or (isinstance(said, str) and not said.strip())
 
 
 def _in(context: Any, name: str) -> Any:

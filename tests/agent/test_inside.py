@@ -191,7 +191,8 @@ async def test_what_follows_a_tool_is_not_inside_it(memory: AgentMemory, do: Do)
     assert await told(memory) == ["I like to hike.", "Yes."]
 
 
-async def test_a_call_that_was_cancelled_is_over(memory: AgentMemory) -> None:
+@pytest.mark.parametrize("traced", [False, True])
+async def test_a_call_that_was_cancelled_is_over(memory: AgentMemory, traced: bool) -> None:
     async def wait() -> str:
         """Wait."""
         await asyncio.sleep(60)
@@ -200,7 +201,7 @@ async def test_a_call_that_was_cancelled_is_over(memory: AgentMemory) -> None:
     agent, tool = agent_of(memory), StructuredTool.from_function(coroutine=wait)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):  # it leaves the call's context to what follows
-            await tool.ainvoke({})
+            await tool.ainvoke({}, {"callbacks": [memory.tracer]} if traced else {})
     assert inside._CALL.get() is not None
     await agent.ainvoke({"messages": "I like to hike."}, CONFIG)
     assert await told(memory) == ["I like to hike.", "Yes."]

@@ -90,6 +90,23 @@ async def test_events_of_somebody_elses_run_in_a_thread_of_nobody(memory: AgentM
     assert "shared" in str(receipt)  # whose thread it is nobody knows, so it stays, and is told of
 
 
+async def test_a_run_that_runs_for_several_is_nobodys(memory: AgentMemory, do: Do) -> None:
+    inner: Any = create_agent(ScriptedModel(lines=[AIMessage("Yes."), AIMessage("Yes.")]))
+
+    def batch(state: State) -> State:
+        for user in ("anna", "bob"):
+            inner.invoke({"messages": "Hi."}, config(user, "job"))
+        return state
+
+    outer: Any = StateGraph(State).add_node("batch", batch).add_edge(START, "batch").compile()
+    await do(outer.invoke, {"x": 1}, {"configurable": {"thread_id": "job"}, "callbacks": [memory.tracer]})
+    memory.tracer.flush()
+    recorded = await do(memory.events.recent, "job")
+    assert [each.user for each in recorded if each.kind == "model.end"] == ["anna", "bob"]
+    assert recorded[-1].kind == "run.end"
+    assert recorded[-1].user is None
+
+
 @dataclass
 class Caller:
     user_id: Any
@@ -118,12 +135,44 @@ async def test_a_thread_belongs_to_whom_its_run_names(
     assert made.get_state(named).values == {}
 
 
+async def test_a_team_shares_its_notes_and_events(memory: AgentMemory, do: Do) -> None:
+    team, model = Scope(None, ("team", "red")), ScriptedModel(lines=[])
+    for user in ("anna", "bob"):
+        model = ScriptedModel(lines=[calls(("update_scratchpad", {"text": f"note of {user}"})), AIMessage("Yes.")])
+        both: Any = create_agent(model, memory.tools(scope=team), middleware=[memory.middleware(scope=team)])
+        await do(both.invoke, {"messages": "Note it."}, config(user))
+    assert "note of anna" in str(model.seen[0])
+    assert (await do(memory.session("shared").load)).scratchpad == "note of anna\nnote of bob"
+
+
+async def test_what_is_forgotten_in_a_turn_is_not_shown_again_in_it(memory: AgentMemory, do: Do) -> None:
+    await do(memory.bank.remember, "Anna has diabetes", Scope("anna"))
+
+    @tool
+    async def forget_me() -> str:
+        """Forget the user."""
+        return str((await memory.aforget_user("anna")).clean)
+
+    forget_me.func = lambda: str(memory.forget_user("anna").clean)
+    model = ScriptedModel(lines=[calls(("forget_me", {})), AIMessage("Done.")])
+    made: Any = create_agent(model, [forget_me], middleware=[memory.middleware(promote=False)])
+    await do(made.invoke, {"messages": "What illness has Anna? Forget me."}, config("anna"))
+    assert ["diabetes" in str(seen[0]) for seen in model.seen] == [True, False]
+
+
+def test_an_empty_name_is_nobodys() -> None:
+    context = SimpleNamespace(context={"user_id": "anna"})
+    assert runner({"configurable": {"user_id": "", "langgraph_auth_user_id": "bob"}}) == "bob"
+    assert runner({"configurable": {"user_id": " ", "__pregel_runtime": context}}) == "anna"
+
+
 def test_who_runs_and_to_whom_things_belong() -> None:
     named = config("anna")
     context: RunnableConfig = {"configurable": {"__pregel_runtime": SimpleNamespace(context={"user_id": "anna"})}}
     assert [runner(named), runner(context), runner({}), runner()] == ["anna", "anna", None, None]
     assert owner_of(Scope("bob"), named) == "bob"
-    assert owner_of(Scope(None, ("team",)), named) == "anna"
+    assert owner_of(Scope(None, ("anna", "memories")), named) == "anna"
+    assert owner_of(Scope(None, ("team",)), named) is None  # it is all of theirs
     assert owner_of(Scope(None, ("team",)), {}) is None
     for session, thread, others in (
         (None, None, False),
@@ -133,7 +182,8 @@ def test_who_runs_and_to_whom_things_belong() -> None:
         (None, b"anna%20b", True),
     ):
         assert is_anothers(Scope("anna"), session, thread, named) is others
-    assert not is_anothers(Scope(None, ("team",)), None, b"anna", named)  # a team's memories in anna's own thread
+    for shared in (Scope(None, ("team",)), Scope("red", ("teams",))):  # whoever of the team ran the thread last
+        assert not is_anothers(shared, shared.user, b"bob", named)
     assert not is_anothers(Scope(None, ("team",)), "anna", b"anna", {})  # nobody says who runs
     told = [is_for(Event(kind="x", user=user), who) for user in (None, "anna") for who in (None, "anna", "bob")]
     assert told == [True, True, True, True, True, False]
