@@ -68,7 +68,8 @@ end
 
 -- Keep what a fact was: 'until' and its text, for `ttl` ms.
 local function keep_fact(name, old, ttl, ended)
-  redis.call('SET', facts .. ':' .. name .. ':' .. old.version, whole(ended or now) .. ' ' .. old.text, 'PX', ttl)
+  local till = whole(math.max(ended or now, old.since)) -- it does not end before it begins
+  redis.call('SET', facts .. ':' .. name .. ':' .. old.version, till .. ' ' .. old.text, 'PX', ttl)
   redis.call('HSET', known, '!' .. name, old.version)
   keep_known(ttl)
 end
@@ -124,12 +125,14 @@ local function retire(name, ttl, successor, ended)
   local key, version = stem .. name, version_of(name)
   local past = key .. ':v' .. version
   unlearn(name)
-  local kept = redis.call('HMGET', key, 'n', 'e', 'z')
+  local kept = redis.call('HMGET', key, 'n', 'e', 'z', 'a')
+  local last = math.min(ended or now, now)
+  last = math.max(last, kept[4] or last) -- it does not end before it begins
   for _, vector in ipairs(beside(name, 'x', kept[2])) do redis.call('DEL', vector) end
   redis.call('RENAME', key, past)
   redis.call('HDEL', past, 'e')
-  redis.call('HSET', past, 'n', turned(kept[1], PAST), 'z', whole(math.min(ended or now, now, kept[3] or now)),
-    'Z', kept[3] or '', 'D', successor or '')
+  redis.call('HSET', past, 'n', turned(kept[1], PAST), 'z', whole(math.min(last, kept[3] or last)), 'Z', kept[3] or '',
+    'D', successor or '')
   redis.call('PEXPIRE', past, ttl)
   redis.call('HSET', known, '#' .. name, version)
   keep_known(ttl)

@@ -145,11 +145,22 @@ local function restore(twin)
   return add(related)
 end
 
+-- It was over before this was said, and the fact that it stood for has a value that still holds: it tells of the past
+-- and stands for nothing, unless it says so of the very memory that the fact comes from.
+local function is_bygone()
+  if not fact or not told.z or tonumber(told.z) > now then return false end
+  local old, replaced = read_fact(fact), string.match(replaces, '^%S*')
+  if not old or old.from == member or old.from == replaced then return false end
+  local ended = redis.call('HGET', stem .. old.from, 'z')
+  return not ended or tonumber(ended) > now
+end
+
 local function take()
   local again = replayed(member)
   if again then return again end
   local twin = redis.call('HGET', known, identity)
   if twin and redis.call('HGET', stem .. twin, 'i') ~= identity then twin = nil end
+  if is_bygone() then fact, told.s, told.m = nil, nil, nil end
   if imported then return restore(twin) end
   if replaces ~= '' then return replace() end
   local settled = fact and settle_fact()

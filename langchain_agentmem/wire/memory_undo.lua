@@ -18,7 +18,7 @@ local function recover_facts(kept)
       local old = parse_fact(text)
       local newest = tonumber(redis.call('HGET', known, '!' .. fact) or 0)
       if newest > old.version or redis.call('HSETNX', facts, fact, text) == 0 then
-        redis.call('SET', facts .. ':' .. fact .. ':' .. old.version, whole(now) .. ' ' .. text, 'PX', ttl, 'NX')
+        redis.call('SET', facts .. ':' .. fact .. ':' .. old.version, whole(math.max(now, old.since)) .. ' ' .. text, 'PX', ttl, 'NX')
       end
     end
     if name or fact then redis.call('HDEL', gone, field) end

@@ -135,3 +135,58 @@ async def test_what_has_ended_is_nobodys_neighbour(bank: MemoryBank, do: Do) -> 
     done = await do(bank.remember, told, ANNA)
     assert [each.outcome for each in done] == ["added", "added", "reinforced"]
     assert await texts(bank, do, "Where is Anna?") == ["Anna, who is the nurse, is in Spain"]
+
+
+# --- what was so before the present
+
+OSLO = Memory(text="Anna lives in Oslo", state="home", value="Oslo", valid_from=datetime(2023, 1, 1, tzinfo=UTC))
+ROME = Memory(
+    text="Anna lived in Rome",
+    state="home",
+    value="Rome",
+    valid_from=datetime(2019, 1, 1, tzinfo=UTC),
+    valid_to=datetime(2022, 1, 1, tzinfo=UTC),
+)
+
+
+async def home(bank: MemoryBank, do: Do, **more: Any) -> list[str]:
+    return await texts(bank, do, "Where does Anna live?", **more)
+
+
+async def test_a_state_of_the_past_leaves_the_present_alone(bank: MemoryBank, do: Do) -> None:
+    oslo, rome = (each.id for each in await do(bank.remember, [OSLO, ROME], ANNA))
+    assert oslo != rome
+    fact = await do(bank.facts.get, ANNA, "home")
+    assert (fact.value, fact.memory_id, fact.version) == ("Oslo", oslo, 1)
+    assert await home(bank, do) == ["Anna lives in Oslo"]
+    assert await home(bank, do, include_history=True) == ["Anna lived in Rome", "Anna lives in Oslo"]
+    for year, told in ((2018, []), (2020, [ROME.text]), (2022, []), (2024, [OSLO.text])):
+        assert await home(bank, do, as_of=datetime(year, 6, 1, tzinfo=UTC)) == told
+    assert (await do(bank.remember, ROME, ANNA))[0].outcome == "reinforced"
+    await do(bank.import_, list(await do(bank.export, ANNA)), BOB)
+    assert {each.id for each in await do(bank.list, BOB)} == {oslo, rome}
+    await do(bank.forget, ANNA, [rome], erase=True)
+    assert await facts(bank, do) == {"home": "Oslo"}
+    assert await do(bank.undo, oslo, ANNA) is None
+
+
+async def test_only_the_memory_that_a_fact_comes_from_ends_it(bank: MemoryBank, do: Do) -> None:
+    await do(bank.facts.set, ANNA, "home", "Bergen")
+    await do(bank.remember, ROME, ANNA)
+    assert await facts(bank, do) == {"home": "Bergen"}
+    oslo = (await do(bank.remember, OSLO, ANNA))[0].id
+    for end in ({"id": oslo}, {"supersedes": oslo}):
+        done = (await do(bank.remember, replace(ROME, text="Anna lived somewhere", **end), ANNA))[0]
+        assert (done.id, done.outcome) == (oslo, "superseded")
+        assert await facts(bank, do) == {"home": "Rome"}
+        await do(bank.undo, oslo, ANNA)
+
+
+async def test_nothing_ends_before_it_begins(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, OSLO, ANNA))[0].id
+    await do(bank.remember, replace(ROME, valid_to=None), ANNA)
+    since = OSLO.valid_from
+    assert [(each.valid_from, each.valid_to) for each in await do(bank.history, made, ANNA)][1] == (since, since)
+    assert [(each.since, each.until) for each in await do(bank.facts.history, ANNA, "home")][1] == (since, since)
+    await do(bank.retire, made, ANNA, at=datetime(2018, 1, 1, tzinfo=UTC))
+    assert (await do(bank.history, made, ANNA))[0].valid_to == ROME.valid_from
