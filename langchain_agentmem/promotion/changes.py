@@ -30,7 +30,8 @@ class Change:
         strategy: The strategy that found it, such as `discrete@1`.
         source: Where in the conversation it is said.
         at: When it was said.
-        memory: What is to be remembered; None for `reinforce` and `retire`.
+        memory: What is to be remembered; None for `retire`. With `reinforce`, what was said again, where that is known:
+            it is remembered if the memory is gone by then.
         target: Id of the memory that is changed; None for `add`.
     """
 
@@ -69,16 +70,36 @@ _SAID = (
 )
 
 
+def in_order(changes: Iterable[Change], turns: Mapping[str, int]) -> list[Change]:
+    """Changes in the order in which they were said, however they were found.
+
+    In one turn, what ends a fact comes first: a value that is said in the same breath takes the place of what ended.
+
+    Args:
+        changes: The changes.
+        turns: The place of each turn in the conversation, by its id.
+    """
+
+    def place(change: Change) -> tuple[int, bool]:
+        state = change.memory.state if change.memory else None
+        ends = change.target is not None and change.action != "reinforce" and state is None
+        return max((turns.get(name, 0) for name in change.source.message_ids), default=0), not ends
+
+    return sorted(changes, key=place)
+
+
 def once(changes: Iterable[Change]) -> list[Change]:
     """Changes without those that would add a text twice: found in two ways is not said twice, and confirms nothing.
 
-    Of two, the one that stands for a fact is kept.
+    Of two, the one that stands for a fact is kept, and of two such the later, in its place: what was said in between
+    may have been another value.
     """
     kept: dict[Any, Change] = {}
     for number, change in enumerate(changes):
         added = change.memory if change.action == "add" else None
         name = (added.kind, normalise(added.text)) if added else number
         if name not in kept or (added and added.state):
+            kept.pop(name, None)
             kept[name] = change
     return list(kept.values())
 

@@ -87,7 +87,8 @@ class Draft:
             return Change("add", strategy.key, self._talk.source(lines), at, claim(memory, at))
         action, target = self._aim(strategy, entry, lines, memory)
         if action in {"reinforce", "retire"}:
-            return Change(action, strategy.key, self._talk.source(lines), at, target=target.id if target else None)
+            again = memory if getattr(entry, "action", "") == "add" else None
+            return Change(action, strategy.key, self._talk.source(lines), at, again, target.id if target else None)
         if memory is None:
             raise Refused("empty")
         if target is not None:

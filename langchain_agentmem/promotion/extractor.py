@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langsmith.run_helpers import trace
@@ -13,12 +14,12 @@ from pydantic import BaseModel
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError
 from langchain_agentmem.events.redact import redact_secrets
 from langchain_agentmem.longterm.bank import MemoryBank
-from langchain_agentmem.longterm.record import Memory
+from langchain_agentmem.longterm.remembering import Remembered
 from langchain_agentmem.promotion import prompts
 from langchain_agentmem.promotion.asking import Asker, ChatModel
 from langchain_agentmem.promotion.batch import Batch, Usage
 from langchain_agentmem.promotion.budget import Budget
-from langchain_agentmem.promotion.changes import Change, Plan, Promoted, once
+from langchain_agentmem.promotion.changes import Change, Plan, Promoted, in_order, once
 from langchain_agentmem.promotion.conversation import Conversation
 from langchain_agentmem.promotion.drafting import Draft
 from langchain_agentmem.promotion.known import Known, count_turns, look_up
@@ -100,22 +101,19 @@ class Extractor:
         return run(self.aplan(batch))
 
     async def aapply(self, plan: Plan) -> list[Promoted]:
-        """Make the changes of a plan; those that were made already are not made again.
+        """Make the changes of a plan, in order; those that were made already are not made again.
 
         Returns:
             What became of each change, in order.
         """
-        done: dict[int, Promoted] = {}
-        fresh = {i: each for i, each in enumerate(plan.changes) if each.memory and not each.target}
-        memories = [each.memory for each in fresh.values() if each.memory]
-        if memories:  # together: one embedding call, one round trip
-            kept = await self.bank.aremember(memories, plan.scope, operation=f"{plan.key}:add")
-            for (i, change), result in zip(fresh.items(), kept, strict=True):
-                done[i] = _promoted(change, result.id, result.outcome)
-        for i, change in enumerate(plan.changes):
-            if i not in done:
-                done[i] = await self._apply(change, plan, f"{plan.key}:{i}")
-        return [done[i] for i in sorted(done)]
+        done: list[Promoted] = []
+        for added, changes in groupby(plan.changes, _is_added):
+            if added:
+                done += await self._add([*changes], plan, len(done))
+            else:
+                for change in changes:
+                    done.append(await self._apply(change, plan, f"{plan.key}:{len(done)}"))
+        return done
 
     def apply(self, plan: Plan) -> list[Promoted]:
         """Sync form of `aapply`."""
@@ -139,7 +137,8 @@ class Extractor:
             answer = await self._asker.aask(prompt, self._form(asked), batch.scope, draft.check)
             changes += draft.changes(asked, answer.value)
             usage = answer.usage
-        found = tuple(_in_time(change, known) for change in once(changes))
+        said = in_order(changes, {line.turn.id: line.number for line in talk.lines})
+        found = tuple(_in_time(change, known) for change in once(said))
         return Plan(batch.key, batch.scope, found, dict(draft.refused), usage)
 
     def _form(self, asked: Sequence[Strategy]) -> type[BaseModel]:
@@ -171,24 +170,39 @@ class Extractor:
         known = await look_up(self.bank, talk, self._redact, memories=memories) if kinds else Known()
         return replace(known, sequence=await count_turns(self.bank, talk)) if VERBATIM in wanted else known
 
+    async def _add(self, changes: Sequence[Change], plan: Plan, start: int) -> list[Promoted]:
+        """Memories that follow each other, together: one embedding call, one round trip.
+
+        The operation's name tells their place. Without one for the first, as plans kept by older versions have it.
+        """
+        memories = [change.memory for change in changes if change.memory]
+        operation = f"{plan.key}:add{start or ''}"
+        kept = await self.bank.aremember(memories, plan.scope, operation=operation)
+        return [_promoted(*each) for each in zip(changes, kept, strict=True)]
+
     async def _apply(self, change: Change, plan: Plan, operation: str) -> Promoted:
         target, scope = change.target or "", plan.scope
         try:
-            if change.memory is not None:
-                (kept,) = await self.bank.aremember(change.memory, scope, operation=operation)
-            elif change.action == "retire":
+            if change.action == "retire":
                 kept = await self.bank.aretire(target, scope, at=change.at, operation=operation)
-            else:
+            elif change.action == "reinforce":
                 kept = await self.bank.areinforce(target, scope, source=change.source, operation=operation)
+            else:
+                (kept,) = await self.bank.aremember(change.memory or (), scope, operation=operation)
         except InvalidInputError:
-            # Forgotten since it was read. What was said stands all the same; what is gone needs no retiring.
+            # Forgotten since it was read, or retired just before. What was said stands all the same; what is gone needs
+            # no retiring.
             if await self.bank.aget(target, scope) is not None:
                 raise
             if change.memory is None:
-                return _promoted(change, target, "gone")
+                return Promoted(target, change.action, "gone", "", change.strategy)
             alone = replace(change.memory, supersedes=None)
             (kept,) = await self.bank.aremember(alone, scope, operation=f"{operation}:alone")
-        return _promoted(change, kept.id, kept.outcome)
+        return _promoted(change, kept)
+
+
+def _is_added(change: Change) -> bool:
+    return change.memory is not None and not change.target
 
 
 def _in_time(change: Change, known: Known) -> Change:
@@ -207,9 +221,9 @@ def _in_time(change: Change, known: Known) -> Change:
     return replace(change, action="add", memory=past, target=None)
 
 
-def _promoted(change: Change, id: str, outcome: str) -> Promoted:
-    memory: Memory | None = change.memory
-    return Promoted(id, change.action, outcome, memory.text if memory else "", change.strategy)
+def _promoted(change: Change, kept: Remembered) -> Promoted:
+    anew = change.memory if change.action != "reinforce" or kept.outcome != "reinforced" else None
+    return Promoted(kept.id, change.action, kept.outcome, anew.text if anew else "", change.strategy)
 
 
 def prompt_of(strategies: Iterable[Strategy], talk: Conversation, known: Known) -> list[BaseMessage]:
