@@ -1,4 +1,5 @@
--- Store items, whole: what each was is gone, except when it was created and how it was used.
+-- Store items, whole: what each was is gone, except when it was created and how it was used. What is pinned does not
+-- expire. The fact that a memory stands for stays if the item says the same of it, and goes if not.
 -- It stands alone and defines no function, because in a script that costs as much as a command.
 -- KEYS[3i - 2] the HASH of item i  [3i - 1] the ZSET of its namespace's items, by expiry  [3i] the HASH of what is known there
 -- KEYS[last] the ZSET of all namespaces, by expiry, where one server holds all
@@ -21,6 +22,36 @@ for i = 1, math.floor(#KEYS / 3) do
   if created then
     local kept = {'q', 'r', 'y', 'p', 'b', 's', 'm'}
     local old = call('HMGET', item, 'i', 'e', unpack(kept))
+    if old[6] then ttl = '' end
+    if old[8] then
+      local text
+      for word = 1, words, 2 do
+        if own[word] == 'v' then text = own[word + 1] end
+      end
+      local read, said = pcall(cjson.decode, '[' .. (call('HGET', item, 'v') or '{}') .. ',' .. text .. ']')
+      local same = read and type(said[1]) == 'table' and said[2].state and said[1].state == said[2].state
+      if same then
+        local values = {}
+        for which = 1, 2 do
+          local value = said[which].value
+          if value == nil or value == cjson.null then value = said[which].text end
+          values[which] = value
+        end
+        same = values[1] == values[2]
+        if type(values[1]) == 'table' and type(values[2]) == 'table' then
+          same = cjson.encode(values[1]) == cjson.encode(values[2])
+        end
+      end
+      if not same then
+        local facts = string.gsub(known, '^([^:]*:[^:]*):known:', '%1:facts:')
+        local version, from = string.match(call('HGET', facts, old[8]) or '', '^(%d+) %-?%d+ (%S+)')
+        if from == member then
+          call('HDEL', facts, old[8])
+          call('HSET', known, '!' .. old[8], version) -- its versions go on counting
+        end
+        old[8], old[9] = false, false
+      end
+    end
     for at, field in ipairs(kept) do
       if old[at + 2] then own[#own + 1], own[#own + 2] = field, old[at + 2] end
     end

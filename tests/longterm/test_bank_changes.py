@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope, Source
+from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.wire.connection import Connection
 from tests.conftest import Do
+from tests.longterm.conftest import EMBEDDER
 
 ANNA = Scope("anna")
 DIET = Memory(text="Anna is vegan", state="diet", value="vegan")
@@ -226,3 +230,19 @@ async def test_why_a_memory_was_taken_so_is_said(bank: MemoryBank, do: Do) -> No
     ]
     lines = list(await do(bank.export, ANNA))
     assert {each.reason for each in await do(bank.import_, lines, ANNA)} == {"it is there already"}
+
+
+async def test_what_is_pinned_stays_whatever_the_store_puts(server: Connection, do: Do) -> None:
+    fields = ["text", "more"]  # a vector of each
+    bank = MemoryBank(AgentMemoryStore(server, index={"dims": 256, "embed": EMBEDDER, "fields": fields}))
+    made = (await do(bank.remember, "Anna is allergic to nuts", ANNA))[0].id
+    await do(bank.pin, made, ANNA)
+    await do(bank.store.put, ANNA.path, made, {"text": "Anna is allergic", "more": "to all nuts"}, ttl=0.001)
+    await asyncio.sleep(0.1)
+    assert [each.pinned for each in await do(bank.list, ANNA)] == [True]
+    assert [hit.key for hit in await do(bank.store.search, ANNA.path, query="to all nuts")] == [made]
+    assert await server.send(("EXISTS", f"{bank.store.keys.item(ANNA.path, made)}:x1")) == [1]
+    await do(bank.pin, made, ANNA, False)
+    await asyncio.sleep(0.1)
+    assert await do(bank.list, ANNA) == []
+    assert await do(bank.store.list_namespaces) == []

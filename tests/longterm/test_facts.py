@@ -50,6 +50,22 @@ async def test_a_fact_and_its_memory_change_together(bank: MemoryBank, do: Do) -
     assert await do(bank.count, ANNA) == 0
 
 
+async def test_a_fact_goes_when_the_store_has_its_memory_say_something_else(bank: MemoryBank, do: Do) -> None:
+    values: list[Any] = ["vegan", {"no": ["meat", 1.5], "à": None}, None]
+    for version, value in enumerate(values, 1):
+        made = (await do(bank.remember, Memory(text="Anna is vegan", state="diet", value=value), ANNA))[0].id
+        item = await do(bank.store.get, ANNA.path, made)
+        await do(bank.store.put, ANNA.path, made, item.value | {"topics": ["food"]})
+        assert (await do(bank.facts.get, ANNA, "diet")).memory_id == made
+        other = {"text": "Anna eats all"} | ({} if version == 1 else {"state": "diet", "value": {"no": []}})
+        await do(bank.store.put, ANNA.path, made, other)
+        assert await do(bank.facts.all, ANNA) == {}
+        assert (await do(bank.remember, Memory(text="Anna sails", state="diet"), ANNA))[0].outcome == "added"
+        assert (await do(bank.facts.get, ANNA, "diet")).version == 2 * version
+        assert (await do(bank.get, made, ANNA)).text == "Anna eats all"
+        await do(bank.facts.delete, ANNA, "diet")
+
+
 async def test_what_cannot_be_a_fact_is_refused(bank: MemoryBank, do: Do) -> None:
     with pytest.raises(InvalidInputError, match="JSON"):
         await do(bank.facts.set, ANNA, "x", object())
