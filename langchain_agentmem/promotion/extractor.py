@@ -138,8 +138,8 @@ class Extractor:
             changes += draft.changes(asked, answer.value)
             usage = answer.usage
         said = in_order(changes, {line.turn.id: line.number for line in talk.lines})
-        found = tuple(_in_time(change, known) for change in once(said))
-        return Plan(batch.key, batch.scope, found, dict(draft.refused), usage)
+        found = [due for change in once(said) if (due := _in_time(change, known))]
+        return Plan(batch.key, batch.scope, tuple(found), dict(draft.refused), usage)
 
     def _form(self, asked: Sequence[Strategy]) -> type[BaseModel]:
         """One schema for these strategies together, made once."""
@@ -205,18 +205,21 @@ def _is_added(change: Change) -> bool:
     return change.memory is not None and not change.target
 
 
-def _in_time(change: Change, known: Known) -> Change:
+def _in_time(change: Change, known: Known) -> Change | None:
     """A change, unless what it says of a fact is older than the fact: then that was so until the fact became true.
 
     A thread may be promoted late; it must not undo what was said in another one since. Within a thread the order of its
     turns counts, whatever their clocks say.
     """
-    memory = change.memory
-    fact = known.facts.get(memory.state) if memory and memory.state else None
-    if memory is None or fact is None or fact.since <= change.at or fact.value == memory.value:
+    memory, fact = change.memory, known.fact_of(change)
+    if change.action == "reinforce" or fact is None or fact.since <= change.at:
+        return change
+    if memory and memory.state and fact.value == memory.value:
         return change
     if fact.source is None or fact.source.thread_id in (None, change.source.thread_id):
         return change
+    if memory is None:
+        return None
     past = replace(memory, state=None, value=None, supersedes=None, valid_to=fact.since)
     return replace(change, action="add", memory=past, target=None)
 

@@ -18,6 +18,7 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.identity import normalise
 from langchain_agentmem.promotion.batch import digest
+from langchain_agentmem.promotion.changes import Change
 from langchain_agentmem.promotion.conversation import Conversation, Redact
 
 _NEAREST = 8  # memories looked up for each turn
@@ -75,6 +76,12 @@ class Known:
         """The memory that says just this."""
         wanted = normalise(text)
         return next((memory for memory in self.memories if memory.text and normalise(memory.text) == wanted), None)
+
+    def fact_of(self, change: Change) -> Fact | None:
+        """The fact that a change would set or end."""
+        state, target = change.memory.state if change.memory else None, change.target
+        of_target = (fact for fact in self.facts.values() if target and fact.memory_id == target)
+        return self.facts.get(state or "") or next(of_target, None)
 
     @property
     def user(self) -> str | None:
