@@ -138,7 +138,7 @@ class Extractor:
             changes += draft.changes(asked, answer.value)
             usage = answer.usage
         said = in_order(changes, {line.turn.id: line.number for line in talk.lines})
-        found = [due for change in once(said) if (due := _in_time(change, known))]
+        found = [due for change in once(said) if (due := _in_time(change, known, batch))]
         return Plan(batch.key, batch.scope, tuple(found), dict(draft.refused), usage)
 
     def _form(self, asked: Sequence[Strategy]) -> type[BaseModel]:
@@ -205,18 +205,19 @@ def _is_added(change: Change) -> bool:
     return change.memory is not None and not change.target
 
 
-def _in_time(change: Change, known: Known) -> Change | None:
+def _in_time(change: Change, known: Known, batch: Batch) -> Change | None:
     """A change, unless what it says of a fact is older than the fact: then that was so until the fact became true.
 
     A thread may be promoted late; it must not undo what was said in another one since. Within a thread the order of its
-    turns counts, whatever their clocks say.
+    turns counts, whatever their clocks say; but what is replayed stands behind turns that followed it.
     """
     memory, fact = change.memory, known.fact_of(change)
     if change.action == "reinforce" or fact is None or fact.since <= change.at:
         return change
     if memory and memory.state and fact.value == memory.value:
         return change
-    if fact.source is None or fact.source.thread_id in (None, change.source.thread_id):
+    thread = fact.source.thread_id if fact.source else None
+    if thread is None or (thread == batch.thread_id and not batch.replay):
         return change
     if memory is None:
         return None

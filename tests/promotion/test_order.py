@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -120,3 +121,19 @@ def test_what_ends_in_its_own_thread_ends_whatever_the_clocks_say(bank: MemoryBa
     promote(extractor, "I'm allergic to nuts.", start=LATER)
     promote(extractor, "I'm not allergic to nuts.", prefix="n")
     assert facts(bank) == {}
+
+
+@pytest.mark.parametrize(("words", "kept"), [("I'm vegan.", "eats fish"), ("I eat fish.", "eats fish")])
+def test_a_dead_letter_undoes_nothing_that_its_thread_said_since(bank: MemoryBank, words: str, kept: str) -> None:
+    extractor = Extractor(bank, None, "rules")
+    given_up = replace(batch(words), replay="letter")
+    promote(extractor, "I eat fish now.", start=LATER, prefix="n")
+    extractor.apply(extractor.plan(given_up))
+    assert facts(bank) == {"diet": kept}
+
+
+def test_a_dead_letter_that_nothing_followed_counts(bank: MemoryBank) -> None:
+    extractor = Extractor(bank, None, "rules")
+    promote(extractor, "I eat fish.")
+    extractor.apply(extractor.plan(replace(batch("I'm vegan.", start=LATER, prefix="n"), replay="letter")))
+    assert facts(bank) == {"diet": "vegan"}
