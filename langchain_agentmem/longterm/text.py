@@ -58,7 +58,7 @@ _IRREGULAR = """
     stuck:stick swam,swum:swim swept:sweep taken,took:take taught:teach thought,thoughts:think threw,thrown:throw
     told:tell tore,torn:tear understood:understand woke,woken:wake won:win wore,worn:wear written,wrote:write
     children,kids,kid:child people,persons:person men:man women:woman feet:foot teeth:tooth mice:mouse wives:wife
-    lives:life knives:knife leaves:leaf better,best:good worse,worst:bad mom,mum,mommy,mummy:mother
+    knives:knife leaves:leaf better,best:good worse,worst:bad mom,mum,mommy,mummy:mother
     dad,daddy:father grandma,granny:grandmother grandpa:grandfather bike,bikes:bicycle tv:television photo,photos,
     pic,pics:photograph favorite,favorites:favourite color,colors:colour movie,movies:film wedding,weddings,
     married,marriage:marry died,dead,death:die birth,born:birthday

@@ -114,3 +114,8 @@ def test_threads_do_not_mix_their_words_up() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert made == snowballstemmer.stemmer("english").stemWords(words)
+
+
+def test_who_lives_somewhere_is_found_by_asking_where_they_live() -> None:
+    assert terms("The user lives in Rome") == ["user", "live", "rome"]
+    assert terms("Where do I live?") == ["live"]
