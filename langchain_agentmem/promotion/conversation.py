@@ -19,6 +19,7 @@ Redact = Callable[[str], str]
 
 _LONGEST = 12_000  # characters of a turn that a model is shown; what is longer was pasted, not said
 _ROLES = {"human": "user", "user": "user", "ai": "assistant", "assistant": "assistant"}
+_ROLES |= {"HumanMessageChunk": "user", "AIMessageChunk": "assistant"}  # what streaming leaves in a state
 
 
 @dataclass(frozen=True, slots=True)

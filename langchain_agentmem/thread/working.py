@@ -239,6 +239,8 @@ class WorkingMemory:
     async def asummarize(self, summary: str, told: Session, *, keep: int = 0) -> int:
         """Put a summary in the place of the turns that it tells of; turns that came since `told` was loaded stay.
 
+        So do all turns of a session that began anew since then, because the other one expired or was cleared.
+
         Args:
             summary: The new summary. It takes the place of the old one, so it must tell that too.
             told: The session that it was made from.
@@ -253,7 +255,8 @@ class WorkingMemory:
         if keep < 0:
             raise InvalidInputError(f"keep is {keep}; it must not be below 0")
         upto = max(0, told.turn_count - keep)
-        gone = await self._send(_FOLD([self._key], [*self._signature(), _text("summary", summary), upto]))
+        began = round(told.created_at.timestamp() * 1000) if told.created_at else ""
+        gone = await self._send(_FOLD([self._key], [*self._signature(), _text("summary", summary), upto, began]))
         self._changes.note((self.thread_id,))
         return int(gone)
 

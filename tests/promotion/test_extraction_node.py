@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import openai
 import pytest
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, HumanMessage, HumanMessageChunk
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import add_messages
 
@@ -191,6 +191,12 @@ def test_the_context_of_a_graph_says_whose_it_is(
     config["configurable"]["user_id"] = "bo"
     with pytest.raises(InvalidInputError, match=r"user_id: .*different"):
         graph.invoke({"messages": [("user", "I like jazz.")]}, config, context={"user_id": "ann"})
+
+
+def test_what_streaming_leaves_in_a_state_is_read(box: Outbox, extractor: Extractor, bank: MemoryBank) -> None:
+    said = [HumanMessageChunk(content="I like tea."), AIMessageChunk(content="Noted.")]
+    ExtractionNode(box, extractor, mode="inline").invoke({"messages": said}, {"configurable": {"user_id": "ann"}})
+    assert "I like tea." in texts(bank)
 
 
 def test_a_run_must_say_whose_it_is(box: Outbox, extractor: Extractor) -> None:
