@@ -290,6 +290,8 @@ def use(memory: Memory) -> dict[str, Any]:
         told["y"] = " ".join(str(items.from_time(moment)) for moment in memory.accesses)
     if memory.access_count:
         told["q"] = memory.access_count
+    if memory.sources:
+        told["j"] = "\n".join(map(dump_source, memory.sources))
     if memory.version > 1:
         told["b"] = memory.version
     if memory.supersedes and memory.supersedes == f"{memory.id}@{memory.version - 1}":

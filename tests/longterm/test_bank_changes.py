@@ -246,3 +246,18 @@ async def test_what_is_pinned_stays_whatever_the_store_puts(server: Connection, 
     await asyncio.sleep(0.1)
     assert await do(bank.list, ANNA) == []
     assert await do(bank.store.list_namespaces) == []
+
+
+async def test_all_that_said_a_memory_travels(bank: MemoryBank, do: Do) -> None:
+    said = tuple(Source(thread_id=f"t{n}") for n in range(3))
+    made = (await do(bank.remember, Memory(text="Anna sails", source=said[0]), ANNA))[0].id
+    for source in said[1:]:
+        await do(bank.reinforce, made, ANNA, source=source)
+    await do(bank.correct, made, "Anna rows", ANNA)
+    there = Scope("bob")
+    await do(bank.import_, list(await do(bank.export, ANNA)), there)
+    assert (await do(bank.get, made, there)).sources == said[:1]  # the correction carries over what it comes from
+    assert (await do(bank.get, made, there, version=1)).sources == said
+    assert (await do(bank.undo, made, there)).sources == said
+    await do(bank.import_, list(await do(bank.export, there)), Scope("cleo"))
+    assert (await do(bank.get, made, Scope("cleo"))).sources == said
