@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,9 +23,13 @@ from langchain_agentmem.promotion.conversation import Conversation, Line, Redact
 from langchain_agentmem.promotion.guard import addresses_model, sentences
 from langchain_agentmem.promotion.known import Known, KnownMemory
 from langchain_agentmem.promotion.schemas import Entry
+from langchain_agentmem.promotion.slots import SLOTS, slot_of
 from langchain_agentmem.promotion.strategies import Said, Strategy
 from langchain_agentmem.promotion.unaided import claim
 
+_MOST = 50  # entries of an answer that are used
+_LONGEST_TEXT = 4_000  # characters of a memory
+_LONGEST_VALUE = 1_000
 _RESTATED = 0.8  # share of an entry's words in what the assistant said, from which it restates that
 _AGREES = re.compile(
     r"\W*(?:yes|yeah|yep|yup|sure|correct|right|exactly|true|indeed|ok|okay|of course|definitely|absolutely|that's it"
@@ -68,34 +72,71 @@ class Draft:
             wrong=", ".join(wrong), known=valid, turns=", ".join(map(str, sorted(shown)))
         )
 
-    def changes(self, strategies: Sequence[Strategy], answer: BaseModel) -> Iterator[Change]:
-        """The changes of an answer, in order; what is refused is counted."""
-        for strategy in strategies:
-            for entry in entries_of(answer, strategy.name, every=True):
-                try:
-                    yield self._change(strategy, entry)
-                except Refused as reason:
-                    self.refused[str(reason)] += 1
+    def changes(self, strategies: Sequence[Strategy], answer: BaseModel, found: Iterable[Change] = ()) -> list[Change]:
+        """The changes of an answer, after those that were `found` without it; what is refused is counted."""
+        made = list(found)
+        for strategy, entry, lines in self._in_order(strategies, answer):
+            try:
+                if change := self._change(strategy, entry, lines, made):
+                    made.append(change)
+            except Refused as reason:
+                self.refused[str(reason)] += 1
+        return made
 
-    def _change(self, strategy: Strategy, entry: Any) -> Change:
-        lines = self._lines(strategy, entry)
-        at = self._talk.time(lines)
+    def _in_order(self, strategies: Sequence[Strategy], answer: BaseModel) -> list[tuple[Strategy, Any, list[Line]]]:
+        """The entries of an answer with the lines they come from, in the order in which these were said."""
+        given = [(each, entry) for each in strategies for entry in entries_of(answer, each.name, every=True)]
+        given.sort(key=lambda each: isinstance(each[1], Entry))  # a summary, which is one, is not among too many
+        if len(given) > _MOST:
+            self.refused["too many"] += len(given) - _MOST
+        found = []
+        for strategy, entry in given[:_MOST]:
+            try:
+                found.append((strategy, entry, self._lines(strategy, entry)))
+            except Refused as reason:
+                self.refused[str(reason)] += 1
+        return sorted(found, key=lambda each: each[2][-1].number)
+
+    def _change(self, strategy: Strategy, entry: Any, lines: list[Line], made: list[Change]) -> Change | None:
+        """What becomes of an entry; None where it only takes back what was `made` of what was said before it."""
+        source, at = self._talk.source(lines), self._talk.time(lines)
         memory = self._memory(strategy, entry, lines)
         if isinstance(entry, Entry) and self._is_claim(entry, lines, memory):
             if memory is None or entry.action in {"retire", "reinforce"}:
                 raise Refused("claim")
-            return Change("add", strategy.key, self._talk.source(lines), at, claim(memory, at))
+            return Change("add", strategy.key, source, at, claim(memory, at))
         action, target = self._aim(strategy, entry, lines, memory)
-        if action in {"reinforce", "retire"}:
-            again = memory if getattr(entry, "action", "") == "add" else None
-            return Change(action, strategy.key, self._talk.source(lines), at, again, target.id if target else None)
+        if action == "retire":
+            state = target.state if target else memory.state if memory else None
+            taken_back = self._take_back(state, lines, made)
+            if target is not None:
+                return Change("retire", strategy.key, source, at, target=target.id)
+            if not entry.text:
+                if taken_back:
+                    return None
+                raise Refused("unknown memory")
+            action = "add"  # there is no such fact: only what was said of it is left
+            memory = memory and replace(memory, state=None, value=None)
+        if action == "reinforce":
+            again = memory if entry.action == "add" else None
+            return Change("reinforce", strategy.key, source, at, again, target.id if target else None)
         if memory is None:
             raise Refused("empty")
         if target is not None:
-            memory = _in_place_of(memory, target)
-        elif getattr(entry, "action", "add") == "retire":
-            memory = replace(memory, state=None, value=None)  # there is no such fact: only what was said of it is left
-        return Change(action, strategy.key, self._talk.source(lines), at, memory, target.id if target else None)
+            memory = _in_place_of(memory, target, action)
+        return Change(action, strategy.key, source, at, memory, target.id if target else None)
+
+    def _take_back(self, state: str | None, lines: Sequence[Line], made: list[Change]) -> bool:
+        """Leave out the values that a fact was given before it ended, all in this conversation; whether there were."""
+        before = {line.turn.id for line in self._talk.lines if line.number < lines[-1].number}
+        gone = [
+            change
+            for change in made
+            if state and change.action == "add" and change.memory and change.memory.state == state
+            if before.issuperset(change.source.message_ids)
+        ]
+        made[:] = [change for change in made if change not in gone]
+        return bool(gone)
 
     def _lines(self, strategy: Strategy, entry: Any) -> list[Line]:
         """The lines that an entry comes from; of what is no `Entry`, such as a summary, all."""
@@ -135,6 +176,8 @@ class Draft:
         memory = strategy.rule(entry, said) if strategy.rule else None
         if memory is None:
             return None
+        if len(memory.text) > _LONGEST_TEXT or len(str(memory.value or "")) > _LONGEST_VALUE:
+            raise Refused("too long")
         if memory.value is not None and self._plain(memory.value) != memory.value:
             raise Refused("secret")
         text = self._redact(memory.text)
@@ -175,10 +218,12 @@ class Draft:
             return "add", None
         standing = self._known.standing_for(memory.state) if memory else None
         if entry.action != "add":
-            target = self._known.numbered(entry.known) or standing
-            if target is None and not entry.text:
+            target = self._named(entry, lines, memory) or standing
+            if target is not None or entry.action == "retire":
+                return entry.action, target
+            if memory is None:
                 raise Refused("unknown memory")
-            return ("add", None) if target is None else (entry.action, target)
+            return "add", None
         if memory and standing and _same(standing.value, memory.value):
             return "reinforce", standing
         twin = self._known.saying(memory.text) if memory and not memory.state else None
@@ -188,6 +233,16 @@ class Draft:
         if not any(words & set(terms(line.text)) for line in lines if line.by_user):
             raise Refused("echo")
         return "reinforce", twin
+
+    def _named(self, entry: Entry, lines: Sequence[Line], memory: Memory | None) -> KnownMemory | None:
+        """The memory whose number an entry gives, unless it stands for a fact that the entry does not speak of."""
+        target = self._known.numbered(entry.known)
+        if target is None or not target.state or memory is None:
+            return target
+        if memory.state:
+            return target if _slot(memory.state) == _slot(target.state) else None
+        said = [memory.text, *(line.text for line in lines if line.by_user and entry.action == "retire")]
+        return target if _speaks_of(" ".join(said), target, self._known.user) else None
 
 
 def entries_of(answer: BaseModel, name: str, *, every: bool = False) -> list[Any]:
@@ -210,11 +265,31 @@ def _words_of(entry: Entry) -> str:
     return " ".join(str(value) for value in held.values() if value)
 
 
-def _in_place_of(memory: Memory, target: KnownMemory) -> Memory:
-    """A memory that takes a known one's place; the fact that one stood for stays one fact."""
-    state = memory.state or target.state
-    value = memory.text if memory.value is None and state else memory.value
-    return replace(memory, supersedes=target.id, state=state, value=value)
+def _in_place_of(memory: Memory, target: KnownMemory, action: Action) -> Memory:
+    """A memory that takes a known one's place.
+
+    A text about a fact's memory says nothing of the fact's value. The fact stays where the text says more of it, and
+    ends where another thing is true.
+    """
+    stays = action == "update" and set(terms(str(target.value))) <= set(terms(memory.text))
+    if memory.state is None and target.state and stays:
+        memory = replace(memory, state=target.state, value=target.value)
+    return replace(memory, supersedes=target.id)
+
+
+def _slot(state: str) -> str:
+    """The slot of a fact: of what there may be several at once, all are of one slot."""
+    slot = state.rpartition(".")[0]
+    return slot if slot.rpartition(".")[2] in {*SLOTS, "taste"} else state
+
+
+def _speaks_of(text: str, target: KnownMemory, user: str | None) -> bool:
+    """Whether a text has a word in common with the memory of a fact, or names its slot: `eats` is about a diet."""
+    slot = (target.state or "").rpartition(".")[2]
+    about = set(terms(f"{target.text} {target.value} {slot.replace('_', ' ')}"))
+    if about & (set(terms(text)) - _SUBJECT - set(terms(user or ""))):
+        return True
+    return any(filled.state == slot for word in text.split() if (filled := slot_of(word, "-")))
 
 
 def _same(one: Any, other: Any) -> bool:

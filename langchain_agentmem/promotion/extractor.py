@@ -135,7 +135,7 @@ class Extractor:
         if asked and self._asker is not None:
             prompt = prompt_of(asked, talk, known)
             answer = await self._asker.aask(prompt, self._form(asked), batch.scope, draft.check)
-            changes += draft.changes(asked, answer.value)
+            changes = draft.changes(asked, answer.value, changes)
             usage = answer.usage
         said = in_order(changes, {line.turn.id: line.number for line in talk.lines})
         found = [due for change in once(said) if (due := _in_time(change, known, batch))]

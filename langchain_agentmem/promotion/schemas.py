@@ -14,6 +14,7 @@ from langchain_agentmem.promotion.changes import Action
 Model = TypeVar("Model", bound=BaseModel)
 
 _ACTIONS = frozenset(get_args(Action))
+_OTHER_WORDS = {"delete": "retire", "remove": "retire", "replace": "update"}
 _WORDS = {"low": 0.2, "medium": 0.5, "high": 0.9}
 
 
@@ -39,7 +40,7 @@ def _share(value: Any) -> Any:
 
 def _action(value: Any) -> Any:
     folded = str(value or "add").strip().lower()
-    return folded if folded in _ACTIONS else "add"
+    return folded if folded in _ACTIONS else _OTHER_WORDS.get(folded, "add")
 
 
 def _numbers(value: Any) -> Any:
