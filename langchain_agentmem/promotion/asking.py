@@ -18,7 +18,7 @@ from langchain_agentmem.promotion import prompts
 from langchain_agentmem.promotion.batch import Usage
 from langchain_agentmem.promotion.budget import Budget
 from langchain_agentmem.promotion.schemas import json_schema
-from langchain_agentmem.promotion.tolerant import UnreadableError, parse, validate
+from langchain_agentmem.promotion.tolerant import UnreadableError, merged, parse, validate
 from langchain_agentmem.wire.bridge import either
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -152,14 +152,17 @@ def _insist(message: BaseMessage) -> None:
 
 
 def _read(answer: Any, schema: type[Model]) -> Model:
-    """What it answered: its call of a tool, or else its text.
+    """What it answered: its calls of a tool, or else its text.
 
     LangChain's own reading of a text is not used: it takes what is cut in the middle for whole.
     """
     message = _message(answer)
-    for call in getattr(message, "tool_calls", None) or []:
-        return validate(call["args"], schema)
-    return parse(_text(message), schema)
+    calls = [call["args"] for call in getattr(message, "tool_calls", None) or []]
+    if not calls:
+        return parse(_text(message), schema)
+    once = [args for i, args in enumerate(calls) if args not in calls[:i]]
+    broken = [str(call["args"]) for call in getattr(message, "invalid_tool_calls", None) or []]
+    return merged([*(validate(args, schema) for args in once), *(parse(text, schema) for text in broken)])
 
 
 def _message(answer: Any) -> BaseMessage:

@@ -1,15 +1,16 @@
 """JSON out of a model's answer, as far as it can be read without guessing at what it means.
 
 Fences, prose and thoughts around it, trailing commas, sections of another name, a list, a single entry or bare texts
-instead of the whole: all that is forgiven. An answer that ends in the middle is not: half of what was found would be
-lost without a word.
+instead of the whole, several objects in a row: all that is forgiven. An answer that ends in the middle is not, and
+neither are objects with words in between, of which one may be an example or a draft: part of what was found would be
+lost, or made up, without a word.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, TypeVar, get_args
 
 from pydantic import AliasChoices, BaseModel, ValidationError
@@ -19,11 +20,18 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.S | re.I)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
+_FENCE = re.compile(r"```\w*")
+_WORDS = re.compile(r"[^\W\d_]")  # a number before each of several objects is no prose
+_UNFINISHED = re.compile(r'[{\[]\s*[{\["]')
 _DECODER = json.JSONDecoder(strict=False)  # a line break inside a text is no reason to throw it away
 
 
 class UnreadableError(ValueError):
     """An answer cannot be used; the message tells a model why."""
+
+
+class _StrangeError(UnreadableError):
+    """A value that has nothing of an answer: it may stand in the prose around one."""
 
 
 def parse(text: str, schema: type[Model]) -> Model:
@@ -38,18 +46,45 @@ def parse(text: str, schema: type[Model]) -> Model:
     """
     problem = UnreadableError("it holds no whole JSON object.")
     nothing: Model | None = None
-    for value in _values(_THOUGHTS.sub("", text)):
+    read: list[Model] = []
+    seen: list[Any] = []
+    between = ""
+    values, rest = _values(_THOUGHTS.sub("", text))
+    for before, value in values:
+        between += before
         try:
-            read = validate(value, schema)
+            one = validate(value, schema)
         except UnreadableError as error:
             problem = error
-            continue
-        if value:
-            return read
-        nothing = read  # a pair of brackets may stand in the prose before the answer
+            if isinstance(error, _StrangeError) or not _holds_entries(value):
+                continue
+            raise
+        if not value:
+            nothing = one  # a pair of brackets may stand in the prose before the answer
+        elif value in seen:
+            between = ""
+        else:
+            if read and _WORDS.search(_FENCE.sub("", between)):
+                raise UnreadableError("words stand between its JSON objects: is one of them an example, or a draft?")
+            read, seen, between = [*read, one], [*seen, value], ""
+    if read and _UNFINISHED.match(rest):
+        raise UnreadableError("it ends in the middle of a JSON object.")
+    if read:
+        return merged(read)
     if nothing is None:
         raise problem
     return nothing
+
+
+def merged(answers: Sequence[Model]) -> Model:
+    """Several answers as one: the entries of each section together; of a section that holds one thing, the last."""
+    whole = answers[0]
+    for answer in answers[1:]:
+        for name in answer.model_fields_set:
+            one, other = getattr(whole, name), getattr(answer, name)
+            both = one + other if isinstance(one, list) and isinstance(other, list) else other or one
+            whole = whole.model_copy(update={name: both})
+    return whole
 
 
 def validate(value: Any, schema: type[Model]) -> Model:
@@ -60,7 +95,7 @@ def validate(value: Any, schema: type[Model]) -> Model:
     """
     shaped = _shaped(value, schema)
     if not isinstance(shaped, dict) or (shaped and not shaped.keys() & schema.model_fields.keys()):
-        raise UnreadableError(f"it has none of the sections {', '.join(schema.model_fields)}.")
+        raise _StrangeError(f"it has none of the sections {', '.join(schema.model_fields)}.")
     try:
         return schema.model_validate(shaped)
     except ValidationError as error:
@@ -109,17 +144,32 @@ def _names(section: FieldInfo) -> set[str]:
     return found
 
 
-def _values(text: str) -> Iterator[Any]:
-    """The JSON objects and lists in a text, first to last, each as it is or without its trailing commas."""
+def _holds_entries(value: Any) -> bool:
+    return isinstance(value, dict) or any(isinstance(each, dict) for each in value)
+
+
+def _values(text: str) -> tuple[list[tuple[str, Any]], str]:
+    """The JSON objects and lists in a text, first to last, each with the text before it; and what never ends.
+
+    Each is taken as it is or without its trailing commas.
+    """
+    found: list[tuple[str, Any]] = []
     at = 0
     while (start := min((i for i in (text.find("{", at), text.find("[", at)) if i >= 0), default=-1)) >= 0:
-        for candidate in (text[start:], _TRAILING_COMMA.sub(r"\1", text[start:])):
-            try:
-                value, length = _DECODER.raw_decode(candidate)
-            except json.JSONDecodeError:
-                continue
-            yield value
-            at = start + length
-            break
-        else:
-            return  # what begins here does not end: the rest is a part of it, and parts are not the answer
+        before = text[at:start]
+        decoded = _decoded(text, start)
+        if decoded is None:
+            text, start = _TRAILING_COMMA.sub(r"\1", text[start:]), 0
+            decoded = _decoded(text, start)
+        if decoded is None:
+            return found, text  # what begins here does not end: the rest is a part of it, and parts are not the answer
+        value, at = decoded
+        found.append((before, value))
+    return found, ""
+
+
+def _decoded(text: str, start: int) -> tuple[Any, int] | None:
+    try:
+        return _DECODER.raw_decode(text, start)
+    except (json.JSONDecodeError, RecursionError):
+        return None

@@ -12,8 +12,8 @@ import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.language_models import FakeListChatModel
-from langchain_core.messages import HumanMessage
+from langchain_core.language_models import FakeListChatModel, GenericFakeChatModel
+from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel
 
 from langchain_agentmem.errors import BudgetExceededError, ConfigurationError, ExtractionError
@@ -34,6 +34,11 @@ from tests.promotion.talks import ANN, batch, fact, says
 SCHEMA = joint([("discrete", Learned, True)])
 TEA = fact("User likes tea.", 1)
 GOOD: dict[str, Any] = {"discrete": [TEA]}
+
+
+def _call(thing: str) -> Any:
+    """A call of the tool by which a model answers."""
+    return {"name": "MemoryChanges", "args": {"discrete": [fact(f"User likes {thing}.", 1)]}, "id": thing}
 
 
 def extractor(bank: MemoryBank, stub: OpenAIStub, **options: Any) -> Extractor:
@@ -134,6 +139,69 @@ async def test_careless_form_is_forgiven(bank: MemoryBank, stub: OpenAIStub, do:
 def test_nothing_is_an_answer(bank: MemoryBank, answer: str) -> None:
     plan = Extractor(bank, FakeListChatModel(responses=[answer, "no"]), ["discrete", "preferences"]).plan(batch("Tea?"))
     assert (plan.changes, plan.usage.calls) == ((), 1)
+
+
+LIKES = '{"discrete": [{"text": "User likes %s.", "turns": [1]}]}'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"{LIKES % 'tea'}\n{LIKES % 'milk'}",
+        f"```json\n{LIKES % 'tea'}\n```\n\n```json\n{LIKES % 'milk'},\n```",
+        f'{LIKES % "tea"} {{"a": 1}} [] {LIKES % "milk"}',
+        f"1. {LIKES % 'tea'} 2. {LIKES % 'milk'}",
+        f'{LIKES % "tea"} {{"discrete": [{{"text": "User likes milk.", "turns": [1],}},]}}',
+        f"{LIKES % 'tea'} The same again: {LIKES % 'tea'} {LIKES % 'milk'}",
+        '{"text": "User likes tea.", "turns": [1]}\n{"text": "User likes milk.", "turns": [1]}\n',
+        AIMessage("", tool_calls=[_call("tea"), _call("milk"), _call("tea")]),
+        AIMessage(
+            "", tool_calls=[_call("tea")], invalid_tool_calls=[{**_call("milk"), "args": LIKES % "milk", "error": ""}]
+        ),
+    ],
+    ids=str,
+)
+def test_several_answers_are_one(bank: MemoryBank, answer: Any) -> None:
+    model: Any = GenericFakeChatModel(messages=iter([answer]))
+    plan = Extractor(bank, model, "discrete").plan(batch("I like tea and milk."))
+    found = [change.memory.text for change in plan.changes if change.memory]
+    assert found == ["User likes tea.", "User likes milk."]
+
+
+def test_several_answers_are_one_section_by_section() -> None:
+    schema = joint([("discrete", Learned, True), ("summary", Summary, False), ("preferences", Preference, True)])
+    read: Any = parse('{"summary": "Tea.", "discrete": ["Tea."]} {"preferences": [{"slot": "drink"}]}', schema)
+    assert (read.summary.text, len(read.discrete), len(read.preferences)) == ("Tea.", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (f"Example: {LIKES % 'coffee'} Final: {LIKES % 'tea'}", "words stand between"),
+        (f'{LIKES % "tea"} No wait: {{"discrete": []}}', "words stand between"),
+        (f'{LIKES % "tea"}\n{{"discrete": [{{"text": "User li', "ends in the middle"),
+        (f'{LIKES % "tea"}\n{{"discrete": [{{"turns": ["first"]}}]}}', "discrete.0.turns"),
+        ("[" * 100_000, "no whole JSON"),
+    ],
+)
+def test_what_could_be_a_draft_is_asked_again(bank: MemoryBank, answer: str, complaint: str) -> None:
+    seen: list[str] = []
+
+    class Hasty(FakeListChatModel):
+        def _call(self, messages: Any, *args: Any, **kwargs: Any) -> str:
+            seen.append(messages[-1].text)
+            return super()._call(messages, *args, **kwargs)
+
+    plan = Extractor(bank, Hasty(responses=[answer, LIKES % "tea"]), "discrete").plan(batch("I like tea."))
+    assert [change.memory.text for change in plan.changes if change.memory] == ["User likes tea."]
+    assert complaint in seen[1]
+
+
+def test_one_broken_call_of_several_is_asked_again(bank: MemoryBank) -> None:
+    broken = {"name": "MemoryChanges", "args": {"discrete": [{"turns": ["first"]}]}, "id": "2"}
+    answers = [AIMessage("", tool_calls=[_call("tea"), broken]), AIMessage("", tool_calls=[_call("tea")])]
+    plan = Extractor(bank, GenericFakeChatModel(messages=iter(answers)), "discrete").plan(batch("I like tea."))
+    assert (len(plan.changes), plan.usage.calls) == (1, 2)
 
 
 def test_an_empty_object_is_believed_when_it_is_said_again(bank: MemoryBank) -> None:
