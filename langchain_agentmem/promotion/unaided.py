@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.changes import Change
 from langchain_agentmem.promotion.conversation import Conversation, Line
+from langchain_agentmem.promotion.finding import Found, singular
 from langchain_agentmem.promotion.grounding import grounded, named_day
 from langchain_agentmem.promotion.guard import quoted
 from langchain_agentmem.promotion.known import CLAIM, Known, turn_id
-from langchain_agentmem.promotion.rules import Found, read_text
+from langchain_agentmem.promotion.rules import read_text
 
 CLAIM_CONFIDENCE = 0.2
 """What a claim of someone who tells the assistant what to do is believed at most."""
 
+_RULES = "rules@1"
 _RULE_CONFIDENCE = 0.7
 
 
@@ -54,31 +57,77 @@ def read_verbatim(talk: Conversation, known: Known) -> Iterator[Change]:
 
 def read_by_rules(talk: Conversation, known: Known) -> list[Change]:
     """What rules find: facts take the place of what they were, plans are memories."""
-    standing = {name: fact.memory_id for name, fact in known.facts.items()}
-    changes: list[Change] = []
-    for line in talk.told:
-        for found in read_text(line.text) if not line.tainted else ():
-            if found.state and found.value is None:  # what was said of it just before is taken back as well
-                changes = [each for each in changes if each.memory is None or each.memory.state != found.state]
-            if change := _change(found, line, talk, standing):
-                changes.append(change)
-    return changes
+    reading = _Reading(talk, known)
+    heard = [line.text for line in talk.earlier if not line.by_user]
+    for line in talk.lines:
+        if not line.by_user:
+            heard.append(line.text)
+        elif line.tells and not line.tainted:
+            for found in read_text(line.text, heard):
+                reading.take(_renamed(found, reading.now), line)
+    return reading.changes
 
 
-def _change(found: Found, line: Line, talk: Conversation, standing: dict[str, str | None]) -> Change | None:
-    source, at, name = talk.source([line]), talk.time([line]), "rules@1"
-    if found.state and found.value is None:
-        target = standing.get(found.state)
-        return Change("retire", name, source, at, target=target) if target else None
-    memory = Memory(
-        text=grounded(found.text, at),
-        kind="semantic" if found.state else "episodic",
-        confidence=_RULE_CONFIDENCE,
-        event_time=at if found.state else named_day(found.text, at) or at,
-        valid_from=at,
-        state=found.state,
-        value=found.value,
-        source=source,
-        metadata={"strategy": name},
-    )
-    return Change("add", name, source, at, memory)
+class _Reading:
+    """The changes found so far, and the facts as they are after them."""
+
+    def __init__(self, talk: Conversation, known: Known) -> None:
+        self.changes: list[Change] = []
+        self._talk, self._known = talk, known.facts
+        self.now: dict[str, Any] = {name: fact.value for name, fact in known.facts.items()}
+
+    def take(self, found: Found, line: Line) -> None:
+        """Add what a line says, unless what is known says more or is about something else."""
+        state = found.state
+        if state is None:
+            self.changes.append(self._added(found, line))
+        elif found.value is None:
+            if state in self.now and found.ends(self.now[state]):
+                self._end(found, state, line)
+        elif state not in self.now or found.changes(self.now[state]):
+            self.changes = [each for each in self.changes if each.memory or each.target != self._standing(state)]
+            self.changes.append(self._added(found, line))
+            self.now[state] = found.value
+
+    def _end(self, found: Found, state: str, line: Line) -> None:
+        """What was said of it just before is taken back as well."""
+        self.changes = [each for each in self.changes if each.memory is None or each.memory.state != state]
+        del self.now[state]
+        fact = self._known.get(state)
+        if fact and not found.ends(fact.value):
+            self.now[state] = fact.value  # what was taken back never took its place
+        elif target := self._standing(state):
+            source, at = self._talk.source([line]), self._talk.time([line])
+            self.changes.append(Change("retire", _RULES, source, at, target=target))
+
+    def _standing(self, state: str) -> str | None:
+        fact = self._known.get(state)
+        return fact.memory_id if fact else None
+
+    def _added(self, found: Found, line: Line) -> Change:
+        source, at = self._talk.source([line]), self._talk.time([line])
+        memory = Memory(
+            text=grounded(found.text, at),
+            kind="semantic" if found.state else "episodic",
+            confidence=_RULE_CONFIDENCE,
+            event_time=at if found.state else named_day(found.text, at) or at,
+            valid_from=at,
+            state=found.state,
+            value=found.value,
+            source=source,
+            metadata={"strategy": _RULES},
+        )
+        return Change("add", _RULES, source, at, memory)
+
+
+def _renamed(found: Found, now: Mapping[str, Any]) -> Found:
+    """What was found under the name, and with the value, by which it is known: a peanut allergy is one to peanuts."""
+    if found.state is None or found.state in now or "." not in found.state:
+        return found
+    name = next((each for each in now if singular(each) == singular(found.state)), None)
+    if name is None:
+        return found
+    value = found.value
+    if value and isinstance(now[name], str) and singular(value.casefold()) == singular(now[name].casefold()):
+        value = now[name]
+    return found._replace(state=name, value=value)

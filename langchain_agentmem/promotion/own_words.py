@@ -1,0 +1,135 @@
+"""What of a text a user says, in earnest and of how things are: neither pasted nor quoted, supposed nor denied.
+
+Rules know no meaning, so they read only where nothing hints at another one. What is dropped in doubt is missed, and
+that is meant: a fact that is made up is shown to a model as true.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from langchain_agentmem.promotion.guard import sentences
+
+__all__ = ["in_earnest", "own_sentences", "repeats"]
+
+_LONGEST = 12_000  # characters of a turn: what is longer was pasted, not said
+_LONGEST_SENTENCE = 1_000
+
+_SOURCES = r"\w+ (?:said|says|wrote|asked|replied|answered)|(?:he|she|they|you|who) (?:thinks?|thought|believes?)"
+_REPORTED = (
+    r"said|says|saying|tell|tells|telling|told|wrote|writes|written|asks|asked|thinks|believes|believed|claims?|claimed"
+    r"|heard|reads|replied|answered|insists|joked|quotes?|quoting|translate|translation|rephrase|paraphrase|proofread"
+    r"|summari[sz]e|spell|pronounce|(?<!\bI )write|rewrite|story|stories|poem|song|lyrics|joke|novel|sentence"
+    r"|starts? with|ends? with|begins? with|true that|say\b(?!,)"
+)
+_SUPPOSED = (
+    r"if|unless|until|once|as (?:soon|long) as|the (?:day|year|(?:last |first )?time)|like(?=\s*$)"
+    r"|when|whenever|whether|wherever|as though|imagine|imagining|suppose|supposing|pretend|pretending"
+    r"|assume|assuming|had(?=\s*$)|what about|role-?play|in case|as a (?:kid|child|boy|girl|teenager)"
+)
+_UNSURE = (
+    r"were|would|hope|hoping|wish|doubt|think|thinking|believe|guess|(?:un)?sure(?!,)|bet|(?-i:may)|might|could"
+    r"|should(?! know)|maybe|perhaps|possibly|probably|apparently|dream(?:ed|t|ing)?|pretended|lied|lying|seems?"
+    r"|in (?:the|my|this|our|a) (?:game|novel|book|film|movie|play|story|scene)"
+)
+_DENIED = (
+    r"(?:never|don't|do not|not)(?! forget)|didn't|did not|doesn't|isn't|wasn't|aren't|can't|cannot|won't|wouldn't|no"
+    r"|nobody|nothing|neither|nor|almost|nearly|hardly|barely|rarely|seldom|scarcely|false|ruled out|far from"
+    r"|anything but|instead of|without|stopped|quit|used to"
+)
+_CLAUSE = r"[,;:(\u2013\u2014]|\band (?:then )?(?=I\b|I'|my\b|we\b)|\b(?:but|because|since|so|although|though)\b"
+# Each with where its reach ends: what somebody is said to have said may go on to the end of the sentence.
+_GATES = tuple(
+    (re.compile(rf"\b(?:{words})\b", re.I), re.compile(end, re.I))
+    for words, end in (
+        (_REPORTED, r"(?!)"),
+        (_SUPPOSED, r",? but\b|;|\bso now\b"),
+        (f"{_UNSURE}|{_DENIED}", _CLAUSE),
+    )
+)
+_ASKS = re.compile(
+    r"(?:(?:and|so|but|ok|okay|hi|hello|hey|well|also|please)[, ]+)*(?:did|do|does|is|are|am|was|were|have"
+    r"|has|can|could|should|shall|would|will|why|how|who|whose|what|where|which)(?:'s|'re)?\b"
+    r"(?:(?!\b(?:because|since|but)\b)[^,;:])*",
+    re.I,
+)
+_SAID_AFTER = re.compile(rf"[,!]['\" ]*(?:{_SOURCES})\b", re.I)
+
+_FENCED = re.compile(r"(```|~~~).*?(?:\1|\Z)", re.S)
+_INLINE = re.compile(r"`[^`\n]*`")
+_FOREIGN_LINE = re.compile(r"^[ \t]*(?:>|//|# |</?[a-z][^>\n]*>)[^\n]*$", re.M)
+_QUOTED = re.compile(
+    r'(?<!\d)"[^"]*?(?:"|\n[ \t]*\n|\Z)|\u201c[^\u201d]*(?:\u201d|\Z)|\u201e[^\u201c\u201d]*(?:[\u201c\u201d]|\Z)'
+    r"|\u00ab[^\u00bb]*(?:\u00bb|\Z)|(?<!\w)'(?:[^'\n]|(?<=\w)'(?=\w))+'(?!\w)"
+)
+_FIRST_PERSON = re.compile(r"\b(?:I|my|me|we|our)\b", re.I)
+_LETTER = re.compile(
+    r"(?:^|[.!?:]\s|\n)[ \t]*(?:(?:From|To|Cc|Subject|Sent|Date|Re|Fwd?):\s|Dear\s|-+ ?(?:Original|Forwarded)\b)"
+)
+_HANDED_OVER = re.compile(  # "translate this: ...": what follows is no longer the user's
+    rf"\b(?:{_REPORTED}|correct|fix|improve|edit|check|review|reply to|answer to|following|grammar"
+    r"|(?<!remember )(?<!know )this|text|e-?mail|mail|message|letter)\b[^.!?:\n]{0,200}:(?=\s)",
+    re.I,
+)
+_OWN_LABELS = (
+    r"(?:please )?(?:note|remember)|remember this|ps|p\.s\.?|update|edit|correction|fyi|btw|reminder|important"
+    r"|context|background|info|also|sorry|hint|warning|well|summary|hi|hello"
+)
+_SPEAKER = re.compile(
+    rf"^[ \t]*(?:\[[^\]\n]*\][ \t]*)?(?!(?:{_OWN_LABELS}):)[\w.-]+(?: [A-Z][\w.-]*)?:[ \t].*?(?=\n[ \t]*\n|\Z)",
+    re.M | re.S | re.I,
+)
+_SCENE = re.compile(
+    r"^\s*(?:please[, ]+)?(?:imagine|suppose|pretend|assume|let's (?:say|pretend|assume|imagine|play)|act as"
+    r"|role-?play)\b",
+    re.I,
+)
+_JOKE = re.compile(r"\b(?:just|only|was|am|I'm) (?:kidding|joking)\b|\bjk\b", re.I)
+
+
+def own_sentences(text: str) -> list[str]:
+    """The sentences of a text that a user says: not asked, pasted or quoted, and not taken for a joke at once."""
+    kept: list[str] = []
+    for sentence in sentences(_without_pasted(text[:_LONGEST])):
+        if _SCENE.match(sentence):
+            break  # what follows may play in the same scene
+        joke = _JOKE.search(sentence)
+        if joke:
+            kept.clear()
+        said = sentence[joke.end() :] if joke else sentence
+        if not said.rstrip().endswith("?") and len(said) <= _LONGEST_SENTENCE:
+            kept.append(said.strip().lstrip(",; "))
+    return [sentence for sentence in kept if sentence]
+
+
+def repeats(sentence: str, others: Iterable[str]) -> bool:
+    """Whether a sentence is one that others said before: then it was pasted back."""
+    said = _folded(sentence)
+    return any(said in _folded(other) for other in others)
+
+
+def in_earnest(sentence: str, start: int, end: int) -> bool:
+    """Whether what a sentence says from `start` to `end` is said to be so: no word before makes it anything else."""
+    before = sentence[:start]
+    for words, ends in _GATES:
+        last = max((found.end() for found in ends.finditer(before)), default=0)
+        if words.search(before, last):
+            return False
+    return not _ASKS.fullmatch(before) and not _SAID_AFTER.match(sentence, end)
+
+
+def _without_pasted(text: str) -> str:
+    """A text without code, quotations, letters, and what another is said to have said."""
+    plain = text.replace("\u2019", "'").replace("\u2018", "'")
+    for pasted in (_FENCED, _INLINE, _FOREIGN_LINE):
+        plain = pasted.sub(" ", plain)
+    plain = _QUOTED.sub(lambda found: " " if _FIRST_PERSON.search(found[0]) else found[0], plain)
+    for rest in (_LETTER, _HANDED_OVER):
+        if found := rest.search(plain):
+            plain = plain[: found.start()]
+    return _SPEAKER.sub(" ", plain)
+
+
+def _folded(text: str) -> str:
+    return f" {re.sub(r'[^a-z0-9]+', ' ', text.replace(chr(0x2019), chr(39)).casefold()).strip()} "
