@@ -37,7 +37,6 @@ class EventLog(Closing):
     server makes the cursors; `Event.time` is the writer's clock.
 
     An append that a client repeats, because the connection broke before the answer came, writes nothing.
-
     A thread's stream lives as long as its thread. One without checkpoints keeps its events for `retention`.
 
     Args:
@@ -53,6 +52,7 @@ class EventLog(Closing):
         **options: For redis-py, with a URL.
 
     Attributes:
+        connection: Where the events go.
         signals: The transient twin: Pub/Sub.
         redactor: What texts and payloads pass before they are written.
     """
@@ -73,10 +73,10 @@ class EventLog(Closing):
         _require_positive(max_events=max_events, retention=retention)
         _require_positive(feed_max_events=feed_max_events, feed_shards=feed_shards + 1)
         self._owned = not isinstance(redis, Connection)
-        self._redis = Connection.of(redis, **options)
+        self.connection = Connection.of(redis, **options)
         self._keys = keys = Keys(prefix, tenant)
         self._feeds = [keys.feed(shard) for shard in range(feed_shards)]
-        self.signals = Signals(self._redis, keys)
+        self.signals = Signals(self.connection, keys)
         self._appender = Appender(
             keys,
             self._feeds,
@@ -84,7 +84,7 @@ class EventLog(Closing):
             max_events=max_events,
             feed_max_events=feed_max_events,
             retention=retention,
-            clustered=self._redis.clustered,
+            clustered=self.connection.clustered,
         )
         self.redactor = Redactor(redact)
         self._writer: Writer[Sequence[Command], list[Command]] = Writer(
@@ -194,7 +194,7 @@ class EventLog(Closing):
 
     async def asend(self, commands: Sequence[Command]) -> None:
         """Send commands that were made here, in one round trip. Sending the same ones again writes nothing."""
-        await self._redis.send(*commands)
+        await self.connection.send(*commands)
 
     def send(self, commands: Sequence[Command]) -> None:
         """`asend` without a loop."""
@@ -203,10 +203,6 @@ class EventLog(Closing):
     def soon(self, commands: Sequence[Command]) -> None:
         """Send commands that were made here in the background, in order. Returns at once and never raises."""
         self._writer.put(commands)
-
-    def sends_over(self, connection: Connection) -> bool:
-        """Whether events go out over this connection."""
-        return connection is self._redis
 
     async def aflush(self, seconds: float = 5.0) -> bool:
         """Wait until what goes out in the background is written or lost. Done by itself when the process ends.
@@ -241,7 +237,7 @@ class EventLog(Closing):
         """
         _require_positive(n=n)
         streams = self._streams(thread_id)
-        replies = await self._redis.send(*(("XREVRANGE", stream, "+", "-", "COUNT", n) for stream in streams))
+        replies = await self.connection.send(*(("XREVRANGE", stream, "+", "-", "COUNT", n) for stream in streams))
         found = [event for reply in replies for event in events_of(reply)]
         return sorted(found, key=lambda event: position(event.cursor))[-n:]
 
@@ -266,7 +262,7 @@ class EventLog(Closing):
             after_id: Only what came after the event with this `cursor`. With a thread only.
         """
         first = f"({checked_cursor(after_id, thread_id)}" if after_id is not None else milliseconds("since", since, "-")
-        return pages(self._redis, self._streams(thread_id), first, milliseconds("until", until, "+"))
+        return pages(self.connection, self._streams(thread_id), first, milliseconds("until", until, "+"))
 
     def replay(
         self,
@@ -298,10 +294,10 @@ class EventLog(Closing):
         """
         streams = self._streams(thread_id)
         if after_id is None:
-            cursors = await ends(self._redis, streams)
+            cursors = await ends(self.connection, streams)
         else:
             cursors = dict.fromkeys(streams, checked_cursor(after_id, thread_id))
-        async for event in follow(self._redis, cursors, idle, patience):
+        async for event in follow(self.connection, cursors, idle, patience):
             yield event
 
     def tail(
@@ -327,7 +323,7 @@ class EventLog(Closing):
         if not self._feeds:
             raise InvalidInputError("feed_shards: this event log has no feed to consume; give it at least one shard")
         return Consumer(
-            self._redis,
+            self.connection,
             self._keys,
             self._feeds,
             group=group,
@@ -369,7 +365,7 @@ class EventLog(Closing):
             How many were removed.
         """
         _require_positive(keep=keep + 1)
-        return int((await self._redis.send(("XTRIM", self._keys.events(thread_id), "MAXLEN", keep)))[0])
+        return int((await self.connection.send(("XTRIM", self._keys.events(thread_id), "MAXLEN", keep)))[0])
 
     def trim(self, thread_id: str, keep: int) -> int:
         """`atrim` without a loop."""
@@ -378,7 +374,7 @@ class EventLog(Closing):
     async def adelete(self, thread_id: str) -> None:
         """Remove a thread's events. The feed keeps what it has of them."""
         stream = self._keys.events(thread_id)
-        await self._redis.send(("UNLINK", stream, self._keys.seen(stream)))
+        await self.connection.send(("UNLINK", stream, self._keys.seen(stream)))
 
     def delete(self, thread_id: str) -> None:
         """`adelete` without a loop."""
@@ -388,7 +384,7 @@ class EventLog(Closing):
         """Write what goes out in the background, and close the connections if this log opened them."""
         await self.aflush()
         if self._owned:
-            await either(self._redis.close, self._redis.aclose)
+            await either(self.connection.close, self.connection.aclose)
 
     def close(self) -> None:
         """`aclose` without a loop."""

@@ -33,7 +33,7 @@ class AccessLog:
     def __init__(self, store: AgentMemoryStore, interval: float, events: MemoryEvents | None) -> None:
         self._store = store
         self._interval = round(interval * 1_000_000)
-        self._events = events if events is not None and events.sends_over(store.connection) else None
+        self._events = events if events is not None and events.connection is store.connection else None
         self._noted: dict[tuple[Namespace, str], int] = {}
         self._lock = threading.Lock()
 

@@ -57,13 +57,6 @@ class ExactSearch:
         rest = self._newest([row for row in found if row.key not in best], wanted)
         return (ranked + rest)[: wanted.end]
 
-    async def scope(self, namespace: Namespace) -> list[Row] | None:
-        """The items of exactly one namespace that have a vector; None where comparing them here is out of reach."""
-        names = await self._names([namespace])
-        if len(names) > self._limit or find_spec("numpy") is None:
-            return None
-        return [row for row in await self._read(names, (items.VALUE, items.VECTOR)) if items.VECTOR in row.fields]
-
     async def rows(self, namespaces: Sequence[Namespace], fields: Sequence[str]) -> list[Row]:
         """All items of some namespaces, however many."""
         return await self._read(await self._names(namespaces), fields)

@@ -15,7 +15,13 @@ _MOST = 200  # memories named in one event
 
 
 class MemoryEvents(Protocol):
-    """Who wants to know what is done with memories: the event log."""
+    """Who wants to know what is done with memories: the event log.
+
+    Attributes:
+        connection: Over which events are sent.
+    """
+
+    connection: Connection
 
     def memory(
         self,
@@ -29,9 +35,6 @@ class MemoryEvents(Protocol):
 
     def soon(self, commands: Sequence[Command]) -> None:
         """Send commands in the background."""
-
-    def sends_over(self, connection: Connection) -> bool:
-        """Whether that is over this connection."""
 
     async def aflush(self) -> object:
         """Wait until what goes out in the background is written."""

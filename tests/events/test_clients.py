@@ -26,7 +26,7 @@ async def any_log(request: pytest.FixtureRequest, plain_url: str, plain: Connect
     source = CLIENTS[request.param](plain_url)
     log = EventLog(source)
     yield log
-    log._redis.close()
+    log.connection.close()
     if isinstance(source, redis.Redis):
         source.close()
     elif not isinstance(source, str):

@@ -28,7 +28,7 @@ def writing(log: EventLog, n: int, threads: int = 1) -> Iterator[None]:
     """Meanwhile, another thread appends n events, one by one, once a reader waits."""
 
     def write() -> None:
-        while not waiting_clients(log._redis):
+        while not waiting_clients(log.connection):
             time.sleep(0.005)
         for i in range(n):
             log.append(Event(kind=str(i), thread_id=f"t{i % threads}" if threads > 1 else "t"))
@@ -79,7 +79,7 @@ async def test_a_lost_connection_costs_no_event_and_repeats_none(log: EventLog, 
         for i in range(60):
             log.append(Event(kind=str(i), thread_id="t"))
             if i % 10 == 5:
-                cut(log._redis)
+                cut(log.connection)
 
     def cut(redis: Connection) -> None:
         while not (ids := waiting_clients(redis)):

@@ -27,7 +27,8 @@ ANNA = Scope("anna")
 class Told:
     """Keeps what it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
         self.told: list[tuple[Any, ...]] = []
         self.scopes: list[Namespace | None] = []
         self.scripts: list[Command] = []
@@ -47,9 +48,6 @@ class Told:
         self.told += [each for each in commands if not isinstance(each, ScriptCall)]
         self.scripts += [each for each in commands if isinstance(each, ScriptCall)]
 
-    def sends_over(self, connection: Connection) -> bool:
-        return True
-
     async def aflush(self) -> bool:
         return True
 
@@ -60,7 +58,7 @@ def made(server: Connection, events: Any) -> MemoryBank:
 
 
 async def test_every_change_and_every_recall_is_told(server: Connection, do: Do) -> None:
-    events = Told()
+    events = Told(server)
     bank = made(server, events)
     one, other = (each.id for each in await do(bank.remember, ["Anna plays the cello", "Anna's dog is Bruno"], ANNA))
     await do(bank.remember, "anna plays the CELLO", ANNA)
@@ -98,13 +96,13 @@ async def test_it_costs_no_round_trip(search: Connection, do: Do, trips: Trips) 
         return [*counts, trips.taken()]
 
     await cost(made(search, None))  # the server learns the scripts
-    plainly, told = await cost(made(search, None)), await cost(made(search, Told()))
+    plainly, told = await cost(made(search, None)), await cost(made(search, Told(search)))
     assert told == plainly
     assert told[:2] == [1, 1]
 
 
 async def test_that_memories_were_used_is_written_along_with_the_events(server: Connection, do: Do) -> None:
-    events = Told()
+    events = Told(server)
     bank = made(server, events)
     tea = (await do(bank.remember, "Anna likes tea", ANNA))[0].id
     await do(bank.recall, "tea", ANNA)
@@ -129,7 +127,7 @@ async def test_accesses_go_to_the_server_of_the_memories(search: Connection, pla
 
 
 async def test_many_memories_are_told_in_events_of_200(server: Connection, do: Do) -> None:
-    events = Told()
+    events = Told(server)
     bank = made(server, events)
     ids = [each.id for each in await do(bank.remember, [f"number {n} is {n * n}" for n in range(450)], ANNA)]
     assert [told[-1] for told in events.told] == [ids[:200], ids[200:400], ids[400:]]

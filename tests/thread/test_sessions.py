@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -49,3 +50,15 @@ def test_tenants_and_threads_do_not_meet(plain: Connection) -> None:
     one.write(goal="one")
     assert (other.load().exists, third.load().exists) == (False, False)
     assert Sessions(plain, keys=Keys(tenant="b")).list() == []
+
+
+def test_a_summary_of_a_session_that_is_gone_removes_no_turn_of_the_next(plain: Connection) -> None:
+    memory = WorkingMemory(plain, "t")
+    memory.append("old 1", "old 2")
+    told = memory.load()
+    memory.clear()
+    time.sleep(0.002)  # sessions are told apart by the millisecond in which they began
+    memory.append("new 1", "new 2")
+    assert memory.summarize("what was old", told) == 0
+    assert [turn.content for turn in memory.load().turns] == ["new 1", "new 2"]
+    assert memory.summarize("what is new", memory.load()) == 2

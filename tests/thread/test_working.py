@@ -344,16 +344,6 @@ def test_needs_summary_counts_as_langchain_does(memory: Both) -> None:
     assert memory.needs_summary(200)
 
 
-def test_a_summary_of_a_session_that_is_gone_removes_no_turn_of_the_next(memory: Both) -> None:
-    memory.append("old 1", "old 2")
-    told = memory.load()
-    memory.clear()
-    time.sleep(0.002)  # sessions are told apart by the millisecond in which they began
-    memory.append("new 1", "new 2")
-    assert memory.summarize("what was old", told) == 0
-    assert [turn.content for turn in memory.load().turns] == ["new 1", "new 2"]
-
-
 def test_a_summary_takes_the_place_of_what_it_tells(memory: Both) -> None:
     memory.append(*(f"{i}" for i in range(6)))
     told = memory.load()
