@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,7 +23,7 @@ from langchain_agentmem.promotion.changes import Action, Change
 from langchain_agentmem.promotion.conversation import Conversation, Line, Redact
 from langchain_agentmem.promotion.guard import addresses_model, sentences
 from langchain_agentmem.promotion.known import Known, KnownMemory
-from langchain_agentmem.promotion.schemas import Entry
+from langchain_agentmem.promotion.schemas import Entry, Preference
 from langchain_agentmem.promotion.slots import SLOTS, slot_of
 from langchain_agentmem.promotion.strategies import Said, Strategy
 from langchain_agentmem.promotion.unaided import claim
@@ -32,10 +33,14 @@ _LONGEST_TEXT = 4_000  # characters of a memory
 _LONGEST_VALUE = 1_000
 _RESTATED = 0.8  # share of an entry's words in what the assistant said, from which it restates that
 _AGREES = re.compile(
-    r"\W*(?:yes|yeah|yep|yup|sure|correct|right|exactly|true|indeed|ok|okay|of course|definitely|absolutely|that's it"
-    r"|please do|do that|do it|s[i\u00ed]|oui|ja|da|hai|\u662f)\b",
+    r"\W*(?:(?:yes|yeah|yep|yup|sure|correct|right|exactly|true|indeed|ok|okay|of course|definitely|absolutely"
+    r"|that's it|please do|do that|do it|s[i\u00ed]|oui|ja|da|hai)\b|\u662f)",
     re.I,
 )
+_LONGEST_ASSENT = 4  # words of a turn that is nothing but an agreement
+_DENIES = re.compile(r"\W*(?:no|nope|nah|not)\b", re.I)
+_NEGATES = re.compile(r"\b(?:no|not|nope|nah|never|none|longer)\b|n['\u2019]t\b", re.I)
+_DOUBTS = re.compile(r"\?|\b(?:but|or|wait|stop|wrong|later)\b", re.I)
 _SUBJECT = frozenset(terms("user users"))
 
 
@@ -156,18 +161,28 @@ class Draft:
     def _restates(self, entry: Entry, lines: Sequence[Line]) -> bool:
         """Whether the assistant said it and no user: nobody agreed, and what its words add is the assistant's alone.
 
-        A user's question adds nothing to its answer; in what else a user says, one word of the entry is enough.
+        A user's question adds nothing to its answer; in what else a user says, one word of the entry is enough. Of a
+        preference, that is a word of its value. To who says no, one word of the assistant's is too much.
         """
-        if any(_AGREES.match(line.text) for line in lines):
+        if self._agreed(lines):
             return False
-        words = set(terms(_words_of(entry))) - _SUBJECT
+        words = set(terms(_claimed(entry))) - _SUBJECT
         own = words - {word for line in lines for word in terms(line.text)}
         asked = all(line.text.rstrip().endswith("?") for line in lines)
         if not own or (own < words and not asked):
             return False
         assistant = [line for line in (*self._talk.earlier, *self._talk.lines) if not line.by_user]
-        heard = {word for line in assistant for word in terms(line.text)}
-        return len(own & heard) >= _RESTATED * len(own)
+        heard = own & {word for line in assistant for word in terms(line.text)}
+        denied = all(_DENIES.match(line.text) for line in lines) and entry.action != "retire"
+        if denied and not _NEGATES.search(_words_of(entry)):
+            return bool(heard)
+        return len(heard) >= _RESTATED * len(own)
+
+    def _agreed(self, lines: Sequence[Line]) -> bool:
+        """Whether one of these lines agrees to what the assistant said right before it."""
+        agreeing = {line.number for line in lines if _agrees(line.text)}
+        talk = pairwise((*self._talk.earlier, *self._talk.lines))
+        return any(line.number in agreeing and not before.by_user for before, line in talk)
 
     def _memory(self, strategy: Strategy, entry: Any, lines: Sequence[Line]) -> Memory | None:
         """The memory that the strategy makes of an entry, with where it comes from and without secrets."""
@@ -263,6 +278,18 @@ def _words_of(entry: Entry) -> str:
         return entry.text
     held = entry.model_dump(exclude={"action", "known", "turns", "confidence", "importance", "instruction", "kind"})
     return " ".join(str(value) for value in held.values() if value)
+
+
+def _claimed(entry: Entry) -> str:
+    """What an entry says that must be somebody's word: of a preference its value, since the rest is its form."""
+    return str(entry.value) if isinstance(entry, Preference) and entry.value else _words_of(entry)
+
+
+def _agrees(text: str) -> bool:
+    """Whether a turn is nothing but an agreement: "Ok wait, what is a kernel?" is none."""
+    if len(re.findall(r"\w+(?:['\u2019]\w+)?", text)) > _LONGEST_ASSENT or not _AGREES.match(text):
+        return False
+    return not (_NEGATES.search(text) or _DOUBTS.search(text))
 
 
 def _in_place_of(memory: Memory, target: KnownMemory, action: Action) -> Memory:

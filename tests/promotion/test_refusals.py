@@ -57,6 +57,50 @@ def test_what_a_user_agrees_to_is_his_word(extractor: Extractor, bank: MemoryBan
     assert [each.text for each in bank.list(ANN)] == ["User stays at Hotel Granvia."]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("no", "no, not at all", "Not really", "Sure? Where did you get that", "Right now I am busy, stop it"),
+        *("True or false: 2+2=5?", "Ok wait, what is a kernel?", "Right, but why", "Yes? No!"),
+    ],
+)
+@pytest.mark.parametrize(
+    "entry", [slot("diet", "vegan", 2, text="User eats vegan food at home."), fact("User has been vegan.", 2)]
+)
+def test_what_is_no_agreement(extractor: Extractor, stub: OpenAIStub, answer: str, entry: dict[str, Any]) -> None:
+    section = "preferences" if "slot" in entry else "discrete"
+    stub.answer = says(**{"discrete": [], "preferences": []} | {section: [entry]})
+    plan = extractor.plan(batch("> So you are vegan and eat at home.", answer))
+    assert (plan.changes, plan.refused) == ((), {"assistant": 1})
+
+
+def test_an_agreement_is_to_what_was_said_right_before(extractor: Extractor, stub: OpenAIStub) -> None:
+    stub.answer = says(discrete=[], preferences=[slot("diet", "vegan", 3)])
+    plan = extractor.plan(batch("> You are vegan, I think.", "Is the shop open at noon?", "Yes, it is."))
+    assert (plan.changes, plan.refused) == ((), {"assistant": 1})
+
+
+@pytest.mark.parametrize(
+    ("answer", "value"), [("Yes", "vegan"), ("yes, exactly!", "vegan"), ("No, vegetarian.", "vegetarian")]
+)
+def test_what_is_an_answer(extractor: Extractor, stub: OpenAIStub, answer: str, value: str) -> None:
+    stub.answer = says(discrete=[], preferences=[slot("diet", value, 2)])
+    plan = extractor.plan(batch("> You are vegan, or vegetarian?", answer))
+    assert [change.memory.value for change in plan.changes if change.memory] == [value]
+
+
+def test_who_says_no_ends_what_was_so(extractor: Extractor, bank: MemoryBank, stub: OpenAIStub) -> None:
+    bank.remember(Memory(text="User is vegan.", state="diet", value="vegan"), ANN)
+    stub.answer = says(discrete=[], preferences=[slot("diet", None, 2, text="User was vegan.", action="retire")])
+    assert [each.action for each in extractor.plan(batch("> Are you still a herbivore?", "No")).changes] == ["retire"]
+
+
+def test_the_words_of_a_slot_are_nobodys(extractor: Extractor, stub: OpenAIStub) -> None:
+    stub.answer = says(discrete=[], preferences=[slot("home", "Rome", 1, text="User told where home is: Rome.")])
+    plan = extractor.plan(batch("Tell me where my home is.", "> Your home is Rome."))
+    assert (plan.changes, plan.refused) == ((), {"assistant": 1})
+
+
 def test_a_memory_that_nobody_spoke_of_is_not_confirmed(
     extractor: Extractor, bank: MemoryBank, stub: OpenAIStub
 ) -> None:
