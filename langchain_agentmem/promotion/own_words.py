@@ -18,8 +18,8 @@ _LONGEST_SENTENCE = 1_000
 
 _SOURCES = r"\w+ (?:said|says|wrote|asked|replied|answered)|(?:he|she|they|you|who) (?:thinks?|thought|believes?)"
 _REPORTED = (
-    r"said|says|saying|tell|tells|telling|told|wrote|writes|written|asks|asked|thinks|believes|believed|claims?|claimed"
-    r"|heard|reads|replied|answered|insists|joked|quotes?|quoting|translate|translation|rephrase|paraphrase|proofread"
+    r"said|says|saying|tell|tells|telling|told|wrote|writes|written|asks|asked|thinks|thought|believes|believed|claims?|claimed"
+    r"|heard|reads|replied|answered|insists|mentioned|joked|quotes?|quoting|translate|translation|rephrase|paraphrase|proofread"
     r"|summari[sz]e|spell|pronounce|(?<!\bI )write|rewrite|story|stories|poem|song|lyrics|joke|novel|sentence"
     r"|starts? with|ends? with|begins? with|true that|say\b(?!,)"
 )
@@ -69,7 +69,9 @@ _LETTER = re.compile(
 )
 _HANDED_OVER = re.compile(  # "translate this: ...": what follows is no longer the user's
     rf"\b(?:{_REPORTED}|correct|fix|improve|edit|check|review|reply to|answer to|following|grammar"
-    r"|(?<!remember )(?<!know )this|text|e-?mail|mail|message|letter)\b[^.!?:\n]{0,200}:(?=\s)",
+    r"|(?<!remember )(?<!know )this|text|e-?mail|mail|message|letter)\b[^.!?:\n]{0,200}:(?=\s)"
+    r"|\b(?:translate|rewrite|rephrase|paraphrase|proofread|summari[sz]e|correct|fix|improve|review|(?:reply|respond"
+    r"|answer) to)\b[^.!?:\n]{0,100}[.!?]?[ \t]*\n",
     re.I,
 )
 _OWN_LABELS = (

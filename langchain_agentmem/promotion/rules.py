@@ -69,7 +69,8 @@ _NOT_EATEN = {
     "eats_everything": frozenset[str](),
 }
 _JOBS = (
-    r"((?:(?!(?:of|and|or|to|for|with|in|at|former|ex|retired|good|bad|great|terrible|better|worse|big|huge|future|aspiring)\b)"
+    r"((?:(?!(?:of|and|or|to|for|with|in|at|former|ex|retired|good|bad|great|terrible|better|worse|big|huge|future"
+    r"|aspiring)\b)"
     r"[\w-]+ ){0,2}(?:engineer|developer|teacher|nurse|doctor|chef|cook|lawyer|designer|student|scientist|professor"
     r"|architect|accountant|writer|journalist|musician|artist|pilot|manager|consultant|researcher|electrician|plumber"
     r"|dentist|pharmacist|photographer|carpenter|farmer|driver|programmer|analyst|therapist|librarian|baker))\b(?!['-])"

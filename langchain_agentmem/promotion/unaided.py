@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.changes import Change
 from langchain_agentmem.promotion.conversation import Conversation, Line
@@ -96,9 +97,14 @@ class _Reading:
         fact = self._known.get(state)
         if fact and not found.ends(fact.value):
             self.now[state] = fact.value  # what was taken back never took its place
-        elif target := self._standing(state):
+        elif fact and fact.memory_id and not self._is_newer(fact, line):
             source, at = self._talk.source([line]), self._talk.time([line])
-            self.changes.append(Change("retire", _RULES, source, at, target=target))
+            self.changes.append(Change("retire", _RULES, source, at, target=fact.memory_id))
+
+    def _is_newer(self, fact: Fact, line: Line) -> bool:
+        """Whether another thread has said a fact since: what is promoted late does not end it."""
+        elsewhere = fact.source is not None and fact.source.thread_id not in (None, self._talk.thread_id)
+        return elsewhere and fact.since > self._talk.time([line])
 
     def _standing(self, state: str) -> str | None:
         fact = self._known.get(state)

@@ -157,6 +157,7 @@ def test_a_plan_is_read(text: str, expected: str) -> None:
         "\u201cI live in Rome.\u201d",
         'Translate "I am a vegetarian" into French.',
         "Translate this into French:\nI live in Berlin. I'm vegan.",
+        "Can you proofread my letter?\nI live in Berlin. I'm vegan.",
         "Write a story that starts with I am a pilot and I live in Oslo.",
         'def f(): return "I\'m vegan"',
         "`I'm vegan`",

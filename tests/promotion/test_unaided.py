@@ -9,7 +9,7 @@ import pytest
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.promotion.extraction import Extractor
 from langchain_agentmem.promotion.finding import singular
-from tests.promotion.talks import ANN, promote
+from tests.promotion.talks import ANN, NOON, promote
 
 
 def facts(bank: MemoryBank) -> dict[str, Any]:
@@ -77,6 +77,15 @@ def test_what_begins_anew_is_not_retired_as_well(bank: MemoryBank) -> None:
     done = promote(extractor, "I don't live in Rome any more.", "I live in Oslo.", prefix="n")
     assert [each.outcome for each in done] == ["superseded"]
     assert facts(bank) == {"home": "Oslo"}
+
+
+def test_what_is_promoted_late_ends_nothing_that_was_said_since(bank: MemoryBank) -> None:
+    extractor = Extractor(bank, None, "rules")
+    promote(extractor, "I live in Rome.", thread="new", start=NOON.replace(day=3))
+    promote(extractor, "I don't live in Rome any more.", thread="old")
+    assert facts(bank) == {"home": "Rome"}
+    promote(extractor, "I don't live in Rome any more.", thread="newer", start=NOON.replace(day=4))
+    assert facts(bank) == {}
 
 
 @pytest.mark.parametrize(
