@@ -90,12 +90,13 @@ class Draft:
 
     def _in_order(self, strategies: Sequence[Strategy], answer: BaseModel) -> list[tuple[Strategy, Any, list[Line]]]:
         """The entries of an answer with the lines they come from, in the order in which these were said."""
-        given = [(each, entry) for each in strategies for entry in entries_of(answer, each.name, every=True)]
-        given.sort(key=lambda each: isinstance(each[1], Entry))  # a summary, which is one, is not among too many
-        if len(given) > _MOST:
-            self.refused["too many"] += len(given) - _MOST
+        held = [entries_of(answer, each.name, every=True) for each in strategies]
+        places = sorted((i, section) for section, entries in enumerate(held) for i, _ in enumerate(entries))
+        if len(places) > _MOST:  # the first of each section are used
+            self.refused["too many"] += len(places) - _MOST
         found = []
-        for strategy, entry in given[:_MOST]:
+        for section, i in sorted((section, i) for i, section in places[:_MOST]):
+            strategy, entry = strategies[section], held[section][i]
             try:
                 found.append((strategy, entry, self._lines(strategy, entry)))
             except Refused as reason:
