@@ -28,6 +28,9 @@ class Run:
         around: The nearest run around it that makes events, so that no event names a run which the log does not know.
         started: When, by `time.perf_counter`.
         user: Who runs it, as the tool and model calls inside it came to know; "" where they are several's.
+        inside: The tool and model calls made directly in it.
+        config: What says which checkpoint it runs from, of the config that it runs in: all of that would keep the
+            state of the graph.
         place: The fields that all its events share, once they were asked for.
         interrupt: What is known of the interrupt that it stopped for.
     """
@@ -39,6 +42,7 @@ class Run:
     user: str | None = None
     place: Document | None = None
     interrupt: Document | None = None
+    inside: list[Run] | None = None
 
     def __init__(self, run_id: UUID, parent: UUID | None, around: UUID | None, trace: UUID) -> None:
         self.kind, self.id, self.parent, self.around, self.trace = "", run_id, parent, around, trace

@@ -236,13 +236,17 @@ class EventTracer(GraphCallbackHandler):
     ) -> None:
         run = self._enter(run_id, parent_run_id)
         run.kind, run.name, run.metadata = kind, name, metadata or {}
-        run.config = var_child_runnable_config.get()
-        self._name_user(run)
+        config = var_child_runnable_config.get() or {}
+        maps = {"checkpoint_map": (config.get("configurable") or {}).get("checkpoint_map")}
+        run.config = {"metadata": config.get("metadata") or {}, "configurable": maps}
+        self._name_user(run, user_of(config, run.metadata))
+        if run.parent is not None and (around := self._open.get(run.parent.int)) is not None:
+            around.inside = around.inside or []
+            around.inside.append(run)
         self._note("start", run, run.started, None, inputs)
 
-    def _name_user(self, run: Run) -> None:
+    def _name_user(self, run: Run, user: str) -> None:
         """Note who runs it, and what is around it: LangGraph tells the callbacks of nodes and graphs no user."""
-        user = user_of(run.config or {}, run.metadata)
         around: Run | None = run
         while user and around is not None and around.user != user:
             around.user = user if around.user is None else ""  # it runs for several
@@ -250,7 +254,10 @@ class EventTracer(GraphCallbackHandler):
 
     def _fail(self, error: BaseException, run_id: UUID) -> None:
         run = self._open.pop(run_id.int, None)
-        if run is None or not run.kind:
+        if run is None:
+            return
+        self._end_inside(run, error)
+        if not run.kind:
             return
         if isinstance(error, GraphInterrupt):
             found = interrupts_in(error.args[0] if error.args else ())
@@ -262,6 +269,13 @@ class EventTracer(GraphCallbackHandler):
         else:
             self._count_failure(run)
             self._note("error", run, perf_counter(), failure(error))
+
+    def _end_inside(self, run: Run, error: BaseException) -> None:
+        """Note the end of the calls that failed with it: of one that is cancelled LangChain tells nobody."""
+        for call in run.inside or ():
+            if self._open.pop(call.id.int, None) is not None:
+                self._end_inside(call, error)
+                self._note("error", call, perf_counter(), {**failure(error), "status": "cancelled"})
 
     def _count_failure(self, run: Run) -> None:
         if run.kind == "node":

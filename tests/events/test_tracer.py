@@ -221,6 +221,42 @@ async def test_a_run_that_is_cancelled_says_so(log: EventLog, tracer: EventTrace
     assert tracer._open == {}
 
 
+async def test_calls_in_what_is_cancelled_end_with_it(log: EventLog, tracer: EventTracer) -> None:
+    started, kept = asyncio.Event(), list[set[str]]()
+
+    @tool
+    async def inner() -> str:
+        """Wait."""
+        kept.extend(set((run.config or {}).get("configurable") or ()) for run in tracer._open.values())
+        started.set()
+        await asyncio.sleep(60)
+        return "late"
+
+    @tool
+    async def outer() -> str:
+        """Call the other one."""
+        return str(await inner.ainvoke({}))
+
+    async def slow(_: State) -> State:
+        await outer.ainvoke({})
+        return {}
+
+    task = asyncio.create_task(chain(("slow", slow)).compile().ainvoke({}, config(tracer)))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    ended = [(event.kind, event.name, event.status) for event in told(log, tracer) if event.status]
+    assert ended == [
+        ("tool.error", "inner", "cancelled"),
+        ("tool.error", "outer", "cancelled"),
+        ("node.error", "slow", "cancelled"),
+        ("run.error", "LangGraph", "cancelled"),
+    ]
+    assert tracer._open == {}
+    assert set().union(*kept) <= {"checkpoint_map"}, "the rest of a config keeps the state of the graph"
+
+
 async def test_errors_outside_of_nodes_are_seen(log: EventLog, tracer: EventTracer, call: Call) -> None:
     graph = StateGraph(State)
     graph.add_node("loop", one)
