@@ -38,6 +38,8 @@ def main(users_lock: str, socket_dir: str, serving: str, *command: str) -> None:
         )
         threading.Thread(target=_end_after_users, args=(server, users), daemon=True).start()
         server.wait()
+    except OSError as error:  # that the directory is gone is how the starter learns of it: what was wrong is said first
+        os.write(2, f"{type(error).__name__}: {error}\n".encode(errors="replace"))
     finally:
         shutil.rmtree(socket_dir, ignore_errors=True)
 
