@@ -56,7 +56,7 @@ def user_of(config: RunnableConfig, metadata: Mapping[str, Any] | None = None) -
     configurable, context = config.get("configurable") or {}, context_of(config)
     for name in _USER_FIELDS:
         for said in ((metadata or {}).get(name), configurable.get(name), _in(context, name)):
-            if isinstance(said, str | int | UUID) and not isinstance(said, bool) and not _is_empty(said):
+            if isinstance(said, str | int | UUID) and not isinstance(said, bool) and said != "":
                 return str(said)
     return ""
 

@@ -18,6 +18,7 @@ from langchain_agentmem import AgentMemory
 from langchain_agentmem.agent.ownership import is_anothers, is_for, owner_of, runner
 from langchain_agentmem.events.event import Event
 from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.longterm.scopes import ScopeTemplate
 from tests.agent.scripted import ScriptedModel, calls
 from tests.conftest import Do
 
@@ -163,7 +164,8 @@ async def test_what_is_forgotten_in_a_turn_is_not_shown_again_in_it(memory: Agen
 def test_an_empty_name_is_nobodys() -> None:
     context = SimpleNamespace(context={"user_id": "anna"})
     assert runner({"configurable": {"user_id": "", "langgraph_auth_user_id": "bob"}}) == "bob"
-    assert runner({"configurable": {"user_id": " ", "__pregel_runtime": context}}) == "anna"
+    assert runner({"configurable": {"user_id": "", "__pregel_runtime": context}}) == "anna"
+    assert ScopeTemplate().resolve({"configurable": {"user_id": " "}}, context.context) == Scope("anna")
 
 
 def test_who_runs_and_to_whom_things_belong() -> None:

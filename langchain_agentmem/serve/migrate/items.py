@@ -160,9 +160,10 @@ def _value(stored: Any) -> dict[str, Any]:
 
 
 def _moment(stored: Any) -> int:
-    """A time of theirs, if it is one: another would end every later read of the item."""
+    """A time of theirs, if it is one."""
     microseconds = int(stored)
-    to_time(microseconds)
+    if from_time(to_time(microseconds)) != microseconds:  # it is beyond the calendar
+        raise OverflowError("a time beyond the calendar")
     return microseconds
 
 
