@@ -21,12 +21,12 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.cost import count_tokens
 from langchain_agentmem.longterm.recalling import Recalled
 from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.longterm.text import ends
 from langchain_agentmem.promotion.taking import by_human, is_said
 from langchain_agentmem.thread.sessions import Sessions
 from langchain_agentmem.wire.bridge import run
 
 DEFAULT_BUDGET = 800  # tokens
-_LONGEST = 4_000  # characters of a question; whoever pastes a page asks at its beginning or its end
 
 
 class ContextAssembler:
@@ -166,9 +166,7 @@ def question_of(messages: Sequence[BaseMessage]) -> str:
             said.append(message.text)
         elif said:
             break
-    text = "\n".join(each for each in reversed(said) if each.strip())
-    half = _LONGEST // 2
-    return text if len(text) <= _LONGEST else f"{text[:half]}\n{text[-half:]}"
+    return ends("\n".join(each for each in reversed(said) if each.strip()), "\n")
 
 
 def thread_of(config: RunnableConfig | None = None) -> str | None:

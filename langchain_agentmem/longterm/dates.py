@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
+from langchain_agentmem.longterm.text import ends
+
 __all__ = ["DateWindow", "date_windows"]
 
 _MONTH = (
@@ -24,7 +26,6 @@ _SEASON = {"spring": (3, 4, 5), "summer": (6, 7, 8), "autumn": (9, 10, 11), "fal
 _COUNT = {"a": 1, "an": 1} | {w: n for n, w in enumerate("one two three four five six seven eight nine ten".split(), 1)}
 _FOLDED = str.maketrans("\u0131\u017f", "is")  # what IGNORECASE takes for "i" and "s", and no table here knows
 _DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
-_LONGEST = 4_000  # characters that are read; whoever pastes a page asks at its beginning or its end
 
 _ISO = re.compile(r"\b((?:19|20)\d\d)-(\d\d)(?:-(\d\d))?\b")
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\b\.?(?:,? ((?:19|20)\d\d))?", re.I)
@@ -86,17 +87,12 @@ def date_windows(text: str, now: datetime | None = None) -> tuple[DateWindow, ..
         all that stands neither at its beginning nor at its end.
     """
     found: list[DateWindow] = []
-    rest = _ends(text).translate(_FOLDED)
+    rest = ends(text, " ; ").translate(_FOLDED)
     for pattern, read in _ABSOLUTE:
         rest = _without(rest, pattern, read, found)
     if now is not None:
         found += _relative(rest, now.date())
     return tuple(found)
-
-
-def _ends(text: str) -> str:
-    half = _LONGEST // 2
-    return text if len(text) <= _LONGEST else f"{text[:half]} ; {text[-half:]}"
 
 
 def _without(text: str, pattern: re.Pattern[str], read: _Read, found: list[DateWindow]) -> str:

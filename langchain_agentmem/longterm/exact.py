@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Any
 
 from langchain_agentmem.errors import UnsupportedServerError
 from langchain_agentmem.longterm import items
@@ -78,7 +77,7 @@ class ExactSearch:
         return [
             f"{self._keys.item(namespace, unescape(field[1:]))}:v{version}"
             for namespace, found in zip(namespaces, known, strict=True)
-            for field, count in _mapping(found).items()
+            for field, count in items.mapping(found).items()
             if field.startswith(b"#")
             for version in range(1, int(count) + 1)
         ]
@@ -145,10 +144,6 @@ def similarities(field: VectorField, query: bytes, vectors: Sequence[bytes]) -> 
         scores = (rows @ asked) / np.sqrt(np.einsum("ij,ij->i", rows, rows) * (asked @ asked))
     told: list[float] = scores.tolist()
     return told
-
-
-def _mapping(reply: Any) -> dict[bytes, bytes]:
-    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
 
 
 def _by_score(hit: Hit) -> tuple[float, Namespace, str]:

@@ -21,7 +21,17 @@ from datetime import datetime
 
 import snowballstemmer
 
-__all__ = ["STOP_WORDS", "embedded_text", "lexical_terms", "lexical_text", "split_speaker", "stem", "terms", "tokens"]
+__all__ = [
+    "STOP_WORDS",
+    "embedded_text",
+    "ends",
+    "lexical_terms",
+    "lexical_text",
+    "split_speaker",
+    "stem",
+    "terms",
+    "tokens",
+]
 
 MONTHS = "january february march april may june july august september october november december".split()
 
@@ -81,6 +91,7 @@ _CLITIC = re.compile(r"'(?:s|re|ve|ll|d|m|t)\b")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 _SPEAKER = re.compile(r"^\s*([^\W\d_][\w.'-]*(?: [^\W\d_][\w.'-]*){0,2}):\s+(?=\S)")
 _REMEMBERED = 65_536  # words
+_LONGEST = 4_000  # characters of a question
 
 
 def tokens(text: str) -> list[str]:
@@ -135,6 +146,17 @@ def terms(text: str) -> list[str]:
         Stems of letters and digits only. Empty when the text holds nothing but stop words.
     """
     return [_stems[word] for word in tokens(text) if word not in STOP_WORDS]
+
+
+def ends(text: str, between: str) -> str:
+    """A text, or of one of over 4,000 characters its beginning and its end: whoever pastes a page asks at one of them.
+
+    Args:
+        text: Any text.
+        between: What takes the place of the rest.
+    """
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]}{between}{text[-half:]}"
 
 
 def split_speaker(text: str) -> tuple[str | None, str]:
