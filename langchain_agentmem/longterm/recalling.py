@@ -142,17 +142,17 @@ class Recaller:
             heard: Is told the replies to them, before any memory is ranked.
         """
         now = datetime.now(UTC)
-        question = analyse(wish.text, now)
+        scope, question = wish.scope(), analyse(wish.text, now)
         vector = await self._store.encoder.query(wish.text) if self._store.encoder and wish.text.strip() else None
         if await self._store.index.usable():
-            replies, hits, corpus = await self._legs(wish, question, vector, now).look(before)
+            replies, hits, corpus = await self._legs(wish, scope, question, vector, now).look(before)
         else:
             replies = await self._store.connection.send(*before)
             hits, corpus = await self._compare(wish, question, now)
         if heard is not None:
             heard(replies)
         below = self._store.keys.items_below(wish.path)
-        pool = await self._pools.read(wish.scope(), [hit for hit in hits if hit[0].startswith(below)])
+        pool = await self._pools.read(scope, [hit for hit in hits if hit[0].startswith(below)])
         similar = self._similarities(pool.told, vector)
         found = [Candidate(each.said, own) for each, own in zip(pool.told, similar, strict=True)]
         limit = None if wish.include_history else wish.limit
@@ -182,8 +182,8 @@ class Recaller:
             add_history(each.candidate, whole[each.candidate.id].fields)
         return ranking, there, whole
 
-    def _legs(self, wish: Wish, question: Question, vector: bytes | None, now: datetime) -> Legs:
-        scope, counts = wish.scope(), self._counts
+    def _legs(self, wish: Wish, scope: Query, question: Question, vector: bytes | None, now: datetime) -> Legs:
+        counts = self._counts
         fields = self._pools.fields(scope, counts)
         asked = (wish.query(now), scope, question.terms, vector, wish.pool, fields)
         return Legs(self._store.index, counts, *asked, measured=self._pools.measures and fields != STAMP)
