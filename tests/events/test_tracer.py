@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -203,6 +204,15 @@ def test_an_exception_that_cannot_be_shown_breaks_nothing(log: EventLog, tracer:
     assert [event.error_type for event in told(log, tracer)][2:] == ["MuteError", "MuteError"]
 
 
+async def cancel(running: Coroutine[Any, Any, Any], started: asyncio.Event) -> None:
+    """Cancel a run once it has started."""
+    task = asyncio.create_task(running)
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_a_run_that_is_cancelled_says_so(log: EventLog, tracer: EventTracer) -> None:
     started = asyncio.Event()
 
@@ -211,11 +221,7 @@ async def test_a_run_that_is_cancelled_says_so(log: EventLog, tracer: EventTrace
         await asyncio.sleep(60)
         return {}
 
-    task = asyncio.create_task(chain(("slow", slow)).compile().ainvoke({}, config(tracer)))
-    await started.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancel(chain(("slow", slow)).compile().ainvoke({}, config(tracer)), started)
     events = told(log, tracer)
     assert (events[2].kind, events[2].status) == ("node.error", "cancelled")
     assert tracer._open == {}
@@ -241,11 +247,7 @@ async def test_calls_in_what_is_cancelled_end_with_it(log: EventLog, tracer: Eve
         await outer.ainvoke({})
         return {}
 
-    task = asyncio.create_task(chain(("slow", slow)).compile().ainvoke({}, config(tracer)))
-    await started.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await cancel(chain(("slow", slow)).compile().ainvoke({}, config(tracer)), started)
     ended = [(event.kind, event.name, event.status) for event in told(log, tracer) if event.status]
     assert ended == [
         ("tool.error", "inner", "cancelled"),
