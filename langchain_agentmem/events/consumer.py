@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
-from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.errors import CorruptDataError, InvalidInputError
 from langchain_agentmem.events.event import Event, decode
-from langchain_agentmem.events.streams import Patience, events_of, per_stream, position, wait_for_new
+from langchain_agentmem.events.streams import Patience, per_stream, position, wait_for_new
 from langchain_agentmem.wire.bridge import run, walk
 from langchain_agentmem.wire.connection import LOST_CONNECTION, REDIS_ERRORS, Connection
 from langchain_agentmem.wire.keys import Keys
@@ -18,6 +19,7 @@ _DEAD_LETTERS_KEPT = 10_000
 
 _claim = Script("event_claim")
 _lag = Script("event_lag")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,9 @@ class Consumer:
     ```
 
     What is not acknowledged, because the consumer died or its code raised, is given to another after a while, and after
-    too many deliveries goes to the dead letters. So an event can be handled twice, and `deliveries` says where that may
-    have happened. Within one thread events are given out in order, to one consumer at a time only if the group has one.
+    too many deliveries goes to the dead letters, as does an entry that is no event. So an event can be handled twice,
+    and `deliveries` says where that may have happened. Within one thread events are given out in order, to one consumer
+    at a time only if the group has one.
 
     Made by `EventLog.consume`.
     """
@@ -129,7 +132,7 @@ class Consumer:
     async def adead_letters(self, n: int = 50) -> list[Event]:
         """The last `n` events that were delivered too often, oldest first."""
         replies = await self._redis.send(*(("XREVRANGE", dead, "+", "-", "COUNT", n) for dead in self._dead))
-        found = [event for reply in replies for event in events_of(reply)]
+        found = [event for reply in replies for cursor, entry in reply if (event := _event(cursor, entry))]
         return sorted(found, key=lambda event: position(event.cursor))[-n:]
 
     def dead_letters(self, n: int = 50) -> list[Event]:
@@ -175,9 +178,10 @@ class Consumer:
         calls = (_claim([feed, dead], args) for feed, dead in zip(self._feeds, self._dead, strict=True))
         replies = await self._redis.send(*calls)
         found = [
-            Delivery(decode(cursor, {b"event": raw}), deliveries, feed)
+            Delivery(event, deliveries, feed)
             for feed, reply in zip(self._feeds, replies, strict=True)
-            for cursor, deliveries, raw in zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+            for cursor, deliveries, pairs in reply
+            if (event := _event(cursor, dict(zip(pairs[::2], pairs[1::2], strict=True))))
         ]
         if not found:
             self._next_claim = time.monotonic() + self._stuck_ms / 2000
@@ -186,4 +190,18 @@ class Consumer:
     async def _read_new(self, n: int) -> list[Delivery]:
         command = ("XREADGROUP", "GROUP", self._group, self._name)
         reply = await wait_for_new(self._redis, command, dict.fromkeys(self._feeds, ">"), n)
-        return [Delivery(event, 1, stream) for stream, entries in per_stream(reply) for event in events_of(entries)]
+        return [
+            Delivery(event, 1, stream)
+            for stream, entries in per_stream(reply)
+            for cursor, entry in entries
+            if (event := _event(cursor, entry))
+        ]
+
+
+def _event(cursor: bytes, entry: Mapping[bytes, bytes]) -> Event | None:
+    """The event in an entry. What is none, as another program may have left it, holds up nothing that comes after it."""
+    try:
+        return decode(cursor, entry)
+    except CorruptDataError as error:
+        _log.warning("%s No consumer is given it: it goes to the dead letters as it is.", error)
+        return None

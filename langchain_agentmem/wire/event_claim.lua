@@ -3,7 +3,7 @@
 -- KEYS[1] the stream  [2] the group's STREAM of dead letters
 -- ARGV[1] group  [2] consumer that takes over  [3] ms without acknowledgement  [4] deliveries at most
 -- ARGV[5] entries at most  [6] dead letters kept, about
--- Returns cursor, deliveries so far, event, for each entry taken over
+-- Returns {cursor, deliveries so far, fields and values} for each entry taken over
 local group, most = ARGV[1], tonumber(ARGV[4])
 local taken = {}
 for _, entry in ipairs(redis.call('XPENDING', KEYS[1], group, 'IDLE', ARGV[3], '-', '+', ARGV[5])) do
@@ -13,13 +13,11 @@ for _, entry in ipairs(redis.call('XPENDING', KEYS[1], group, 'IDLE', ARGV[3], '
     redis.call('XACK', KEYS[1], group, cursor)
   elseif deliveries >= most then
     redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*',
-      'event', found[2][2], 'cursor', cursor, 'deliveries', deliveries, 'consumer', given)
+      'cursor', cursor, 'deliveries', deliveries, 'consumer', given, unpack(found[2]))
     redis.call('XACK', KEYS[1], group, cursor)
   else
     redis.call('XCLAIM', KEYS[1], group, ARGV[2], ARGV[3], cursor)
-    taken[#taken + 1] = cursor
-    taken[#taken + 1] = deliveries + 1
-    taken[#taken + 1] = found[2][2]
+    taken[#taken + 1] = {cursor, deliveries + 1, found[2]}
   end
 end
 return taken

@@ -92,6 +92,27 @@ async def test_after_too_many_deliveries_an_event_is_a_dead_letter(log: EventLog
     assert await call(log.consume("another group", "a"), "dead_letters") == []
 
 
+async def test_an_entry_that_is_no_event_holds_up_no_other(
+    plain: Connection, log: EventLog, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.append(Event(kind="before", thread_id="t"))
+    feed = (await plain.send(("KEYS", "*:feed:*")))[0][0].decode()
+    await plain.send(("XADD", feed, "*", "secret", "hush", "more", "hush"), ("XADD", feed, "*", "event", "[1]"))
+    log.append(Event(kind="after", thread_id="t"))
+    consumer = log.consume("g", "a", stuck_after=0.02, max_deliveries=2)
+    given = await read_until(consumer, call, 2)
+    assert [delivery.event.kind for delivery in given] == ["before", "after"]
+    await call(consumer, "ack", *given)
+    deadline = time.monotonic() + 10
+    while await call(consumer, "lag") != Lag(0, 0) and time.monotonic() < deadline:
+        assert await call(consumer, "read") == []
+        await asyncio.sleep(0.02)
+    assert await call(consumer, "dead_letters") == []  # none of them is an event
+    dead = [fields for _, fields in (await plain.send(("XRANGE", f"{feed}:dead:g", "-", "+")))[0]]
+    assert [fields.get(b"secret", fields.get(b"event")) for fields in dead] == [b"hush", b"[1]"]
+    assert "not an event" in caplog.text and "hush" not in caplog.text
+
+
 async def test_what_was_trimmed_while_it_was_waiting_is_forgotten(plain: Connection, call: Call) -> None:
     log = EventLog(plain, feed_shards=1)
     fill(log, 4)
