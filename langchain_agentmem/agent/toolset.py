@@ -77,8 +77,7 @@ class Remember(Arguments):
     topics: Names = Field([], description="One to three words for what it is about.")
 
     async def _act(self, call: Call) -> Answer:
-        source = Source(thread_id=call.thread_id) if call.thread_id else None
-        memory = Memory(text=self.text, topics=tuple(self.topics), source=source)
+        memory = Memory(text=self.text, topics=tuple(self.topics), source=_source(call))
         [done] = await call.memory.bank.aremember(memory, call.scope)
         words = {"added": "Remembered", "reinforced": "Known already", "superseded": "Remembered, in place of another"}
         return f"{words[done.outcome]}, as [{done.id}].", done
@@ -164,7 +163,7 @@ class SetFact(Arguments):
             )
         if len(json.dumps(self.value)) > LONGEST:
             raise ToolException(f"The value is too long for a fact, over {LONGEST:,} characters; use remember.")
-        await facts.aset(call.scope, name, self.value)
+        await facts.aset(call.scope, name, self.value, source=_source(call))
         fact = await facts.aget(call.scope, name)
         return f"Set. {fact_line(fact) if fact else name}", fact or {}
 
@@ -247,6 +246,11 @@ TOOLSET: Mapping[str, type[Arguments]] = {
 
 def _within(limit: int) -> int:
     return min(max(1, limit), _MOST)
+
+
+def _source(call: Call) -> Source | None:
+    """Where it is said: in the run's thread, where it has one."""
+    return Source(thread_id=call.thread_id) if call.thread_id else None
 
 
 async def _session(call: Call) -> WorkingMemory | None:

@@ -199,7 +199,7 @@ class Consumer:
 
 
 def _event(cursor: bytes, entry: Mapping[bytes, bytes]) -> Event | None:
-    """The event in an entry. What is none, as another program may have left it, holds up nothing that comes after it."""
+    """The event in an entry. What is none, as another program may have left it, holds up nothing after it."""
     try:
         return decode(cursor, entry)
     except CorruptDataError as error:

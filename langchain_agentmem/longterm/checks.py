@@ -10,6 +10,7 @@ from typing import Any
 from langchain_agentmem.errors import InvalidInputError
 
 _MOST = 2**53  # what JSON and Lua hold exactly
+_DEEPEST = 100  # lists and dicts in each other: what is read with recursion, by anybody, must not end at a value
 
 
 def text(name: str, given: Any) -> None:
@@ -79,13 +80,27 @@ def mapping(name: str, given: Any) -> None:
 
 
 def plain(name: str, given: Any) -> str:
-    """What JSON can hold. Returns it as JSON."""
+    """What JSON can hold, in a form that everybody can read. Returns it as JSON."""
     try:
-        return json.dumps(given)
+        written = json.dumps(given)
+        if "NaN" in written or "Infinity" in written:  # most texts are not worth a second look
+            json.dumps(given, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInputError(
-            f"{name}: JSON cannot hold it ({error}); use plain dicts, lists, texts, numbers"
+            f"{name}: JSON cannot hold it ({error}); use plain dicts, lists, texts, finite numbers"
         ) from error
+    level = [given]
+    for _ in range(_DEEPEST + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return written
+    raise InvalidInputError(f"{name}: nested deeper than {_DEEPEST} lists or dicts; flatten it, or give it as a text")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _told(given: Any) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from langchain_agentmem.errors import CorruptDataError, InvalidInputError, VersionConflictError
+from langchain_agentmem.errors import CorruptDataError, VersionConflictError
 from langchain_agentmem.longterm import checks, items
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.operations import guard
@@ -20,7 +19,6 @@ from langchain_agentmem.wire.keys import escape, unescape
 from langchain_agentmem.wire.scripts import Script
 
 _SET = Script("fact_set")
-_DEEPEST = 100  # lists and dicts in each other: what is read with recursion, by anybody, must not end at a fact
 _UNREADABLE: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 
@@ -89,7 +87,7 @@ class Facts:
             VersionConflictError: It has another version than the expected one.
             InvalidInputError: JSON has no form for the value, or it is nested too deep.
         """
-        text = _write_value(value)
+        text = checks.plain("value", value)
         check_source(source)
         return await self._write(scope, name, text, dump_source(source), expected_version, operation)
 
@@ -204,32 +202,6 @@ def write_fact(fact: Fact) -> str:
 
 def _by_name(fact: Fact) -> str:
     return fact.name
-
-
-def _write_value(value: Any) -> str:
-    """A value as JSON.
-
-    Raises:
-        InvalidInputError: It has no form there, or one that not everybody can read.
-    """
-    text = checks.plain("value", value)
-    try:
-        if "NaN" in text or "Infinity" in text:  # most texts are not worth a second look
-            json.dumps(value, allow_nan=False)
-    except ValueError as error:
-        raise InvalidInputError("value: JSON has no NaN and no infinity; use a text or None") from error
-    level = [value]
-    for _ in range(_DEEPEST + 1):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return text
-    raise InvalidInputError(f"value: nested deeper than {_DEEPEST} lists or dicts; flatten it, or give it as a text")
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list | tuple) else ()
 
 
 def _named(field: bytes, key: str) -> str:

@@ -192,6 +192,8 @@ class Memory:
 
     def __post_init__(self) -> None:
         text: Any = self.text
+        for name in ("data", "metadata"):
+            checks.instance(name, getattr(self, name), Mapping, "{}")
         if self.speaker is None and isinstance(named := self.metadata.get("speaker"), str):
             object.__setattr__(self, "speaker", named)
         if not isinstance(text, str) or not text.strip():
@@ -227,8 +229,7 @@ class Memory:
         for name in ("event_time", "valid_from", "valid_to"):
             checks.moment(name, getattr(self, name))
         for name in ("data", "metadata"):
-            checks.mapping(name, given := getattr(self, name))
-            if given:
+            if given := getattr(self, name):
                 checks.plain(name, dict(given))
         if self.value is not None:
             checks.plain("value", self.value)

@@ -33,6 +33,8 @@ class Change:
         memory: What is to be remembered; None for `retire`. With `reinforce`, what was said again, where that is known:
             it is remembered if the memory is gone by then.
         target: Id of the memory that is changed; None for `add`.
+        fact: With `retire`, instead of a target: name of a fact that no memory stands for.
+        version: The version that this fact has.
     """
 
     action: Action
@@ -41,11 +43,21 @@ class Change:
     at: datetime
     memory: Memory | None = None
     target: str | None = None
+    fact: str | None = None
+    version: int = 0
+
+    @property
+    def ends(self) -> bool:
+        """Whether something is no longer so, and no value takes its place."""
+        state = self.memory.state if self.memory else None
+        return self.fact is not None or (self.target is not None and self.action != "reinforce" and state is None)
 
     def dump(self) -> dict[str, Any]:
         """As JSON values."""
         value: dict[str, Any] = {"action": self.action, "strategy": self.strategy, "target": self.target}
         value |= {"source": self.source.dump(), "at": self.at.isoformat()}
+        if self.fact is not None:
+            value |= {"fact": self.fact, "version": self.version}
         if self.memory is not None:
             beside = {name: getattr(self.memory, name) for name in _BESIDE}
             times = {name: moment.isoformat() for name in _TIMES if (moment := getattr(self.memory, name))}
@@ -61,7 +73,8 @@ class Change:
             said = record.load(held["value"])
             memory = Memory(**{name: getattr(said, name) for name in _SAID} | held["beside"] | times)
         source, at = Source.load(value["source"]), datetime.fromisoformat(value["at"])
-        return cls(value["action"], value["strategy"], source, at, memory, value["target"])
+        ended = value.get("fact"), value.get("version", 0)
+        return cls(value["action"], value["strategy"], source, at, memory, value["target"], *ended)
 
 
 _SAID = (
@@ -81,9 +94,7 @@ def in_order(changes: Iterable[Change], turns: Mapping[str, int]) -> list[Change
     """
 
     def place(change: Change) -> tuple[int, bool]:
-        state = change.memory.state if change.memory else None
-        ends = change.target is not None and change.action != "reinforce" and state is None
-        return max((turns.get(name, 0) for name in change.source.message_ids), default=0), not ends
+        return max((turns.get(name, 0) for name in change.source.message_ids), default=0), not change.ends
 
     return sorted(changes, key=place)
 
@@ -148,10 +159,10 @@ class Promoted:
     """A change that was made.
 
     Attributes:
-        id: The memory.
+        id: The memory; empty where a fact ended that no memory stood for.
         action: What was to be done with it.
         outcome: What became of it: `added`, `reinforced`, `superseded`, `retired`, or `gone` where there was no such
-            memory any more.
+            memory any more, or the fact had changed.
         text: What it says; empty where nothing was said anew.
         strategy: The strategy that found it.
     """

@@ -116,6 +116,12 @@ class Conversation:
         session = None if sequence is None else self.thread_id
         return Source(self.thread_id, names, checkpoints[-1] if checkpoints else None, session, sequence)
 
+    def before(self, source: Source) -> datetime | None:
+        """When something was said last before the turns of a source; None where that is not shown."""
+        turns = [line.turn for line in (*self.earlier, *self.lines)]
+        begun = min(turn.time for turn in turns if turn.id in source.message_ids)
+        return max((turn.time for turn in turns if turn.time < begun), default=None)
+
     def time(self, lines: Sequence[Line]) -> datetime:
         """When the last of some lines was said; never in the future, whatever the clock of its speaker says."""
         return min(max(line.turn.time for line in lines), self._now)

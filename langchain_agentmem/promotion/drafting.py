@@ -115,14 +115,8 @@ class Draft:
         if action == "retire":
             state = target.state if target else memory.state if memory else None
             taken_back = self._take_back(state, lines, made)
-            if target is not None:
-                return Change("retire", strategy.key, source, at, target=target.id)
-            if not entry.text:
-                if taken_back:
-                    return None
-                raise Refused("unknown memory")
-            action = "add"  # there is no such fact: only what was said of it is left
-            memory = memory and replace(memory, state=None, value=None)
+            ended = Change("retire", strategy.key, source, at, target=target.id if target else None)
+            return ended if target else self._end(ended, entry, memory, taken_back)
         if action == "reinforce":
             again = memory if entry.action == "add" else None
             return Change("reinforce", strategy.key, source, at, again, target.id if target else None)
@@ -131,6 +125,18 @@ class Draft:
         if target is not None:
             memory = _in_place_of(memory, target, action)
         return Change(action, strategy.key, source, at, memory, target.id if target else None)
+
+    def _end(self, ended: Change, entry: Any, memory: Memory | None, taken_back: bool) -> Change | None:
+        """What becomes of an entry that ends what no memory stands for: a fact, or nothing that is known."""
+        if fact := self._known.loose(memory.state if memory else None):
+            return replace(ended, fact=fact.name, version=fact.version)
+        if not entry.text:
+            if taken_back:
+                return None
+            raise Refused("unknown memory")
+        if memory is None:
+            raise Refused("empty")
+        return replace(ended, action="add", memory=replace(memory, state=None, value=None))  # what was said of it
 
     def _take_back(self, state: str | None, lines: Sequence[Line], made: list[Change]) -> bool:
         """Leave out the values that a fact was given before it ended, all in this conversation; whether there were."""

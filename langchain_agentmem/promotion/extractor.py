@@ -11,9 +11,10 @@ from langsmith.run_helpers import trace
 from langsmith.utils import tracing_is_enabled
 from pydantic import BaseModel
 
-from langchain_agentmem.errors import ConfigurationError, InvalidInputError
+from langchain_agentmem.errors import ConfigurationError, InvalidInputError, VersionConflictError
 from langchain_agentmem.events.redact import redact_secrets
 from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.remembering import Remembered
 from langchain_agentmem.promotion import prompts
 from langchain_agentmem.promotion.asking import Asker, ChatModel
@@ -138,7 +139,7 @@ class Extractor:
             changes = draft.changes(asked, answer.value, changes)
             usage = answer.usage
         said = in_order(changes, {line.turn.id: line.number for line in talk.lines})
-        found = [due for change in once(said) if (due := _in_time(change, known, batch))]
+        found = [due for change in once(said) if (due := _in_time(change, known, batch, talk))]
         return Plan(batch.key, batch.scope, tuple(found), dict(draft.refused), usage)
 
     def _form(self, asked: Sequence[Strategy]) -> type[BaseModel]:
@@ -182,6 +183,8 @@ class Extractor:
 
     async def _apply(self, change: Change, plan: Plan, operation: str) -> Promoted:
         target, scope = change.target or "", plan.scope
+        if change.fact is not None:
+            return await self._end(change, change.fact, scope, operation)
         try:
             if change.action == "retire":
                 kept = await self.bank.aretire(target, scope, at=change.at, operation=operation)
@@ -200,18 +203,31 @@ class Extractor:
             (kept,) = await self.bank.aremember(alone, scope, operation=f"{operation}:alone")
         return _promoted(change, kept)
 
+    async def _end(self, change: Change, fact: str, scope: Scope, operation: str) -> Promoted:
+        """End a fact that no memory stands for, unless it has changed since it was read."""
+        try:
+            gone = await self.bank.facts.adelete(scope, fact, expected_version=change.version, operation=operation)
+        except VersionConflictError:
+            gone = False
+        return Promoted("", change.action, "retired" if gone else "gone", "", change.strategy)
+
 
 def _is_added(change: Change) -> bool:
     return change.memory is not None and not change.target
 
 
-def _in_time(change: Change, known: Known, batch: Batch) -> Change | None:
+def _in_time(change: Change, known: Known, batch: Batch, talk: Conversation) -> Change | None:
     """A change, unless what it says of a fact is older than the fact: then that was so until the fact became true.
 
     A thread may be promoted late; it must not undo what was said in another one since. Within a thread the order of its
     turns counts, whatever their clocks say; but what is replayed stands behind turns that followed it.
     """
     memory, fact = change.memory, known.fact_of(change)
+    if change.fact and fact:
+        # In its own thread it was set by an agent that heard what was said in that turn.
+        own = fact.source is not None and fact.source.thread_id == batch.thread_id
+        latest = talk.before(change.source) if own else change.at
+        return change if latest and fact.since <= latest else None
     if change.action == "reinforce" or fact is None or fact.since <= change.at:
         return change
     if memory and memory.state and fact.value == memory.value:

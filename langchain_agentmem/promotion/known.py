@@ -72,6 +72,11 @@ class Known:
         """The memory that stands for a fact."""
         return next((memory for memory in self.memories if state and memory.state == state), None)
 
+    def loose(self, state: str | None) -> Fact | None:
+        """A fact that no memory stands for, as when it was set by hand."""
+        fact = self.facts.get(state or "")
+        return fact if fact and fact.memory_id is None else None
+
     def saying(self, text: str) -> KnownMemory | None:
         """The memory that says just this."""
         wanted = normalise(text)
@@ -81,7 +86,7 @@ class Known:
         """The fact that a change would set or end."""
         state, target = change.memory.state if change.memory else None, change.target
         of_target = (fact for fact in self.facts.values() if target and fact.memory_id == target)
-        return self.facts.get(state or "") or next(of_target, None)
+        return self.facts.get(state or change.fact or "") or next(of_target, None)
 
     @property
     def user(self) -> str | None:
@@ -92,8 +97,8 @@ class Known:
     def shown(self) -> str:
         """The memories for a prompt."""
         lines = [f"memory {number}: {_shown(memory)}" for number, memory in enumerate(self.memories, 1)]
-        loose = [fact for name, fact in self.facts.items() if not self.standing_for(name)]
-        return "\n".join([*lines, *(f"(fact {fact.name} = {_plain(fact.value)})" for fact in loose[:_FACTS])])
+        others = [fact for name, fact in self.facts.items() if not self.standing_for(name)]
+        return "\n".join([*lines, *(f"(fact {fact.name} = {_plain(fact.value)})" for fact in others[:_FACTS])])
 
 
 def _shown(memory: KnownMemory) -> str:

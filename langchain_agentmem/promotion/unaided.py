@@ -86,7 +86,7 @@ class _Reading:
             if state in self.now and found.ends(self.now[state]):
                 self._end(found, state, line)
         elif state not in self.now or found.changes(self.now[state]):
-            self.changes = [each for each in self.changes if each.memory or each.target != self._standing(state)]
+            self.changes = [each for each in self.changes if not self._ends(each, state)]
             self.changes.append(self._added(found, line))
             self.now[state] = found.value
 
@@ -97,18 +97,20 @@ class _Reading:
         fact = self._known.get(state)
         if fact and not found.ends(fact.value):
             self.now[state] = fact.value  # what was taken back never took its place
-        elif fact and fact.memory_id and not self._is_newer(fact, line):
+        elif fact and not self._is_newer(fact, line):
             source, at = self._talk.source([line]), self._talk.time([line])
-            self.changes.append(Change("retire", _RULES, source, at, target=fact.memory_id))
+            named = None if fact.memory_id else state
+            self.changes.append(Change("retire", _RULES, source, at, None, fact.memory_id, named, fact.version))
 
     def _is_newer(self, fact: Fact, line: Line) -> bool:
         """Whether another thread has said a fact since: what is promoted late does not end it."""
         elsewhere = fact.source is not None and fact.source.thread_id not in (None, self._talk.thread_id)
         return elsewhere and fact.since > self._talk.time([line])
 
-    def _standing(self, state: str) -> str | None:
+    def _ends(self, change: Change, state: str) -> bool:
+        """Whether a change says that a fact is no longer so."""
         fact = self._known.get(state)
-        return fact.memory_id if fact else None
+        return change.ends and fact is not None and (change.fact or change.target) in (state, fact.memory_id)
 
     def _added(self, found: Found, line: Line) -> Change:
         source, at = self._talk.source([line]), self._talk.time([line])

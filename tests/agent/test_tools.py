@@ -22,7 +22,7 @@ from langchain_agentmem.errors import InvalidInputError, MissingScopeError
 from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.recalling import Recalled
-from langchain_agentmem.longterm.record import Memory, Scope
+from langchain_agentmem.longterm.record import Memory, Scope, Source
 from langchain_agentmem.longterm.remembering import Remembered
 from langchain_agentmem.wire.connection import Connection
 from tests.agent.conftest import EMBEDDER
@@ -178,6 +178,7 @@ def test_facts_are_set_and_read_by_name(use: Use, memory: AgentMemory) -> None:
     use("set_fact", name="Home City", value="Paris")  # a model seldom writes a name the same way twice
     use("set_fact", name="age", value=42)
     assert {name: fact.value for name, fact in memory.facts.all(ANNA).items()} == {"age": 42, "home_city": "Paris"}
+    assert {fact.source for fact in memory.facts.all(ANNA).values()} == {Source(thread_id="t1")}
     read = use("get_facts", names="Home-City")
     assert read.text.startswith("home_city: Paris (since ")
     assert read.artifact.keys() == {"home_city"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from langchain_agentmem.longterm.store import AgentMemoryStore
 from tests.conftest import Do
 
 ANNA: Any = Scope("anna")
+DEEP: Any = json.loads("[" * 200 + "]" * 200)
 WRONG: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("remember", (None, ANNA), {}, "memories"),
     ("remember", ({"text": "x"}, ANNA), {}, "memories"),
@@ -27,6 +30,9 @@ WRONG: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("remember", (["fine", Memory(text="x", kind="")], ANNA), {}, "kind"),
     ("remember", (["fine", Memory(text="x", data={"x": object()})], ANNA), {}, "data"),
     ("remember", (["fine", Memory(text="x", value={1})], ANNA), {}, "value"),
+    ("remember", (["fine", Memory(text="x", state="s", value=[math.nan])], ANNA), {}, "value"),
+    ("remember", (["fine", Memory(text="x", metadata={"x": math.inf})], ANNA), {}, "metadata"),
+    ("remember", (["fine", Memory(text="x", data={"x": DEEP})], ANNA), {}, "data"),
     ("remember", (["fine", Memory(text="x", event_time="today")], ANNA), {}, "event_time"),  # type: ignore[arg-type]
     ("remember", (["fine", Memory(text="x", source={"thread_id": "t"})], ANNA), {}, "source"),  # type: ignore[arg-type]
     ("remember", (["fine", Memory(text="x", state=5)], ANNA), {}, "state"),  # type: ignore[arg-type]
@@ -130,6 +136,8 @@ async def test_the_store_names_what_is_wrong(store: AgentMemoryStore, do: Do) ->
         (lambda: made_of(Scope)(tenant=5), "tenant"),
         (lambda: made_of(Memory)(text=None), "text"),
         (lambda: made_of(Memory)(text="x", importance="0.5"), "importance"),
+        (lambda: made_of(Memory)(text="x", metadata=None), "metadata"),
+        (lambda: made_of(Memory)(text="x", data=["a"]), "data"),
         (lambda: made_of(MemoryBank)(AgentMemoryStore("redis://x"), ttls={"episodic": "x"}), "ttls.'episodic'"),
         (lambda: made_of(MemoryBank)(AgentMemoryStore("redis://x"), history_ttl=None), "history_ttl"),
         (lambda: made_of(MemoryBank)(AgentMemoryStore("redis://x"), undo_ttl=-1), "undo_ttl"),

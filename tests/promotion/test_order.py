@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from langchain_agentmem.longterm.bank import MemoryBank
-from langchain_agentmem.longterm.record import Memory
+from langchain_agentmem.longterm.record import Memory, Source
 from langchain_agentmem.promotion.changes import Plan
 from langchain_agentmem.promotion.extraction import Extractor
 from tests.conftest import Do
@@ -83,6 +83,60 @@ def test_turns_count_in_their_order(bank: MemoryBank, stub: OpenAIStub) -> None:
 
 
 HOMES = (("Rome", 1), ("Oslo", 3), ("Rome", 4))
+
+
+# --- facts that no memory stands for
+
+COMING = NOON.replace(year=2100)  # after whatever these tests do
+
+
+@pytest.fixture(params=["rules", "preferences"])
+def ending(request: pytest.FixtureRequest, bank: MemoryBank, stub: OpenAIStub) -> Extractor:
+    """Finds out, without a model and with one, that what is said ends the diet."""
+    stub.answer = says(preferences=[ends("diet", 1)])
+    return Extractor(bank, stub.chat_model() if request.param == "preferences" else None, request.param)
+
+
+@pytest.mark.parametrize("source", [None, Source(thread_id="another"), Source(thread_id="t1")])
+async def test_a_fact_that_was_set_by_hand_ends(
+    bank: MemoryBank, ending: Extractor, do: Do, source: Source | None
+) -> None:
+    bank.facts.set(ANN, "diet", "vegan", source=source)
+    plan = ending.plan(batch("I'm not vegan any more.", context=["> Vegan, then?"], start=COMING))
+    [done] = await do(ending.apply, plan)
+    assert (done.id, done.action, done.outcome) == ("", "retire", "retired")
+    assert facts(bank) == {}
+    assert [each.value for each in bank.facts.history(ANN, "diet")] == ["vegan"]
+    bank.facts.set(ANN, "diet", "vegan")
+    assert await do(ending.apply, Plan.loads(plan.dumps())) == [done]
+    assert facts(bank) == {"diet": "vegan"}, "a replay ends nothing that was set since"
+
+
+@pytest.mark.parametrize("context", [[], ["> Vegan, then?"]])
+def test_what_an_agent_set_in_that_turn_stays(bank: MemoryBank, ending: Extractor, context: list[str]) -> None:
+    bank.facts.set(ANN, "diet", "vegan", source=Source(thread_id="t1"))
+    assert promote(ending, "I'm not vegan any more.", context=context) == []
+    assert facts(bank) == {"diet": "vegan"}
+
+
+def test_what_was_set_by_hand_after_it_was_said_stays(bank: MemoryBank, ending: Extractor) -> None:
+    bank.facts.set(ANN, "diet", "vegan")
+    assert promote(ending, "I'm not vegan any more.") == []
+    assert facts(bank) == {"diet": "vegan"}
+
+
+def test_what_was_set_since_it_was_read_stays(bank: MemoryBank, ending: Extractor) -> None:
+    bank.facts.set(ANN, "diet", "vegan")
+    plan = ending.plan(batch("I'm not vegan any more.", start=COMING))
+    bank.facts.set(ANN, "diet", "fish")
+    assert [each.outcome for each in ending.apply(plan)] == ["gone"]
+    assert facts(bank) == {"diet": "fish"}
+
+
+def test_what_was_set_by_hand_ends_and_begins(bank: MemoryBank) -> None:
+    bank.facts.set(ANN, "diet", "vegan")
+    promote(Extractor(bank, None, "rules"), "I'm not vegan any more.", "I'm pescatarian now.", start=COMING)
+    assert facts(bank) == {"diet": "pescatarian"}
 
 
 # --- what is promoted late
