@@ -40,15 +40,24 @@ def test_near_meanings_are_nearer(offline: OfflineEmbeddings) -> None:
 
 
 def test_a_query_is_embedded_like_a_document_in_both_colours(offline: OfflineEmbeddings) -> None:
-    vector = offline.embed_query("my cat sleeps")
-    assert vector == offline.embed_documents(["my cat sleeps"])[0]
-    assert vector == asyncio.run(offline.aembed_query("my cat sleeps"))
-    assert [vector] == asyncio.run(offline.aembed_documents(["my cat sleeps"]))
+    texts = [
+        "my cat sleeps",
+        "x",
+        "\u732b\u306f\u5bdd\u3066\u3044\u308b \U0001f408",
+        " ",
+        "the end of a long text " * 900,
+    ]
+    documents = offline.embed_documents(texts)
+    assert documents == asyncio.run(offline.aembed_documents(texts))
+    for text, document in zip(texts, documents, strict=True):
+        vector = offline.embed_query(text)
+        assert vector == pytest.approx(document, abs=1e-6)
+        assert vector == asyncio.run(offline.aembed_query(text))
 
 
 def test_nothing_and_an_empty_text(offline: OfflineEmbeddings) -> None:
     assert offline.embed_documents([]) == []
-    assert all(math.isfinite(value) for value in offline.embed_query(""))
+    assert offline.embed_query("") == offline.embed_documents([""])[0] == [0.0] * offline.dimensions
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
