@@ -228,12 +228,16 @@ class AgentMemoryStore(Closing, BaseStore):
 
     async def namespaces_below(self, prefix: Namespace) -> list[Namespace]:
         """The namespaces that have items and begin with a prefix."""
-        everywhere = await self._alive((await self.connection.send(_NAMESPACES([self.keys.namespaces()])))[0])
-        return [each for each in everywhere if each[: len(prefix)] == prefix]
+        return await self._alive((await self.connection.send(self._listing(prefix)))[0])
+
+    def _listing(self, prefix: Namespace = ()) -> Command:
+        registry = self.keys.namespaces()
+        by_name = () if self.connection.clustered else (self.keys.namespace_names(),)
+        return _NAMESPACES([registry, *by_name], [write_namespace(prefix) if prefix else ""])
 
     def _simple(self, op: GetOp | ListNamespacesOp) -> Command:
         if isinstance(op, ListNamespacesOp):
-            return _NAMESPACES([self.keys.namespaces()])
+            return self._listing()
         if self._touches(op):
             return self.item_command(_GET, op.namespace, op.key, *items.READ)
         return ("HMGET", self.keys.item(op.namespace, op.key), *items.READ)

@@ -1,6 +1,7 @@
 -- What the scripts over an item of the long-term store share.
 -- KEYS[1] the item's HASH  [2] the ZSET of its namespace's items, by expiry  [3] the HASH of what is known there
--- KEYS[4] the HASH of facts there  [5] the ZSET of all namespaces, where one server holds all
+-- KEYS[4] the HASH of facts there  [5] the ZSET of all namespaces, by expiry, where one server
+-- holds all; beside it lies the same by name, ':names'
 -- ARGV[1] the item's member in KEYS[2]  [2] the namespace's member in KEYS[5]
 local item, items, known, facts, namespaces = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local member, namespace = ARGV[1], ARGV[2]
@@ -11,6 +12,13 @@ local now = clock[1] * 1000000 + clock[2] -- microseconds; a double holds them e
 local now_ms = math.floor(now / 1000)
 
 local function whole(number) return string.format('%.0f', number) end
+
+-- Enter the namespace among all, by expiry and by name.
+local function enlist(last)
+  if redis.call('ZADD', namespaces, 'CH', last, namespace) == 1 then
+    redis.call('ZADD', namespaces .. ':names', 0, namespace)
+  end
+end
 
 -- The ZSET of items and the entry of the namespace live as long as the item that lives longest; what is known there
 -- lives as long as what it says of the past, too ('~', in ms).
@@ -26,9 +34,10 @@ local function register()
     if last or past > 0 then redis.call('PEXPIREAT', known, whole(math.max(last or 0, past))) end
   end
   if namespaces and last then
-    redis.call('ZADD', namespaces, last, namespace)
+    enlist(last)
   elseif namespaces then
     redis.call('ZREM', namespaces, namespace)
+    redis.call('ZREM', namespaces .. ':names', namespace)
   end
 end
 
@@ -46,7 +55,7 @@ local function expire(name, ttl, vectors)
     redis.call('ZADD', items, 'inf', name)
     redis.call('PERSIST', items)
     redis.call('PERSIST', known)
-    if namespaces then redis.call('ZADD', namespaces, 'inf', namespace) end
+    if namespaces then enlist('inf') end
     return
   end
   redis.call('PEXPIRE', stem .. name, ttl)

@@ -194,6 +194,10 @@ class Keys:
         """The ZSET of the tenant's namespaces, by expiry."""
         return f"{self.base}:namespaces"
 
+    def namespace_names(self) -> str:
+        """The ZSET of the same by name, where one server holds all."""
+        return f"{self.namespaces()}:names"
+
     def known(self, namespace: tuple[str, ...]) -> str:
         """The HASH of a namespace's memories, by what they say."""
         return f"{self.base}:known:{_tag(namespace)}"

@@ -2,7 +2,7 @@
 -- expire. The fact that a memory stands for stays if the item says the same of it, and goes if not.
 -- It stands alone and defines no function, because in a script that costs as much as a command.
 -- KEYS[3i - 2] the HASH of item i  [3i - 1] the ZSET of its namespace's items, by expiry  [3i] the HASH of what is known there
--- KEYS[last] the ZSET of all namespaces, by expiry, where one server holds all
+-- KEYS[last] the ZSET of all namespaces, by expiry, where one server holds all; beside it lies the same by name, ':names'
 -- ARGV for each item: its member in its ZSET, its namespace's member in the last, ttl in ms ('' = never), how many hashes
 -- it has, then its own hash and one for each further vector; a hash is how many words follow, then field, value...
 local call = redis.call
@@ -71,6 +71,7 @@ for i = 1, math.floor(#KEYS / 3) do
   if ttl == '' then
     call('ZADD', items, 'inf', member)
     if not listed[namespace] and (not namespaces or call('ZADD', namespaces, 'CH', 'inf', namespace) == 1) then
+      if namespaces then call('ZADD', namespaces .. ':names', 0, namespace) end
       call('PERSIST', items)
       call('PERSIST', known)
     end
@@ -85,6 +86,8 @@ for i = 1, math.floor(#KEYS / 3) do
       call('PEXPIREAT', items, last)
       call('PEXPIREAT', known, string.format('%.0f', math.max(last, call('HGET', known, '~') or 0)))
     end
-    if namespaces then call('ZADD', namespaces, last, namespace) end
+    if namespaces and call('ZADD', namespaces, 'CH', last, namespace) == 1 then
+      call('ZADD', namespaces .. ':names', 0, namespace)
+    end
   end
 end

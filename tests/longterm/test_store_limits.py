@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -87,3 +88,20 @@ def test_a_page_of_words_is_a_query_like_any_other(bank: MemoryBank) -> None:
     assert [each.memory.text for each in bank.recall(f"lemonade? {'lemonade, ' * 10_000}", ANNA)] == [
         "Anna sells lemonade"
     ]
+
+
+async def test_namespaces_below_one_are_found_among_many_others(plain: Connection, do: Do) -> None:
+    store = AgentMemoryStore(plain)
+    family = [("u", "1"), ("u", "1", "a"), ("u", "1", "a:b"), ("u", "1", "\u00e9")]
+    others = [("u",), ("u", "10"), ("u", "1:a"), ("u", "1 "), ("u", "1;"), ("u", "1-1"), ("v", "1", "a")]
+    for namespace in (*family, *others):
+        await do(store.put, namespace, "k", {"n": 1})
+    await do(store.put, ("u", "1", "brief"), "k", {"n": 1}, ttl=0.001)
+    await do(store.delete, ("u", "1", "a"), "k")
+    family.remove(("u", "1", "a"))
+    await asyncio.sleep(0.1)
+    for _ in range(2):
+        found = await do(store.search, ("u", "1"), limit=100)
+        assert sorted(item.namespace for item in found) == family
+        assert await do(store.list_namespaces, prefix=("u", "1")) == family
+        run(plain.send(("DEL", store.keys.namespace_names())))  # as a server that evicts may
