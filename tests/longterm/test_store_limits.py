@@ -105,3 +105,18 @@ async def test_namespaces_below_one_are_found_among_many_others(plain: Connectio
         assert sorted(item.namespace for item in found) == family
         assert await do(store.list_namespaces, prefix=("u", "1")) == family
         run(plain.send(("DEL", store.keys.namespace_names())))  # as a server that evicts may
+
+
+async def test_reads_go_on_where_the_server_refuses_writes(plain: Connection, do: Do) -> None:
+    store, bank = AgentMemoryStore(plain), MemoryBank(AgentMemoryStore(plain, index=LETTERS))
+    await do(store.put, ("u", "1"), "k", {"n": 1})
+    await do(store.put, ("u", "1", "brief"), "k", {"n": 1}, ttl=0.001)
+    await do(bank.remember, "abba", ANNA)
+    await asyncio.sleep(0.1)
+    run(plain.send(("CONFIG", "SET", "min-replicas-to-write", 1)))
+    try:
+        assert [item.namespace for item in await do(store.search, ("u",))] == [("u", "1")]
+        assert await do(store.list_namespaces, prefix=("u",)) == [("u", "1")]
+        assert [each.memory.text for each in await do(bank.recall, "abba", ANNA)] == ["abba"]
+    finally:
+        run(plain.send(("CONFIG", "SET", "min-replicas-to-write", 0)))
