@@ -184,7 +184,7 @@ def _passing(pool: Sequence[Candidate], columns: Mapping[str, Column], floor: fl
     ]
     if max(found) < floor:
         return []
-    return [row for row, evidence in enumerate(found) if evidence >= floor / 4]
+    return [row for row, evidence in enumerate(found) if evidence >= floor / 2]
 
 
 def _overlap(one: frozenset[str], other: frozenset[str]) -> float:

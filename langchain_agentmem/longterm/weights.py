@@ -38,7 +38,7 @@ class RecallWeights:
         confidence: As the writer set it, raised by reinforcement.
         floor: How far the cosines of unrelated texts spread, in standard deviations of one. A recall returns nothing
             rather than noise when its best memory has no more evidence (cosine plus half the share of the query's
-            stems) than chance gives the best of a scope of this size, see `least`; one result needs a quarter of
+            stems) than chance gives the best of a scope of this size, see `least`; one result needs half of
             that. In scopes of 2 to 200 turns it silences none (MiniLM) to 1 % (wordllama) of the tune questions that
             have an answer, and 34 to 63 % (59 to 78 %) of questions about something else. -4 returns all that is found.
         diversity: 0 to 1, the penalty for repeating a better result; 0 keeps the order (it gained nothing when

@@ -137,7 +137,9 @@ def test_nothing_is_better_than_noise() -> None:
     assert ranked(question, memory("a", "a red car", 0.05), memory("b", "we moved", None)) == []
     assert order(question, memory("a", "a red car", 0.3)) == ["a"]
     assert order(question, memory("words", "the Mongolian capital, Mongolia", 0.05)) == ["words"]
-    assert order(question, memory("a", "a red car", 0.3), memory("noise", "we moved", 0.0)) == ["a"]
+    floor = least(RecallWeights().floor, 3)
+    beside = memory("half", "we moved", 0.55 * floor), memory("noise", "we moved", 0.45 * floor)
+    assert order(question, memory("a", "a red car", 0.3), *beside) == ["a", "half"]
 
 
 def test_chance_finds_more_in_a_larger_scope() -> None:
