@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
@@ -30,6 +29,7 @@ from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.tiers import Tiers
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Source
+from langchain_agentmem.wire.once import once
 
 if TYPE_CHECKING:
     from langchain_redis import RedisSemanticCache, RedisVectorStore
@@ -51,7 +51,8 @@ class AgentMemory(Tiers):
         serde: Serializer of checkpoints, turns and histories; LangGraph's `JsonPlusSerializer` by default.
         embeddings: What embeds memories: a LangChain `Embeddings` or `"provider:model"`. None: the offline embedder of
             the extra `embedded`.
-        dims: Dimensions of its vectors; None: ask it once, when the store is first used.
+        dims: Dimensions of its vectors; None: as its `dimensions` says, or else counted once, when the store is first
+            used, in one call of the embedder that an event loop waits for.
         ttls: Seconds that memories live, by kind; None or not named: for ever. By default `{"episodic": 604800}`, a
             week, as in Redis' guide to agent memory; `{}` keeps all.
         model: What extracts memories from conversations: a chat model, or its name for `init_chat_model`. None:
@@ -112,12 +113,12 @@ class AgentMemory(Tiers):
 
     # --- promotion: from the first to the last
 
-    @cached_property
+    @once
     def outbox(self) -> Outbox:
         """Where turns wait to be promoted."""
         return Outbox(self.connection, **{**self._names, "serde": self._serde, **self._outbox_options})
 
-    @cached_property
+    @once
     def promotion(self) -> PromotionFactory:
         """What makes the nodes and workers of promotion, with the model, strategies and budget given here."""
         budget = Budget(self.connection, **self._names, **self._limits)

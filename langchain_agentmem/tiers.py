@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.embeddings import Embeddings
@@ -31,6 +30,7 @@ from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Connection, Source, url_from_env
 from langchain_agentmem.wire.doctor import diagnose
 from langchain_agentmem.wire.keys import Keys
+from langchain_agentmem.wire.once import once
 from langchain_agentmem.wire.report import Report
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Tiers(Closing):
 
     # --- thread: what is happening
 
-    @cached_property
+    @once
     def sessions(self) -> Sessions:
         """The working memories of the tenant: open one, list them by user."""
         return Sessions(self.connection, keys=self.keys, serde=self._serde)
@@ -145,7 +145,7 @@ class Tiers(Closing):
             session_id, self.connection, **self._names, ttl=ttl, window=window, serde=self._serde
         )
 
-    @cached_property
+    @once
     def cache(self) -> AgentMemoryCache[Any]:
         """A cache of node results, for `compile(cache=...)`."""
         return AgentMemoryCache(self.connection, **self._names)
@@ -157,14 +157,14 @@ class Tiers(Closing):
         """Live signals over Pub/Sub: transient, with `events` as the durable twin."""
         return self.events.signals
 
-    @cached_property
+    @once
     def tracer(self) -> EventTracer:
         """A callback handler that makes events of every node, tool and model call: `callbacks=[memory.tracer]`."""
         return EventTracer(self.events)
 
     # --- long-term: what was learned
 
-    @cached_property
+    @once
     def embeddings(self) -> Embeddings:
         """What embeds the memories.
 
@@ -173,17 +173,18 @@ class Tiers(Closing):
         """
         return ensure_embeddings(self._embeddings) if self._embeddings else OfflineEmbeddings()
 
-    @cached_property
+    @once
     def store(self) -> AgentMemoryStore:
         """For `compile(store=...)` and `create_agent(store=...)`.
 
         Raises:
             ConfigurationError: There are no embeddings.
         """
-        dims = self._dims or len(self.embeddings.embed_query("dimensions"))
+        told = getattr(self.embeddings, "dimensions", None)  # as OpenAI's may; else one text is embedded to count them
+        dims = self._dims or (told if isinstance(told, int) else len(self.embeddings.embed_query("dimensions")))
         return AgentMemoryStore(self.connection, **self._names, index={"dims": dims, "embed": self.embeddings})
 
-    @cached_property
+    @once
     def bank(self) -> MemoryBank:
         """What is remembered and recalled: a `MemoryBank` on `store`."""
         return MemoryBank(self.store, ttls=self._ttls, events=self.events)

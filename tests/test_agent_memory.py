@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio as aioredis
+from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.messages import HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 
@@ -285,3 +288,29 @@ def test_how_long_kinds_of_memories_live(search: Connection) -> None:
     assert 604_700 < lives("a") <= 604_800
     assert lives("b", ttls={}) == -1
     assert 50 < lives("c", ttls={"episodic": 60}) <= 60
+
+
+def test_threads_that_come_at_once_share_what_is_made_at_first_use(plain_url: str) -> None:
+    class Slow(DeterministicFakeEmbedding):
+        def embed_query(self, text: str) -> list[float]:
+            asked.append(text)
+            time.sleep(0.05)
+            return super().embed_query(text)
+
+    asked: list[str] = []
+    with AgentMemory(plain_url, embeddings=Slow(size=8)) as memory, ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: (memory.bank, memory.store, memory.outbox, memory.promotion), range(8)))
+    assert [[*map(id, each)] for each in made] == [[*map(id, made[0])]] * 8
+    assert asked == ["dimensions"]
+
+
+def test_an_embedder_that_tells_its_dimensions_is_not_asked(plain_url: str) -> None:
+    class Telling(DeterministicFakeEmbedding):
+        dimensions: int = 8
+
+        def embed_query(self, text: str) -> list[float]:
+            raise AssertionError(text)
+
+    with AgentMemory(plain_url, embeddings=Telling(size=8)) as memory:
+        assert memory.store.encoder is not None
+        assert memory.store.encoder.field.dims == 8
