@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from langchain_core.messages import HumanMessage
+from langgraph.store.base import PutOp
 
 from langchain_agentmem import AgentMemory, ConfigurationError, InvalidInputError, OfflineEmbeddings, Scope
 from langchain_agentmem.serve.chat import choose_speaker
@@ -127,6 +128,13 @@ def test_commands(chat: Chat, memory: AgentMemory) -> None:
     assert [each["note"].split()[0] for each in told[4:]] == ["forgot", "/forget", "/forget", "/nonsense"]
     assert memory.bank.get(gone, ADA) is None
     assert answers(told) == []
+
+
+def test_the_oldest_of_very_many_memories_can_be_forgotten(chat: Chat, memory: AgentMemory) -> None:
+    gone = memory.bank.remember("Ada read a book", ADA)[0].id
+    memory.store.batch([PutOp(ADA.path, f"book{number}", {"n": number}, index=False) for number in range(1001)])
+    assert f"forgot {gone}" in [each.get("note") for each in chat(f"/forget {gone}", "/quit")]
+    assert memory.bank.get(gone, ADA) is None
 
 
 def test_it_is_plain_text_in_a_pipe(memory: AgentMemory, search_url: str) -> None:

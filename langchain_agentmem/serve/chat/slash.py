@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from langchain_agentmem.agent.citing import afind_cited
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.serve.output import ago
+from langchain_agentmem.wire.bridge import run
 
 if TYPE_CHECKING:
     from langchain_agentmem.serve.chat.talk import Talk
@@ -52,13 +54,12 @@ def _facts(talk: Talk, _: str) -> None:
 
 def _forget(talk: Talk, id: str) -> None:
     talk.settle()
-    known = {each.id for each in talk.memory.bank.list(talk.scope, limit=1000)} if id else set()
-    chosen = [each for each in known if each.startswith(id)]
-    if len(chosen) != 1:
-        talk.view.note("/forget ID: the id of one memory, or how it begins; /memories shows them")
+    found = run(afind_cited(talk.memory.bank, id, talk.scope))
+    if len(found) != 1:
+        talk.view.note("/forget ID: the id of one memory, or its first 8 characters or more; /memories shows them")
         return
-    talk.memory.bank.forget(talk.scope, chosen)
-    talk.view.note(f"forgot {chosen[0]}")
+    talk.memory.bank.forget(talk.scope, [found[0].id])
+    talk.view.note(f"forgot {found[0].id}")
 
 
 def _threads(talk: Talk, _: str) -> None:

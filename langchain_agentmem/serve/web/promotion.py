@@ -16,13 +16,13 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.remembering import Progress, Remembered
 from langchain_agentmem.promotion.extraction import ExtractionNode, Extractor
+from langchain_agentmem.promotion.factory import WITH_MODEL, WITHOUT_MODEL
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.serve.web.plain import plain_outcome
 from langchain_agentmem.serve.web.settings import Settings
 from langchain_agentmem.wire.keys import unescape
 
-_WITH_MODEL, _WITHOUT_MODEL = ("discrete", "preferences"), ("verbatim", "rules")
 _TOLD = 25  # outcomes shown
 _PATIENCE = 60.0  # seconds that a model may take
 _LOOK_AGAIN = 0.02  # seconds
@@ -83,7 +83,7 @@ class Promotion:
         prefix, tenant = map(unescape, memory.keys.base.split(":"))
         self._outbox = Outbox(memory.connection, prefix=prefix, tenant=tenant, quiet=settings.quiet)
         bank = TellingBank(memory.store, tell=self._tell, events=memory.events, **settings.for_bank())
-        extractor = Extractor(bank, model, _WITHOUT_MODEL if model is None else _WITH_MODEL)
+        extractor = Extractor(bank, model, WITHOUT_MODEL if model is None else WITH_MODEL)
         self.node = ExtractionNode(self._outbox, extractor)
         self._worker = Worker(self._outbox, extractor, events=memory.events, grace=_GRACE)
 
