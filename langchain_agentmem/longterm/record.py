@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm import checks, items
 from langchain_agentmem.longterm.items import Namespace
-from langchain_agentmem.wire.keys import Keys, escape, unescape
+from langchain_agentmem.wire.keys import Keys, unescape
 
 _LABEL_ESCAPES = str.maketrans({"%": "%25", ".": "%2E", "\0": "%00"})
 
@@ -66,7 +66,7 @@ def path_of(scope: Scope, keys: Keys) -> Namespace:
         InvalidInputError: It is no scope, or one of another tenant.
     """
     checks.instance("scope", scope, Scope, "Scope('ada')")
-    if scope.tenant is not None and escape(scope.tenant) != keys.base.rpartition(":")[2]:
+    if scope.tenant not in (None, keys.tenant):
         raise InvalidInputError(f"scope: its tenant {scope.tenant!r} is not the one that this bank was made for")
     return scope.path
 

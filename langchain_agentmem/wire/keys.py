@@ -101,9 +101,10 @@ class Keys:
         tenant: Second segment; tenants never see each other's keys.
     """
 
-    __slots__ = ("base", "item_prefix")
+    __slots__ = ("base", "item_prefix", "prefix", "tenant")
 
     def __init__(self, prefix: str = "agentmem", tenant: str = "default") -> None:
+        self.prefix, self.tenant = prefix, tenant
         self.base = f"{escape(prefix)}:{escape(tenant)}"
         self.item_prefix = f"{self.base}:item:"  # what the keys of all items begin with
 

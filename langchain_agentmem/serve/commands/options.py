@@ -18,7 +18,6 @@ from click.core import ParameterSource
 from langchain_agentmem import AgentMemory, AgentMemoryStore, MemoryBank, Scope
 from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.serve import providers
-from langchain_agentmem.wire.keys import unescape
 
 Command = Callable[..., None]
 
@@ -98,8 +97,7 @@ def open_memory(
 
 def names_of(memory: AgentMemory) -> dict[str, Any]:
     """The prefix and the tenant that a memory was opened with."""
-    prefix, tenant = map(unescape, memory.keys.base.split(":"))
-    return {"prefix": prefix, "tenant": tenant}
+    return {"prefix": memory.keys.prefix, "tenant": memory.keys.tenant}
 
 
 def bank_of(memory: AgentMemory) -> MemoryBank:

@@ -11,7 +11,6 @@ from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.thread.history import AgentMemoryChatHistory
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection, Source
-from langchain_agentmem.wire.keys import unescape
 
 
 class Migration:
@@ -99,9 +98,8 @@ class Migration:
         return run(self.ahistories(prefix=prefix, on_progress=on_progress))
 
     def _saver(self, ttl: float | None) -> AgentMemorySaver:
-        prefix, tenant = map(unescape, self._memory.keys.base.split(":"))
-        serde = self._memory.checkpointer.serde
-        return AgentMemorySaver(self._memory.connection, prefix=prefix, tenant=tenant, serde=serde, ttl=ttl)
+        keys, serde = self._memory.keys, self._memory.checkpointer.serde
+        return AgentMemorySaver(self._memory.connection, prefix=keys.prefix, tenant=keys.tenant, serde=serde, ttl=ttl)
 
     def _history(self, session_id: str, ttl: float | None) -> AgentMemoryChatHistory:
         return self._memory.history(session_id, ttl=ttl)

@@ -80,8 +80,8 @@ class Promotion:
         self._memory = memory
         self.told = deque(told, maxlen=_TOLD)
         self._numbers = count(time.time_ns())
-        prefix, tenant = map(unescape, memory.keys.base.split(":"))
-        self._outbox = Outbox(memory.connection, prefix=prefix, tenant=tenant, quiet=settings.quiet)
+        keys = memory.keys
+        self._outbox = Outbox(memory.connection, prefix=keys.prefix, tenant=keys.tenant, quiet=settings.quiet)
         bank = TellingBank(memory.store, tell=self._tell, events=memory.events, **settings.for_bank())
         extractor = Extractor(bank, model, WITHOUT_MODEL if model is None else WITH_MODEL)
         self.node = ExtractionNode(self._outbox, extractor)
