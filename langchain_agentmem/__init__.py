@@ -1,5 +1,7 @@
 """Agent memory for LangChain and LangGraph on the Redis or Valkey you already run."""
 
+from typing import TYPE_CHECKING
+
 from langchain_agentmem.agent.context import ContextAssembler
 from langchain_agentmem.agent.draft import Context
 from langchain_agentmem.agent.erasure import Receipt
@@ -52,6 +54,9 @@ from langchain_agentmem.thread.threads import ThreadInfo
 from langchain_agentmem.thread.working import WorkingMemory
 from langchain_agentmem.wire.report import Report
 
+if TYPE_CHECKING:
+    from langchain_agentmem.agent.middleware import MemoryMiddleware as MemoryMiddleware
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -83,7 +88,6 @@ __all__ = [
     "InvalidInputError",
     "Memory",
     "MemoryBank",
-    "MemoryMiddleware",
     "MemoryRetriever",
     "MissingScopeError",
     "OfflineEmbeddings",
@@ -115,9 +119,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import what needs an extra when it is asked for: MemoryMiddleware needs `[langchain]`."""
+    """Import what needs an extra when it is asked for by name: MemoryMiddleware needs `[langchain]`."""
     if name == "MemoryMiddleware":
-        from langchain_agentmem.agent.middleware import MemoryMiddleware
-
+        try:
+            from langchain_agentmem.agent.middleware import MemoryMiddleware
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f'{name}: {error.name} is missing: pip install "langchain-agentmem[langchain]"'
+            ) from error
         return MemoryMiddleware
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

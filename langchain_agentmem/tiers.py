@@ -13,6 +13,7 @@ from langgraph.store.base import ensure_embeddings
 
 from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.events.log import EventLog
+from langchain_agentmem.events.redact import one_line
 from langchain_agentmem.events.signals import Signals
 from langchain_agentmem.events.tracer import EventTracer
 from langchain_agentmem.longterm.bank import MemoryBank
@@ -169,8 +170,10 @@ class Tiers(Closing):
         """What embeds the memories.
 
         Raises:
-            ConfigurationError: None were given, and the extra `embedded` is not installed.
+            ConfigurationError: None were given and the extra `embedded` is not installed, or their name is of no use.
         """
+        if isinstance(self._embeddings, str):
+            return named_embeddings(self._embeddings)
         return ensure_embeddings(self._embeddings) if self._embeddings else OfflineEmbeddings()
 
     @once
@@ -258,6 +261,28 @@ class Tiers(Closing):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.server or self.connection}, keys {self.keys.base}:*)"
+
+
+def named_embeddings(name: str, argument: str = "embeddings") -> Embeddings:
+    """The embedder of a name such as `openai:text-embedding-3-small`.
+
+    Args:
+        name: The name, for LangChain's `init_embeddings`.
+        argument: What an error calls it.
+
+    Raises:
+        ConfigurationError: A package is missing, there is no such model, or it lacks its key.
+    """
+    try:
+        from langchain.embeddings import init_embeddings
+    except ImportError as error:
+        raise ConfigurationError(
+            f'{argument}: {name} needs the package langchain: pip install "langchain-agentmem[langchain]"'
+        ) from error
+    try:
+        return init_embeddings(name)
+    except Exception as error:  # each provider's own: a missing package, an unknown name, no key
+        raise ConfigurationError(f"{argument}: {name} cannot be used ({one_line(error)})") from error
 
 
 def _start_server(path: str | os.PathLike[str] | None, modules: bool) -> EmbeddedServer:

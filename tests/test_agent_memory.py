@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +20,14 @@ from langchain_core.messages import HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 
 import langchain_agentmem
-from langchain_agentmem import AgentMemory, ConfigurationError, EmbeddedServerError, InvalidInputError, Scope
+from langchain_agentmem import (
+    AgentMemory,
+    ConfigurationError,
+    EmbeddedServerError,
+    InvalidInputError,
+    MemoryMiddleware,
+    Scope,
+)
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.embedded import EmbeddedServer
@@ -246,6 +254,22 @@ def test_without_file_locks_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch)
         AgentMemory.embedded()
 
 
+def test_without_an_extra_only_what_needs_it_is_refused() -> None:
+    program = (
+        "import sys; sys.modules['langchain'] = None\n"
+        "from langchain_agentmem import *\n"
+        "try:\n    from langchain_agentmem import MemoryMiddleware\n"
+        "except ImportError as error:\n    print(error)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert 'pip install "langchain-agentmem[langchain]"' in told.stdout
+
+
+def test_the_middleware_is_a_public_class() -> None:
+    middleware: type[MemoryMiddleware] = MemoryMiddleware  # lint checks that it is known as a type, too
+    assert middleware is type(AgentMemory("redis://unused", embeddings=DeterministicFakeEmbedding(size=4)).middleware())
+
+
 def test_every_public_name_is_there() -> None:
     for name in langchain_agentmem.__all__:
         assert getattr(langchain_agentmem, name)
@@ -314,3 +338,14 @@ def test_an_embedder_that_tells_its_dimensions_is_not_asked(plain_url: str) -> N
     with AgentMemory(plain_url, embeddings=Telling(size=8)) as memory:
         assert memory.store.encoder is not None
         assert memory.store.encoder.field.dims == 8
+
+
+@pytest.mark.parametrize("name", ["nobody:embed", "openai:text-embedding-3-small"])
+def test_embeddings_that_cannot_be_made_are_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    memory = AgentMemory("redis://unused", embeddings=name)
+    with pytest.raises(ConfigurationError, match=f"^embeddings: {name} cannot be used"):
+        _ = memory.store
+    monkeypatch.setitem(sys.modules, "langchain.embeddings", None)
+    with pytest.raises(ConfigurationError, match=r"langchain-agentmem\[langchain\]"):
+        _ = memory.bank

@@ -127,7 +127,8 @@ def _body(method: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
 def init_holds_public_names_only(path: str, source: str) -> Iterator[str]:
     """An `__init__.py` is a docstring, imports of the names in `__all__`, `__all__` and `__version__`.
 
-    The package's own may import names that need an extra in a `__getattr__`, when they are asked for.
+    The package's own may import names that need an extra in a `__getattr__`, when they are asked for, and for type
+    checkers. Those are not in `__all__`: `import *` must work without the extra.
     """
     if not path.endswith("__init__.py"):
         return
@@ -138,7 +139,7 @@ def init_holds_public_names_only(path: str, source: str) -> Iterator[str]:
         yield f"{path}: has no docstring"
     for node in tree.body:
         match node:
-            case ast.Expr(ast.Constant(str())) | ast.ImportFrom("__future__"):
+            case ast.Expr(ast.Constant(str())) | ast.ImportFrom("__future__" | "typing"):
                 pass
             case ast.Import(names) | ast.ImportFrom(_, names):
                 bound |= {alias.asname or alias.name: node.lineno for alias in names}
@@ -146,9 +147,10 @@ def init_holds_public_names_only(path: str, source: str) -> Iterator[str]:
                 public = {str(ast.literal_eval(item)) for item in items}
             case ast.Assign([ast.Name("__version__" as name)], ast.Constant(str())):
                 bound[name] = node.lineno
-            case ast.FunctionDef("__getattr__") if path == "__init__.py":
-                late = [part for part in ast.walk(node) if isinstance(part, ast.ImportFrom)]
-                bound |= {alias.name: part.lineno for part in late for alias in part.names}
+            case ast.If(ast.Name("TYPE_CHECKING"), [ast.ImportFrom()]) | ast.FunctionDef("__getattr__") if (
+                path == "__init__.py"
+            ):
+                pass
             case _:
                 yield f"{path}:{node.lineno}: holds code; only public names live here"
     yield from (f"{path}:{line}: {name} is not in __all__" for name, line in bound.items() if name not in public)

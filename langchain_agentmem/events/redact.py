@@ -58,6 +58,11 @@ def redact_secrets(text: str) -> str:
     return _CARD.sub(lambda number: HIDDEN if _is_card(number[0]) else number[0], text)
 
 
+def one_line(error: Exception) -> str:
+    """What an error says, such as a provider's package raises, without secrets and line breaks."""
+    return f"{type(error).__name__}: {redact_secrets(' '.join(str(error).split()))}"
+
+
 def _is_card(text: str) -> bool:
     digits = [int(digit) for digit in text if digit.isdigit()]
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])

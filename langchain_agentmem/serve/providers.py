@@ -1,19 +1,11 @@
-"""Models by name, as the command line takes them: whatever a provider's package raises is told in one line."""
+"""Chat models by name, as the command line takes them: whatever a provider's package raises is told in one line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 
 from langchain_agentmem.errors import ConfigurationError
-from langchain_agentmem.events.redact import redact_secrets
-
-M = TypeVar("M")
-
-_REMEDY = 'pip install "langchain-agentmem[langchain]"'
+from langchain_agentmem.events.redact import one_line
 
 
 def chat_model(name: str) -> BaseChatModel:
@@ -22,41 +14,13 @@ def chat_model(name: str) -> BaseChatModel:
     Raises:
         ConfigurationError: A package is missing, there is no such model, or it lacks its key.
     """
-
-    def make() -> BaseChatModel:
-        from langchain.chat_models import init_chat_model
-
-        return init_chat_model(name)
-
-    return _made("--model", name, make)
-
-
-def embeddings(name: str) -> Embeddings:
-    """The embedder of a name such as `openai:text-embedding-3-small`.
-
-    Raises:
-        ConfigurationError: As for `chat_model`.
-    """
-
-    def make() -> Embeddings:
-        from langchain.embeddings import init_embeddings
-
-        return init_embeddings(name)
-
-    return _made("--embeddings", name, make)
-
-
-def one_line(error: Exception) -> str:
-    """What a provider's package says, without secrets and line breaks."""
-    return f"{type(error).__name__}: {redact_secrets(' '.join(str(error).split()))}"
-
-
-def _made(option: str, name: str, make: Callable[[], M]) -> M:
     try:
-        return make()
-    except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] == "langchain":
-            raise ConfigurationError(f"{option}: the package langchain is missing: {_REMEDY}") from error
-        raise ConfigurationError(f"{option}: {name} cannot be used ({one_line(error)})") from error
+        from langchain.chat_models import init_chat_model
+    except ImportError as error:
+        raise ConfigurationError(
+            f'--model: {name} needs the package langchain: pip install "langchain-agentmem[langchain]"'
+        ) from error
+    try:
+        return init_chat_model(name)
     except Exception as error:  # each provider's own: a missing package, an unknown name, no key
-        raise ConfigurationError(f"{option}: {name} cannot be used ({one_line(error)})") from error
+        raise ConfigurationError(f"--model: {name} cannot be used ({one_line(error)})") from error

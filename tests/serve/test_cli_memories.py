@@ -189,7 +189,11 @@ def test_forget_needs_to_know_what(memory: AgentMemory, search_url: str, args: t
 
 def test_export_and_import(memory: AgentMemory, cli: Run, tmp_path: Path) -> None:
     file = tmp_path / "ada.jsonl"
-    assert told_on_stderr(cli("memories", "export", str(file), "--user", "ada", "--json")) == {"exported": 3}
+    assert told_on_stderr(cli("memories", "export", str(file), "--user", "ada", "--json")) == {
+        "exported": 3,
+        "memories": 3,
+        "facts": 0,
+    }
     assert cli("memories", "export", "--user", "ada").stdout == file.read_text("utf-8")
     assert told(cli("memories", "import", str(file), "--user", "eve", "--dry-run", "--json"))["read"] == 3
     assert memory.bank.count(Scope("eve")) == 0
@@ -198,6 +202,14 @@ def test_export_and_import(memory: AgentMemory, cli: Run, tmp_path: Path) -> Non
     again = told(cli("memories", "import", "-", "--user", "eve", "--json", input=file.read_text("utf-8")))
     assert again == {"read": 3, "added": 0, "reinforced": 0, "superseded": 0, "kept": 3}
     assert {each.id for each in memory.bank.list(Scope("eve"))} == {"diet", "trip", "cello"}
+
+
+def test_export_counts_memories_and_facts_apart(memory: AgentMemory, cli: Run) -> None:
+    memory.bank.forget(ADA, ["trip", "cello"])
+    assert cli("memories", "export", "--user", "ada").stderr.endswith("Exported 1 memory.\n")
+    memory.facts.set(ADA, "shoe_size", 38)
+    stderr = cli("memories", "export", "--user", "ada").stderr
+    assert stderr.endswith("Exported 1 memory, and 1 fact that no memory stands for.\n")
 
 
 def told_on_stderr(done: Result) -> Any:

@@ -49,6 +49,13 @@ def test_options_before_a_subcommand_count_for_it(memory: AgentMemory, plain_url
     assert memory.facts.all(Scope()) == {}
 
 
+@pytest.mark.parametrize("command", ["memories list", "events tail", "dead-letters list", "threads", "facts list"])
+def test_every_group_takes_the_options_of_the_server(memory: AgentMemory, plain_url: str, command: str) -> None:
+    group, *rest = command.split()
+    done = agentmem(group, "--url", plain_url, "--tenant", "acme", "--json", *rest, REDIS_URL=AWAY)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_subcommands_own_options_win(memory: AgentMemory, plain_url: str) -> None:
     done = agentmem(
         "facts", "--url", AWAY, "--user", "bob", "set", "diet", "vegan", "--url", plain_url, "--user", "ada"

@@ -12,12 +12,12 @@ from langchain_core.runnables import RunnableConfig
 
 from langchain_agentmem.agent_memory import AgentMemory
 from langchain_agentmem.errors import AgentMemoryError, InvalidInputError
+from langchain_agentmem.events.redact import one_line
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.serve.chat.agent import build_agent
 from langchain_agentmem.serve.chat.model import Speaker
 from langchain_agentmem.serve.chat.slash import SLASH, Leave
 from langchain_agentmem.serve.chat.view import View
-from langchain_agentmem.serve.providers import one_line
 from langchain_agentmem.wire.connection import REDIS_ERRORS
 
 _OURS: tuple[type[Exception], ...] = (AgentMemoryError, *REDIS_ERRORS)  # what ends a chat: the model's errors do not

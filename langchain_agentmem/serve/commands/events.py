@@ -12,7 +12,7 @@ import click
 
 from langchain_agentmem import AgentMemory, Event
 from langchain_agentmem.serve.commands.group import Commands
-from langchain_agentmem.serve.commands.options import COUNT, as_json, examples, when, with_memory
+from langchain_agentmem.serve.commands.options import COUNT, as_json, examples, on_a_server, when, with_memory
 from langchain_agentmem.serve.console import make_console
 from langchain_agentmem.serve.output import print_line
 
@@ -23,7 +23,9 @@ _KINDS = click.option(
 
 @click.group(cls=Commands)
 @examples("agentmem events tail --follow", "agentmem events replay trip --since 1h --json | jq .kind")
-def events() -> None:
+@as_json
+@on_a_server
+def events(**_: Any) -> None:
     """What agents did."""
 
 

@@ -21,6 +21,7 @@ from langchain_agentmem.serve.commands.options import (
     examples,
     in_scope,
     limit,
+    on_a_server,
     when,
     with_embeddings,
     with_memory,
@@ -39,7 +40,10 @@ _OUTCOMES = ("added", "reinforced", "superseded", "kept")
     "agentmem memories list --user ada --kind semantic",
     "agentmem memories export --user ada > ada.jsonl",
 )
-def memories() -> None:
+@as_json
+@in_scope
+@on_a_server
+def memories(**_: Any) -> None:
     """What was learned, searched, listed and kept in order."""
 
 
@@ -175,10 +179,10 @@ def forget(
     if missing := [each for each in ids if each not in chosen]:
         _missing(missing[0])
     if chosen and not dry_run:
-        confirm(f"{'Erase' if erase else 'Forget'} {_count(chosen)} of {_whose(scope)}?", yes=yes)
+        confirm(f"{'Erase' if erase else 'Forget'} {_count(len(chosen))} of {_whose(scope)}?", yes=yes)
         bank.forget(scope, **choice, erase=erase)
     done = "Would forget" if dry_run else "Forgot"
-    tell(f"{done} {_count(chosen)}.", {"forgotten": chosen, "dry_run": dry_run}, as_json=as_json)
+    tell(f"{done} {_count(len(chosen))}.", {"forgotten": chosen, "dry_run": dry_run}, as_json=as_json)
 
 
 @memories.command()
@@ -194,12 +198,15 @@ def export(memory: AgentMemory, file: str, as_json: bool, scope: Scope) -> None:
     stays as it is where that fails. Progress and the count go to stderr, so that the lines can be piped. Former
     versions and facts go along.
     """
-    count = 0
+    memories = facts = 0
     with writing(file) as out, Meter("exporting") as meter:
-        for count, line in enumerate(bank_of(memory).export(scope, on_progress=meter), 1):  # noqa: B007 - counts the lines
+        for line in bank_of(memory).export(scope, on_progress=meter):
             out.write(f"{line}\n")
-    told = json.dumps({"exported": count}) if as_json else f"Exported {count} memories."
-    click.echo(told, err=True)
+            alone = "text" not in json.loads(line)  # a fact that no memory stands for
+            memories, facts = memories + (not alone), facts + alone
+    told = {"exported": memories + facts, "memories": memories, "facts": facts}
+    beside = f", and {facts} {'fact' if facts == 1 else 'facts'} that no memory stands for" if facts else ""
+    click.echo(json.dumps(told) if as_json else f"Exported {_count(memories)}{beside}.", err=True)
 
 
 @memories.command("import")
@@ -261,8 +268,8 @@ def _terms(terms: Mapping[str, float]) -> str:
     return "".join(["\n", " ".join(f"{name} {value:+.2f}" for name, value in told)]) if told else ""
 
 
-def _count(ids: Sequence[str]) -> str:
-    return f"{len(ids)} {'memory' if len(ids) == 1 else 'memories'}"
+def _count(number: int) -> str:
+    return f"{number} {'memory' if number == 1 else 'memories'}"
 
 
 def _whose(scope: Scope) -> str:

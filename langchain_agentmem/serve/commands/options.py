@@ -17,7 +17,7 @@ from click.core import ParameterSource
 
 from langchain_agentmem import AgentMemory, AgentMemoryStore, MemoryBank, Scope
 from langchain_agentmem.errors import ConfigurationError
-from langchain_agentmem.serve import providers
+from langchain_agentmem.tiers import named_embeddings
 
 Command = Callable[..., None]
 
@@ -85,7 +85,7 @@ def open_memory(
     if path is not None and context and was_given(context, "url"):
         raise click.UsageError("--url and --path name a server each; choose one", context)
     if embeddings is not None:
-        settings["embeddings"] = providers.embeddings(embeddings)
+        settings["embeddings"] = named_embeddings(embeddings, "--embeddings")
     if path is not None:
         if not path.is_dir():
             raise ConfigurationError(f"--path: there is no directory {path}; name one that an embedded server has used")

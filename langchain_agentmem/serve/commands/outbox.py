@@ -12,7 +12,16 @@ from langchain_agentmem import AgentMemory, Scope
 from langchain_agentmem.promotion.budget import Budget
 from langchain_agentmem.promotion.letters import DeadLetter
 from langchain_agentmem.serve.commands.group import Commands
-from langchain_agentmem.serve.commands.options import as_json, examples, in_scope, limit, names_of, with_memory, yes
+from langchain_agentmem.serve.commands.options import (
+    as_json,
+    examples,
+    in_scope,
+    limit,
+    names_of,
+    on_a_server,
+    with_memory,
+    yes,
+)
 from langchain_agentmem.serve.heartbeats import Heartbeats
 from langchain_agentmem.serve.output import ago, confirm, fail, print_json, print_pairs, print_table, tell
 
@@ -47,7 +56,9 @@ def stats(memory: AgentMemory, as_json: bool, scope: Scope) -> None:
 
 @click.group("dead-letters", cls=Commands)
 @examples("agentmem dead-letters list", "agentmem dead-letters replay")
-def dead_letters() -> None:
+@as_json
+@on_a_server
+def dead_letters(**_: Any) -> None:
     """Turns that could not be promoted."""
 
 

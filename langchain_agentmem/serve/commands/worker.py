@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from langchain_agentmem import AgentMemory
+from langchain_agentmem.events.redact import one_line
 from langchain_agentmem.promotion.health import Health
 from langchain_agentmem.promotion.strategies import BUILT_IN
 from langchain_agentmem.promotion.worker import Worker
@@ -30,7 +31,7 @@ from langchain_agentmem.serve.commands.options import (
 from langchain_agentmem.serve.console import make_console
 from langchain_agentmem.serve.heartbeats import Heartbeats
 from langchain_agentmem.serve.output import fail, print_json, print_line
-from langchain_agentmem.serve.providers import chat_model, one_line
+from langchain_agentmem.serve.providers import chat_model
 from langchain_agentmem.serve.working import Reporter, run_worker
 
 _WORKERS = click.IntRange(1, 10_000)  # each has a task of its own, and asks the server for as many jobs
