@@ -12,6 +12,7 @@ from langchain_agentmem.errors import CorruptDataError
 from langchain_agentmem.longterm import record
 from langchain_agentmem.longterm.identity import normalise
 from langchain_agentmem.longterm.record import Memory, Scope, Source
+from langchain_agentmem.longterm.remembering import identity
 from langchain_agentmem.promotion.batch import Usage
 
 Action: TypeAlias = Literal["add", "reinforce", "update", "contradict", "retire"]
@@ -99,20 +100,32 @@ def in_order(changes: Iterable[Change], turns: Mapping[str, int]) -> list[Change
     return sorted(changes, key=place)
 
 
-def once(changes: Iterable[Change]) -> list[Change]:
-    """Changes without those that would add a text twice: found in two ways is not said twice, and confirms nothing.
+def once(changes: Sequence[Change]) -> list[Change]:
+    """Changes without those that would add the same twice: found in two ways is not said twice, and confirms nothing.
 
-    Of two, the one that stands for a fact is kept, and of two such the later, in its place: what was said in between
-    may have been another value.
+    One text may stand for several facts. Of two that stand for the same, the later is kept, in its place: what was said
+    in between may have been another value. Where a text stands for a fact, or another strategy has found it, it is not
+    added again as a mere text; but one strategy may find an event on several days.
     """
     kept: dict[Any, Change] = {}
+    facts = {_said(each.memory) for each in changes if each.action == "add" and each.memory and each.memory.state}
+    finders: dict[Any, str] = {}
     for number, change in enumerate(changes):
         added = change.memory if change.action == "add" else None
-        name = (added.kind, normalise(added.text)) if added else number
-        if name not in kept or (added and added.state):
+        if added is None:
+            kept[number] = change
+            continue
+        name, said = (identity(added), added.state), _said(added)
+        if added.state:
             kept.pop(name, None)
-            kept[name] = change
+        elif said in facts or name in kept or finders.setdefault(said, change.strategy) != change.strategy:
+            continue
+        kept[name] = change
     return list(kept.values())
+
+
+def _said(memory: Memory) -> tuple[str, str]:
+    return memory.kind, normalise(memory.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,12 +112,15 @@ def _day_of(entry: Learned, text: str, said: datetime) -> datetime:
 
 
 def _preference(entry: Preference, said: Said) -> Memory | None:
-    value = entry.value or ("" if entry.action != "retire" else entry.slot)
+    value = entry.value or ("" if entry.action != "retire" else entry.slot)  # what is retired may go without
     filled = slot_of(entry.slot, value, entry.subject, user=said.user)
     if filled is None:
         return None
     whose = f"{entry.subject}'s" if entry.subject else "User's"
-    text = grounded(entry.text or f"{whose} {entry.slot.replace('_', ' ')}: {filled.value}", said.time)
+    named = (
+        f"{whose} {entry.slot.replace('_', ' ')}: {' '.join(value.split())}"  # of a taste, the fact's value is the slot
+    )
+    text = grounded(entry.text or named, said.time)
     return Memory(text=text, state=filled.state, value=filled.value, event_time=said.time)
 
 
