@@ -7,7 +7,6 @@ no memory is never guessed at: what was said is added as new, so that nothing a 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,12 +18,13 @@ from pydantic import BaseModel
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.text import terms
 from langchain_agentmem.promotion import prompts
+from langchain_agentmem.promotion.aiming import SUBJECT, Aim, same
+from langchain_agentmem.promotion.assent import agrees, denies, negates, tells_of_end
 from langchain_agentmem.promotion.changes import Action, Change
 from langchain_agentmem.promotion.conversation import Conversation, Line, Redact
 from langchain_agentmem.promotion.guard import addresses_model, sentences
 from langchain_agentmem.promotion.known import Known, KnownMemory
 from langchain_agentmem.promotion.schemas import Entry, Preference
-from langchain_agentmem.promotion.slots import SLOTS, slot_of
 from langchain_agentmem.promotion.strategies import Said, Strategy
 from langchain_agentmem.promotion.unaided import claim
 
@@ -32,16 +32,6 @@ _MOST = 50  # entries of an answer that are used
 _LONGEST_TEXT = 4_000  # characters of a memory
 _LONGEST_VALUE = 1_000
 _RESTATED = 0.8  # share of an entry's words in what the assistant said, from which it restates that
-_AGREES = re.compile(
-    r"\W*(?:(?:yes|yeah|yep|yup|sure|correct|right|exactly|true|indeed|ok|okay|of course|definitely|absolutely"
-    r"|that's it|please do|do that|do it|s[i\u00ed]|oui|ja|da|hai)\b|\u662f)",
-    re.I,
-)
-_LONGEST_ASSENT = 4  # words of a turn that is nothing but an agreement
-_DENIES = re.compile(r"\W*(?:no|nope|nah|not)\b", re.I)
-_NEGATES = re.compile(r"\b(?:no|not|nope|nah|never|none|longer)\b|n['\u2019]t\b", re.I)
-_DOUBTS = re.compile(r"\?|\b(?:but|or|wait|stop|wrong|later)\b", re.I)
-_SUBJECT = frozenset(terms("user users"))
 
 
 class Refused(Exception):  # noqa: N818 - it ends the reading of one entry, and nothing else
@@ -111,12 +101,10 @@ class Draft:
             if memory is None or entry.action in {"retire", "reinforce"}:
                 raise Refused("claim")
             return Change("add", strategy.key, source, at, claim(memory, at))
+        if isinstance(entry, Entry) and entry.action == "retire":
+            ended = Change("retire", strategy.key, source, at)
+            return self._retire(ended, Aim(self._known, entry, memory, lines), made)
         action, target = self._aim(strategy, entry, lines, memory)
-        if action == "retire":
-            state = target.state if target else memory.state if memory else None
-            taken_back = self._take_back(state, lines, made)
-            ended = Change("retire", strategy.key, source, at, target=target.id if target else None)
-            return ended if target else self._end(ended, entry, memory, taken_back)
         if action == "reinforce":
             again = memory if entry.action == "add" else None
             return Change("reinforce", strategy.key, source, at, again, target.id if target else None)
@@ -126,29 +114,39 @@ class Draft:
             memory = _in_place_of(memory, target, action)
         return Change(action, strategy.key, source, at, memory, target.id if target else None)
 
-    def _end(self, ended: Change, entry: Any, memory: Memory | None, taken_back: bool) -> Change | None:
-        """What becomes of an entry that ends what no memory stands for: a fact, or nothing that is known."""
-        if fact := self._known.loose(memory.state if memory else None):
+    def _retire(self, ended: Change, aim: Aim, made: list[Change]) -> Change | None:
+        """What becomes of an entry that says that something is no longer so."""
+        found = aim.ended()
+        given, gone = self._given_before(aim, found, made)
+        made[:] = [change for change in made if change not in gone]
+        if found and len(gone) < len(given):
+            return None  # another value has taken its place already
+        if found and found.id:
+            return replace(ended, target=found.id)
+        if fact := self._known.loose(found.state if found else None):
             return replace(ended, fact=fact.name, version=fact.version)
-        if not entry.text:
-            if taken_back:
-                return None
-            raise Refused("unknown memory")
-        if memory is None:
-            raise Refused("empty")
-        return replace(ended, action="add", memory=replace(memory, state=None, value=None))  # what was said of it
+        text = aim.entry.text
+        if text and aim.memory and tells_of_end(text):  # of what is not known: what was said of it is
+            return replace(ended, action="add", memory=replace(aim.memory, state=None, value=None))
+        if gone:
+            return None
+        raise Refused("unknown memory")
 
-    def _take_back(self, state: str | None, lines: Sequence[Line], made: list[Change]) -> bool:
-        """Leave out the values that a fact was given before it ended, all in this conversation; whether there were."""
-        before = {line.turn.id for line in self._talk.lines if line.number < lines[-1].number}
-        gone = [
-            change
+    def _given_before(
+        self, aim: Aim, found: KnownMemory | None, made: Sequence[Change]
+    ) -> tuple[list[Change], list[Change]]:
+        """The values that a fact was given earlier in this conversation; and those of them that end with it."""
+        before = {line.turn.id for line in self._talk.lines if line.number < aim.lines[-1].number}
+        given = [
+            (change, KnownMemory("", each.text, each.kind, each.state, each.value))
             for change in made
-            if state and change.action == "add" and change.memory and change.memory.state == state
+            if change.action == "add" and (each := change.memory) and each.state
             if before.issuperset(change.source.message_ids)
         ]
-        made[:] = [change for change in made if change not in gone]
-        return bool(gone)
+        if found is None and aim.memory and aim.memory.state:
+            found = aim.one_of([*{each.state: each for _, each in given if aim.ends(each)}.values()])
+        given = [(change, each) for change, each in given if found and each.state == found.state]
+        return [change for change, _ in given], [change for change, each in given if aim.ends(each)]
 
     def _lines(self, strategy: Strategy, entry: Any) -> list[Line]:
         """The lines that an entry comes from; of what is no `Entry`, such as a summary, all."""
@@ -173,21 +171,21 @@ class Draft:
         """
         if self._agreed(lines):
             return False
-        words = set(terms(_claimed(entry))) - _SUBJECT
+        words = set(terms(_claimed(entry))) - SUBJECT
         own = words - {word for line in lines for word in terms(line.text)}
-        asked = all(line.text.rstrip().endswith("?") for line in lines)
+        asked = all(line.text.rstrip().endswith(("?", "\uff1f")) for line in lines)
         if not own or (own < words and not asked):
             return False
         assistant = [line for line in (*self._talk.earlier, *self._talk.lines) if not line.by_user]
         heard = own & {word for line in assistant for word in terms(line.text)}
-        denied = all(_DENIES.match(line.text) for line in lines) and entry.action != "retire"
-        if denied and not _NEGATES.search(_words_of(entry)):
+        denied = all(denies(line.text) for line in lines) and entry.action != "retire"
+        if denied and not negates(_words_of(entry)):
             return bool(heard)
         return len(heard) >= _RESTATED * len(own)
 
     def _agreed(self, lines: Sequence[Line]) -> bool:
         """Whether one of these lines agrees to what the assistant said right before it."""
-        agreeing = {line.number for line in lines if _agrees(line.text)}
+        agreeing = {line.number for line in lines if agrees(line.text)}
         talk = pairwise((*self._talk.earlier, *self._talk.lines))
         return any(line.number in agreeing and not before.by_user for before, line in talk)
 
@@ -239,32 +237,19 @@ class Draft:
         if not isinstance(entry, Entry):
             return "add", None
         standing = self._known.standing_for(memory.state) if memory else None
-        if entry.action != "add":
-            target = self._named(entry, lines, memory) or standing
-            if target is not None or entry.action == "retire":
-                return entry.action, target
-            if memory is None:
-                raise Refused("unknown memory")
-            return "add", None
-        if memory and standing and _same(standing.value, memory.value):
+        if entry.action != "add" and (target := Aim(self._known, entry, memory, lines).named() or standing):
+            return entry.action, target
+        if memory is None:
+            raise Refused("empty" if entry.action == "add" else "unknown memory")
+        if standing and same(standing.value, memory.value):
             return "reinforce", standing
-        twin = self._known.saying(memory.text) if memory and not memory.state else None
-        if memory is None or twin is None or strategy.from_assistant:
+        if memory.state or strategy.from_assistant or not self._known.saying(memory.text):
             return "add", None
-        words = set(terms(memory.text)) - _SUBJECT
+        words = set(terms(memory.text)) - SUBJECT
         if not any(words & set(terms(line.text)) for line in lines if line.by_user):
             raise Refused("echo")
-        return "reinforce", twin
-
-    def _named(self, entry: Entry, lines: Sequence[Line], memory: Memory | None) -> KnownMemory | None:
-        """The memory whose number an entry gives, unless it stands for a fact that the entry does not speak of."""
-        target = self._known.numbered(entry.known)
-        if target is None or not target.state or memory is None:
-            return target
-        if memory.state:
-            return target if _slot(memory.state) == _slot(target.state) else None
-        said = [memory.text, *(line.text for line in lines if line.by_user and entry.action == "retire")]
-        return target if _speaks_of(" ".join(said), target, self._known.user) else None
+        twin = self._known.twin(memory)
+        return ("reinforce", twin) if twin else ("add", None)
 
 
 def entries_of(answer: BaseModel, name: str, *, every: bool = False) -> list[Any]:
@@ -292,13 +277,6 @@ def _claimed(entry: Entry) -> str:
     return str(entry.value) if isinstance(entry, Preference) and entry.value else _words_of(entry)
 
 
-def _agrees(text: str) -> bool:
-    """Whether a turn is nothing but an agreement: "Ok wait, what is a kernel?" is none."""
-    if len(re.findall(r"\w+(?:['\u2019]\w+)?", text)) > _LONGEST_ASSENT or not _AGREES.match(text):
-        return False
-    return not (_NEGATES.search(text) or _DOUBTS.search(text))
-
-
 def _in_place_of(memory: Memory, target: KnownMemory, action: Action) -> Memory:
     """A memory that takes a known one's place.
 
@@ -309,22 +287,3 @@ def _in_place_of(memory: Memory, target: KnownMemory, action: Action) -> Memory:
     if memory.state is None and target.state and stays:
         memory = replace(memory, state=target.state, value=target.value)
     return replace(memory, supersedes=target.id)
-
-
-def _slot(state: str) -> str:
-    """The slot of a fact: of what there may be several at once, all are of one slot."""
-    slot = state.rpartition(".")[0]
-    return slot if slot.rpartition(".")[2] in {*SLOTS, "taste"} else state
-
-
-def _speaks_of(text: str, target: KnownMemory, user: str | None) -> bool:
-    """Whether a text has a word in common with the memory of a fact, or names its slot: `eats` is about a diet."""
-    slot = (target.state or "").rpartition(".")[2]
-    about = set(terms(f"{target.text} {target.value} {slot.replace('_', ' ')}"))
-    if about & (set(terms(text)) - _SUBJECT - set(terms(user or ""))):
-        return True
-    return any(filled.state == slot for word in text.split() if (filled := slot_of(word, "-")))
-
-
-def _same(one: Any, other: Any) -> bool:
-    return str(one).casefold().split() == str(other).casefold().split()

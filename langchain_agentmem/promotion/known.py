@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from langgraph.store.base import Op, SearchItem, SearchOp
@@ -17,6 +18,7 @@ from langchain_agentmem.longterm import record
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.identity import normalise
+from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.batch import digest
 from langchain_agentmem.promotion.changes import Change
 from langchain_agentmem.promotion.conversation import Conversation, Redact
@@ -39,6 +41,7 @@ class KnownMemory:
         kind: Its kind.
         state: The fact it stands for.
         value: The fact's value.
+        event_time: When it happened, or was said.
     """
 
     id: str
@@ -46,6 +49,7 @@ class KnownMemory:
     kind: str = "semantic"
     state: str | None = None
     value: Any = None
+    event_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,20 @@ class Known:
         fact = self.facts.get(state or "")
         return fact if fact and fact.memory_id is None else None
 
-    def saying(self, text: str) -> KnownMemory | None:
-        """The memory that says just this."""
+    def standing(self) -> list[KnownMemory]:
+        """The facts, each as the memory that stands for it; without an id, where none does."""
+        held = [memory for memory in self.memories if memory.state]
+        loose = [fact for fact in self.facts.values() if self.loose(fact.name)]
+        return [*held, *(KnownMemory("", "", state=fact.name, value=fact.value) for fact in loose)]
+
+    def saying(self, text: str) -> list[KnownMemory]:
+        """The memories that say just this."""
         wanted = normalise(text)
-        return next((memory for memory in self.memories if memory.text and normalise(memory.text) == wanted), None)
+        return [memory for memory in self.memories if memory.text and normalise(memory.text) == wanted]
+
+    def twin(self, memory: Memory) -> KnownMemory | None:
+        """The memory that is known and says just what another does. An event of another day is another."""
+        return next((each for each in self.saying(memory.text) if _is_of_same_time(each, memory)), None)
 
     def fact_of(self, change: Change) -> Fact | None:
         """The fact that a change would set or end."""
@@ -99,6 +113,11 @@ class Known:
         lines = [f"memory {number}: {_shown(memory)}" for number, memory in enumerate(self.memories, 1)]
         others = [fact for name, fact in self.facts.items() if not self.standing_for(name)]
         return "\n".join([*lines, *(f"(fact {fact.name} = {_plain(fact.value)})" for fact in others[:_FACTS])])
+
+
+def _is_of_same_time(one: KnownMemory, other: Memory) -> bool:
+    days = [each.event_time and each.event_time.date() for each in (one, other)]
+    return one.kind == other.kind and (one.kind != "episodic" or days[0] == days[1])
 
 
 def _shown(memory: KnownMemory) -> str:
@@ -150,7 +169,8 @@ def _is_learned(item: SearchItem, talk: Conversation) -> bool:
 
 def _known(item: SearchItem, redact: Redact) -> KnownMemory:
     memory = record.load(item.value, id=item.key)
-    return KnownMemory(memory.id, redact(memory.text), memory.kind, memory.state, memory.value)
+    text = redact(memory.text)
+    return KnownMemory(memory.id, text, memory.kind, memory.state, memory.value, memory.event_time)
 
 
 def summary_id(thread_id: str) -> str:

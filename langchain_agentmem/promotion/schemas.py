@@ -120,7 +120,7 @@ class Preference(Entry):
     """The value of a slot."""
 
     slot: str = Field(validation_alias=_NAMING, description="Which slot, in snake_case.")
-    value: Text = Field(None, description="Its value, short; null to retire it.")
+    value: Text = Field(None, description="Its value, short; with retire, the one that ends.")
     subject: Text = Field(None, description="Whose, if not the user's: a name.")
 
 
