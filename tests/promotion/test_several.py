@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.extraction import Extractor
 from tests.openai_stub import OpenAIStub
-from tests.promotion.talks import ANN, batch, fact, promote, says, slot, trip
+from tests.promotion.talks import ANN, NOON, batch, fact, promote, says, slot, trip
 
 NUTS = "User is allergic to nuts, shellfish and penicillin."
 
@@ -73,3 +74,26 @@ def test_a_plan_found_in_two_ways_is_one(bank: MemoryBank, stub: OpenAIStub) -> 
     stub.answer = says(discrete=[trip("User is going to Rome.", 1, event_date="2025-09-01")])
     promote(Extractor(bank, stub.chat_model(), ["rules", "discrete"]), "I'm going to Rome.")
     assert [each.text for each in bank.list(ANN)] == ["User is going to Rome."]
+
+
+# --- what happens again
+
+
+@pytest.mark.parametrize("kind", ["episodic", "semantic"])
+def test_an_event_that_happens_again_is_another(
+    bank: MemoryBank, stub: OpenAIStub, extractor: Extractor, kind: str
+) -> None:
+    for place, month in enumerate((2, 4, 4)):
+        event = fact("User gave blood.", 1, kind=kind, event_date=f"2025-0{month}-01")
+        stub.answer = says(discrete=[event], preferences=[])
+        promote(extractor, "I gave blood.", start=NOON.replace(month=month, day=1), prefix=f"{place}-")
+    again = {each.event_time.month: each.hits for each in bank.list(ANN) if each.event_time}
+    assert again == ({2: 1, 4: 2} if kind == "episodic" else {2: 3}), "what is so is so on any day"
+
+
+def test_an_event_of_which_nobody_spoke_is_none(bank: MemoryBank, stub: OpenAIStub, extractor: Extractor) -> None:
+    bank.remember(Memory(text="User gave blood.", kind="episodic", event_time=NOON.replace(month=2)), ANN)
+    stub.answer = says(discrete=[trip("User gave blood.", 1)], preferences=[])
+    assert extractor.plan(batch("What do you know about me?")).refused == {"echo": 1}
+    stub.answer = says(discrete=[trip("User gave blood.", 1, action="reinforce")], preferences=[])
+    assert extractor.plan(batch("What do you know about me?")).refused == {"echo": 1}
