@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 
@@ -30,7 +30,7 @@ class Turn:
 
     Attributes:
         message: What was said. It has an id.
-        time: When it was said.
+        time: When it was said, in the zone in which "tomorrow" was said.
         checkpoint_id: The checkpoint at that time, where there is one.
     """
 
@@ -44,9 +44,11 @@ class Turn:
         return self.message.id or ""
 
     def dumps(self, codec: Codec) -> bytes:
-        """The turn as the outbox holds it."""
+        """The turn as the outbox holds it; of a time that is not in UTC, with its seconds from it."""
         body = dump_messages([self.message], codec)[0]
-        return ormsgpack.packb((body, round(self.time.timestamp() * 1000), self.checkpoint_id))
+        offset = round((self.time.utcoffset() or timedelta()).total_seconds())
+        zone = (offset,) if offset else ()
+        return ormsgpack.packb((body, round(self.time.timestamp() * 1000), self.checkpoint_id, *zone))
 
     @classmethod
     def loads(cls, data: bytes, codec: Codec) -> Turn:
@@ -56,8 +58,9 @@ class Turn:
             CorruptDataError: Something else is stored there.
         """
         try:
-            body, ms, checkpoint_id = ormsgpack.unpackb(data)
-            return cls(load_messages([body], codec)[0], datetime.fromtimestamp(ms / 1000, UTC), checkpoint_id)
+            body, ms, checkpoint_id, *offset = ormsgpack.unpackb(data)
+            zone = timezone(timedelta(seconds=offset[0])) if offset else UTC
+            return cls(load_messages([body], codec)[0], datetime.fromtimestamp(ms / 1000, zone), checkpoint_id)
         except (TypeError, ValueError, AttributeError) as error:
             raise CorruptDataError("what waits in the outbox is no turn: another program wrote it") from error
 

@@ -123,8 +123,9 @@ class Conversation:
         return max((turn.time for turn in turns if turn.time < begun), default=None)
 
     def time(self, lines: Sequence[Line]) -> datetime:
-        """When the last of some lines was said; never in the future, whatever the clock of its speaker says."""
-        return min(max(line.turn.time for line in lines), self._now)
+        """When the last of some lines was said, in its zone; never in the future, whatever its speaker's clock says."""
+        said = max(line.turn.time for line in lines)
+        return said if said <= self._now else self._now.astimezone(said.tzinfo)
 
 
 def _lines(turns: Sequence[Turn], redact: Redact, *, numbered: bool) -> Iterator[Line]:
