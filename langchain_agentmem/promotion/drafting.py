@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.text import terms
 from langchain_agentmem.promotion import prompts
@@ -193,9 +194,13 @@ class Draft:
         """The memory that the strategy makes of an entry, with where it comes from and without secrets."""
         at, told = self._talk.time(lines), getattr(entry, "confidence", None)
         said = Said(at, self._talk.thread_id, self._known.user)
-        memory = strategy.rule(entry, said) if strategy.rule else None
-        if memory is None:
-            return None
+        try:
+            memory = strategy.rule(entry, said) if strategy.rule else None
+            if memory is None:
+                return None
+            memory.check()
+        except InvalidInputError as error:  # it would fail with all that stands beside it
+            raise Refused("invalid") from error
         if len(memory.text) > _LONGEST_TEXT or len(str(memory.value or "")) > _LONGEST_VALUE:
             raise Refused("too long")
         if memory.value is not None and self._plain(memory.value) != memory.value:

@@ -1,13 +1,14 @@
 """Relative dates made absolute: "tomorrow" means nothing a year later, so the day is written behind it.
 
-They count from when something was SAID, never from the server's clock: a promotion may run hours later.
+They count from when something was SAID, and in the zone of who said it, never from the server's clock: a promotion may
+run hours later, and elsewhere.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import MAXYEAR, date, datetime, timedelta
 
 __all__ = ["grounded", "named_day", "read_time"]
 
@@ -29,8 +30,11 @@ _DAYS = {
     "tomorrow": 1,
 }
 _COUNT = rf"\d{{1,3}}|{'|'.join(_COUNTS)}"
+_FIRST_YEAR = 1900  # what happened before it did not happen to a user
 _UNIT = "day|week|month|year"
 _NOT_DATED = r"(?!\s*\(\d)"
+_AWAY = rf"(?:\b(?:(?P<count>{_COUNT})|couple of|few|several) (?P<unit>{_UNIT})s? (?P<way>from|after|before) )?\b"
+"""What may stand before a day: "two weeks from tomorrow" is not tomorrow."""
 _PATTERNS: list[tuple[re.Pattern[str], Callable[[re.Match[str], date], str | None]]]
 
 
@@ -55,6 +59,8 @@ def named_day(text: str, said: datetime) -> datetime | None:
 def read_time(text: str | None, said: datetime) -> datetime | None:
     """A date or time as a model writes it: ISO 8601, also only a year or a month; None if it is neither.
 
+    The first and the last years of the calendar are what is written where a date is not known.
+
     Args:
         text: What it wrote.
         said: Its zone is taken where the text names none.
@@ -68,7 +74,8 @@ def read_time(text: str | None, said: datetime) -> datetime | None:
         moment = datetime.fromisoformat(filled)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=said.tzinfo)
+    known = _FIRST_YEAR <= moment.year < MAXYEAR
+    return (moment if moment.tzinfo else moment.replace(tzinfo=said.tzinfo)) if known else None
 
 
 def _dated(match: re.Match[str], meaning: Callable[[re.Match[str], date], str | None], today: date) -> str:
@@ -79,24 +86,42 @@ def _dated(match: re.Match[str], meaning: Callable[[re.Match[str], date], str | 
     return match[0] if when is None else f"{match[0]} ({when})"
 
 
-def _day(match: re.Match[str], today: date) -> str:
-    return str(today + timedelta(days=_DAYS[match[1].lower()]))
+def _day(match: re.Match[str], today: date) -> str | None:
+    name = match["day"].lower()
+    if name == "now" and match["way"] is None:
+        return None
+    return _away(match, today + timedelta(days=_DAYS.get(name, 0)))
 
 
 def _weekday(match: re.Match[str], today: date) -> str | None:
     """The nearest such day on that side; "next Friday" is taken as that of the coming week, Monday to Sunday."""
-    which, wanted = match[1].lower(), _WEEKDAYS.index(match[2].lower())
+    which, wanted = match["which"].lower(), _WEEKDAYS.index(match["day"].lower())
     if which == "last":
-        return str(today - timedelta(days=(today.weekday() - wanted) % 7 or 7))
-    if which == "next":
-        return str(today + timedelta(days=7 - today.weekday() + wanted))
-    return str(today + timedelta(days=(wanted - today.weekday()) % 7))
+        days = -((today.weekday() - wanted) % 7 or 7)
+    elif which == "next":
+        days = 7 - today.weekday() + wanted
+    else:
+        days = (wanted - today.weekday()) % 7
+    return _away(match, today + timedelta(days=days))
+
+
+def _away(match: re.Match[str], day: date) -> str | None:
+    """A day, or one that is some time away from it; None where that is not said in numbers."""
+    if match["way"] is None:
+        return str(day)
+    if match["count"] is None:
+        return None
+    count = _number(match["count"])
+    return _moved(day, match["unit"].lower(), -count if match["way"].lower() == "before" else count)
 
 
 def _offset(match: re.Match[str], today: date) -> str | None:
     number, unit, ago = match[1] or match[3], (match[2] or match[4]).lower(), bool(match[4])
-    count = (_COUNTS.get(number.lower()) or int(number)) * (-1 if ago else 1)
-    return _moved(today, unit, count)
+    return _moved(today, unit, -_number(number) if ago else _number(number))
+
+
+def _number(text: str) -> int:
+    return _COUNTS.get(text.lower()) or int(text)
 
 
 def _span(match: re.Match[str], today: date) -> str | None:
@@ -128,12 +153,18 @@ def _moved(today: date, unit: str, count: int) -> str | None:
 
 
 _PATTERNS = [
-    (re.compile(rf"\b({'|'.join(_DAYS)})\b{_NOT_DATED}", re.I), _day),
-    (re.compile(rf"\b(last|next|this|on|coming) ({'|'.join(_WEEKDAYS)})\b{_NOT_DATED}(?!,? \d)", re.I), _weekday),
+    (re.compile(rf"{_AWAY}(?P<day>{'|'.join(_DAYS)}|now)\b{_NOT_DATED}", re.I), _day),
+    (
+        re.compile(
+            rf"{_AWAY}(?P<which>last|next|this|on|coming) (?P<day>{'|'.join(_WEEKDAYS)})\b{_NOT_DATED}(?!,? \d)", re.I
+        ),
+        _weekday,
+    ),
     (re.compile(rf"\b(last|next) ({'|'.join(_MONTHS)})\b{_NOT_DATED}", re.I), _month),
     (
         re.compile(
-            rf"\bin ({_COUNT}) ({_UNIT})s?\b{_NOT_DATED}|\b({_COUNT}) ({_UNIT})s? ago\b{_NOT_DATED}",
+            rf"\bin ({_COUNT}) ({_UNIT})s?\b(?! (?:from|after|before)\b){_NOT_DATED}"
+            rf"|\b({_COUNT}) ({_UNIT})s? ago\b{_NOT_DATED}",
             re.I,
         ),
         _offset,

@@ -9,8 +9,10 @@ import pytest
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.extraction import Extractor
+from langchain_agentmem.promotion.schemas import Learned
+from langchain_agentmem.promotion.strategies import Said, Strategy
 from tests.openai_stub import OpenAIStub
-from tests.promotion.talks import ANN, batch, fact, promote, says, slot
+from tests.promotion.talks import ANN, NOON, batch, fact, promote, says, slot
 
 BOTH = ("discrete", "preferences")
 
@@ -139,3 +141,28 @@ def test_nothing_that_is_far_too_long(stub: OpenAIStub, extractor: Extractor) ->
     plan = extractor.plan(batch("I like tea."))
     assert [change.memory.text for change in plan.changes if change.memory] == ["User likes tea."]
     assert plan.refused == {"too long": 2}
+
+
+# --- what cannot be kept
+
+
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00+01:00", "0001-01-01", "9999-12-31T23:59:59-12:00"])
+def test_a_date_that_stands_for_none_is_none(
+    bank: MemoryBank, stub: OpenAIStub, extractor: Extractor, date: str
+) -> None:
+    exam = fact("User has an exam.", 1, kind="episodic", event_date=date)
+    stub.answer = says(discrete=[exam, fact("User has a car.", 1)], preferences=[])
+    promote(extractor, "I have a car and an exam.")
+    days = {memory.text: memory.event_time and memory.event_time.date() for memory in bank.list(ANN)}
+    assert days == dict.fromkeys(["User has a car.", "User has an exam."], NOON.date())
+
+
+def test_one_entry_that_cannot_be_kept_takes_no_other_along(bank: MemoryBank, stub: OpenAIStub) -> None:
+    def rule(entry: Learned, said: Said) -> Memory | None:
+        return Memory(text=entry.text or "", data={"at": said.time if entry.topics else None})
+
+    own = Strategy("own", "Whatever.", Learned, rule)
+    stub.answer = says(own=[fact("User has a car.", 1), fact("User has tea.", 1, topics=["x"]), fact("  ", 1)])
+    plan = Extractor(bank, stub.chat_model(), own).plan(batch("I have a car and tea."))
+    assert plan.refused == {"invalid": 2}
+    assert [each.text for each in Extractor(bank, stub.chat_model(), own).apply(plan)] == ["User has a car."]
