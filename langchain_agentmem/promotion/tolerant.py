@@ -1,9 +1,10 @@
 """JSON out of a model's answer, as far as it can be read without guessing at what it means.
 
 Fences, prose and thoughts around it, trailing commas, sections of another name, a list, a single entry or bare texts
-instead of the whole, several objects in a row: all that is forgiven. An answer that ends in the middle is not, and
-neither are objects with words in between, of which one may be an example or a draft: part of what was found would be
-lost, or made up, without a word.
+instead of the whole, several objects in a row: all that is forgiven. An answer that ends in the middle, be it of a
+thought, is not, and neither are objects with words in between, of which one may be an example or a draft: part of what
+was found would be lost, or made up, without a word. An answer that holds nothing must stand alone: with words around
+it, it may be a refusal.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from pydantic.fields import FieldInfo
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.S | re.I)
+_THOUGHTS = re.compile(  # some servers leave out how the first one begins
+    r"(?:<think(?:ing)?>|\A\s*(?![{\[`])(?=(?:(?!<think).)*</think)).*?</think(?:ing)?>", re.S | re.I
+)
+_OPEN_THOUGHT = re.compile(r"[^{\[]*<think(?:ing)?>", re.I)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _FENCE = re.compile(r"```\w*")
 _WORDS = re.compile(r"[^\W\d_]")  # a number before each of several objects is no prose
-_UNFINISHED = re.compile(r'[{\[]\s*[{\["]')
+_UNFINISHED = re.compile(r'[^{\[]*[{\[]\s*[{\["]')
 _DECODER = json.JSONDecoder(strict=False)  # a line break inside a text is no reason to throw it away
 
 
@@ -44,12 +48,24 @@ def parse(text: str, schema: type[Model]) -> Model:
     Raises:
         UnreadableError: It is no such thing.
     """
-    problem = UnreadableError("it holds no whole JSON object.")
+    said = _THOUGHTS.sub("", text)
+    if _OPEN_THOUGHT.match(said):
+        raise UnreadableError("it ends in the middle of a thought.")
+    values, rest = _values(said)
+    around = "".join([*(before for before, _ in values), rest])
+    found, passed_over = _read(values, rest, schema)
+    if _says_nothing(found) and (passed_over or _is_prose(around)):
+        raise UnreadableError("it notes nothing, but says something beside it; answer with the JSON object alone.")
+    return found
+
+
+def _read(values: Sequence[tuple[str, Any]], rest: str, schema: type[Model]) -> tuple[Model, bool]:
+    """The values that are answers, as one, and whether others were passed over, such as brackets in prose."""
+    problem = whole = UnreadableError("it holds no whole JSON object.")
     nothing: Model | None = None
     read: list[Model] = []
     seen: list[Any] = []
     between = ""
-    values, rest = _values(_THOUGHTS.sub("", text))
     for before, value in values:
         between += before
         try:
@@ -64,16 +80,23 @@ def parse(text: str, schema: type[Model]) -> Model:
         elif value in seen:
             between = ""
         else:
-            if read and _WORDS.search(_FENCE.sub("", between)):
+            if read and _is_prose(between):
                 raise UnreadableError("words stand between its JSON objects: is one of them an example, or a draft?")
             read, seen, between = [*read, one], [*seen, value], ""
     if read and _UNFINISHED.match(rest):
         raise UnreadableError("it ends in the middle of a JSON object.")
-    if read:
-        return merged(read)
-    if nothing is None:
+    answers = read or ([] if nothing is None else [nothing])
+    if not answers:
         raise problem
-    return nothing
+    return merged(answers), problem is not whole
+
+
+def _is_prose(text: str) -> bool:
+    return _WORDS.search(_FENCE.sub("", text)) is not None
+
+
+def _says_nothing(answer: BaseModel) -> bool:
+    return not any(getattr(answer, name) for name in type(answer).model_fields)
 
 
 def merged(answers: Sequence[Model]) -> Model:
@@ -149,7 +172,7 @@ def _holds_entries(value: Any) -> bool:
 
 
 def _values(text: str) -> tuple[list[tuple[str, Any]], str]:
-    """The JSON objects and lists in a text, first to last, each with the text before it; and what never ends.
+    """The JSON objects and lists in a text, first to last, each with the text before it; and what follows the last.
 
     Each is taken as it is or without its trailing commas.
     """
@@ -162,10 +185,13 @@ def _values(text: str) -> tuple[list[tuple[str, Any]], str]:
             text, start = _TRAILING_COMMA.sub(r"\1", text[start:]), 0
             decoded = _decoded(text, start)
         if decoded is None:
-            return found, text  # what begins here does not end: the rest is a part of it, and parts are not the answer
+            return (
+                found,
+                before + text,
+            )  # what begins here does not end: the rest is a part of it, and parts are not the answer
         value, at = decoded
         found.append((before, value))
-    return found, ""
+    return found, text[at:]
 
 
 def _decoded(text: str, start: int) -> tuple[Any, int] | None:
