@@ -117,7 +117,7 @@ class Aim:
         return best if best and 2 * max(shared) > len(words) else None
 
     def _speaks_of(self, target: KnownMemory) -> bool:
-        """Whether the entry has a word in common with a memory, or names its slot: `eats` is about a diet.
+        """Whether the entry has a word in common with a memory, or one names the other's slot: `eats` is about a diet.
 
         What the user said counts as well where the entry says nothing or ends something; or else one sentence of it
         that has a word in common with both. Beside a fact, only the entry counts: its value would be lost.
@@ -130,7 +130,9 @@ class Aim:
         elif target.state is None:
             own = self._words(memory.text)
             said += [part for text in told for part in sentences(text) if own & self._words(part)]
-        return any(about & self._words(each) or _names_slot(each, target) for each in said)
+        if memory and memory.state and _names_slot(target.text, memory.state):
+            return True
+        return any(about & self._words(each) or _names_slot(each, target.state) for each in said)
 
 
 def slot_name(state: str) -> str:
@@ -169,8 +171,8 @@ def _about(target: KnownMemory) -> str:
     return " ".join([target.text, "" if target.value is None else str(target.value), slot])
 
 
-def _names_slot(text: str, target: KnownMemory) -> bool:
-    slot = (target.state or "").rpartition(".")[2]
+def _names_slot(text: str, state: str | None) -> bool:
+    slot = (state or "").rpartition(".")[2]
     return any(filled.state == slot for word in text.split() if (filled := slot_of(word, "-")))
 
 

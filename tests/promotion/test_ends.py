@@ -112,6 +112,15 @@ def test_a_sentence_of_the_user_ties_what_is_new_to_what_was(
     assert texts(bank) == ["User lives in Oslo."]
 
 
+def test_a_value_takes_the_place_of_a_text_about_its_slot(
+    bank: MemoryBank, stub: OpenAIStub, extractor: Extractor
+) -> None:
+    bank.remember("User lives in Rome.", ANN)
+    stub.answer = says(discrete=[], preferences=[slot("home", "Oslo", 1, action="contradict", known=1)])
+    promote(extractor, "I moved to Oslo.")
+    assert (texts(bank), facts(bank)) == (["User's home: Oslo."], {"home": "Oslo"})
+
+
 # --- the value of a slot
 
 
