@@ -62,13 +62,13 @@ class Aim:
             return target
         if memory.state is None:
             return target or self._alike(self.known.memories)
-        fits = [each for each in self.known.standing() if self.ends(each)]
+        fits = [each for each in self.known.standing() if self.means(each)]
         if target in fits:
             return target
         return self.one_of(fits) or self._alike([each for each in self.known.memories if not each.state])
 
-    def ends(self, standing: KnownMemory) -> bool:
-        """Whether the value that stands is the one that the entry says is no longer so; without a value, any is."""
+    def means(self, standing: KnownMemory) -> bool:
+        """Whether a value that stands is the one that the entry is about, also in other words; without one, any is."""
         memory = self.memory
         if memory is None or memory.state is None:
             return True

@@ -145,9 +145,9 @@ class Draft:
             if before.issuperset(change.source.message_ids)
         ]
         if found is None and aim.memory and aim.memory.state:
-            found = aim.one_of([*{each.state: each for _, each in given if aim.ends(each)}.values()])
+            found = aim.one_of([*{each.state: each for _, each in given if aim.means(each)}.values()])
         given = [(change, each) for change, each in given if found and each.state == found.state]
-        return [change for change, _ in given], [change for change, each in given if aim.ends(each)]
+        return [change for change, _ in given], [change for change, each in given if aim.means(each)]
 
     def _lines(self, strategy: Strategy, entry: Any) -> list[Line]:
         """The lines that an entry comes from; of what is no `Entry`, such as a summary, all."""
@@ -242,7 +242,9 @@ class Draft:
         if not isinstance(entry, Entry):
             return "add", None
         standing = self._known.standing_for(memory.state) if memory else None
-        if entry.action != "add" and (target := Aim(self._known, entry, memory, lines).named() or standing):
+        aim = Aim(self._known, entry, memory, lines)
+        target = (aim.named() or standing) if entry.action != "add" else None
+        if target and (entry.action != "reinforce" or target.state is None or aim.means(target)):
             return entry.action, target
         if memory is None:
             raise Refused("empty" if entry.action == "add" else "unknown memory")

@@ -106,6 +106,17 @@ def test_a_value_of_which_nothing_is_known_is_added(
     assert facts(bank) == {"name": "Root"}
 
 
+@pytest.mark.parametrize("known", [None, 1])
+@pytest.mark.parametrize(("value", "after"), [("Oslo", "Oslo"), ("Rome, Italy", "Rome")])
+def test_another_value_is_no_confirmation(
+    bank: MemoryBank, stub: OpenAIStub, extractor: Extractor, known: int | None, value: str, after: str
+) -> None:
+    knows(bank, "User lives in Rome.", "home", "Rome")
+    stub.answer = says(discrete=[], preferences=[slot("home", value, 1, action="reinforce", known=known)])
+    promote(extractor, f"I live in {value}.")
+    assert facts(bank) == {"home": after}
+
+
 @pytest.mark.parametrize("action", ["delete", "Remove"])
 def test_other_words_for_an_end(bank: MemoryBank, stub: OpenAIStub, extractor: Extractor, action: str) -> None:
     knows(bank, "User is vegan.", "diet", "vegan")
