@@ -49,7 +49,8 @@ _ORDERS = re.compile(
 )
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _BLOCK = re.compile(r"<(recalled[\w.:-]*)\b[^>]*>.*?(?:</\1\s*>|\Z)", re.S | re.I)
-_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+(?!\s|\Z)[^.!?\n]*)*(?:[.!?]+|\n|\Z)\s*")
+_TITLE = r"(?:(?<=\b(?:St|Ft|Mt|Dr|Mr|Ms))|(?<=\bMrs))\.(?= +[A-Z])"  # what follows belongs to the name: St. Andrews
+_SENTENCE = re.compile(rf"[^.!?\n]*(?:(?:[.!?]+(?!\s|\Z)|{_TITLE})[^.!?\n]*)*(?:[.!?]+|\n|\Z)\s*")
 
 
 def is_small_talk(text: str) -> bool:

@@ -70,7 +70,21 @@ def test_no_order_is_left_standing(text: str) -> None:
     assert not addresses_model(withheld(text).replace(WITHHELD, ""))
 
 
-@given(st.text(alphabet="ab .!?\n3", max_size=60))
+@pytest.mark.parametrize("text", ["I live in St. Andrews.", "I love Mt. Etna!", "My doctor is Mrs. Weber, not Dr. No."])
+def test_a_sentence_goes_on_behind_a_title(text: str) -> None:
+    assert sentences(f"{text} So? Yes.") == [f"{text} ", "So? ", "Yes."]
+
+
+def test_a_title_that_no_name_follows_ends_a_sentence() -> None:
+    assert sentences("He saw the Dr. that day. This is the first. I am Ann.") == [
+        "He saw the Dr. ",
+        "that day. ",
+        "This is the first. ",
+        "I am Ann.",
+    ]
+
+
+@given(st.text(alphabet="ab .!?\n3DSrt", max_size=60))
 def test_sentences_are_the_whole_text(text: str) -> None:
     assert "".join(sentences(text)) == text
 
