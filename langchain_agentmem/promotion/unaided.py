@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -57,16 +57,27 @@ def read_verbatim(talk: Conversation, known: Known) -> Iterator[Change]:
 
 
 def read_by_rules(talk: Conversation, known: Known) -> list[Change]:
-    """What rules find: facts take the place of what they were, plans are memories."""
-    reading = _Reading(talk, known)
+    """What rules find: facts take the place of what they were, plans are memories.
+
+    Where several speak by name, only what the user says is read: a rule's "I" is always the user.
+    """
+    reading, theirs = _Reading(talk, known), _users_own(talk, known)
     heard = [line.text for line in talk.earlier if not line.by_user]
     for line in talk.lines:
         if not line.by_user:
             heard.append(line.text)
-        elif line.tells and not line.tainted:
+        elif line.tells and not line.tainted and theirs(line):
             for found in read_text(line.text, heard):
                 reading.take(_renamed(found, reading.now), line)
     return reading.changes
+
+
+def _users_own(talk: Conversation, known: Known) -> Callable[[Line], bool]:
+    """Tells the lines that the user says: in a conversation of several named people, those under the user's name."""
+    spoke = {(line.turn.message.name or "").casefold() for line in (*talk.earlier, *talk.lines) if line.by_user}
+    users = {name.casefold() for name in (talk.scope.user, known.user) if name}
+    mine = users if len(spoke - {""}) > 1 else spoke
+    return lambda line: (line.turn.message.name or "").casefold() in mine
 
 
 class _Reading:

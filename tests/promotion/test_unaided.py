@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.promotion.extraction import Extractor
@@ -86,6 +87,33 @@ def test_what_is_promoted_late_ends_nothing_that_was_said_since(bank: MemoryBank
     assert facts(bank) == {"home": "Rome"}
     promote(extractor, "I don't live in Rome any more.", thread="newer", start=NOON.replace(day=4))
     assert facts(bank) == {}
+
+
+def said_by(name: str | None, text: str) -> HumanMessage:
+    return HumanMessage(text, name=name)
+
+
+BEN = said_by("Ben", "I'm Ben and I live in Oslo. I eat meat.")
+
+
+def test_of_several_people_only_the_user_is_read(bank: MemoryBank) -> None:
+    extractor = Extractor(bank, None, "rules")
+    promote(extractor, said_by("Ann", "My name is Ann Lee and I'm vegetarian."), BEN)
+    assert facts(bank) == {"name": "Ann Lee", "diet": "vegetarian"}
+    promote(extractor, said_by("ann lee", "I work for Acme."), said_by(None, "I like jazz."), BEN, prefix="n")
+    assert facts(bank) == {"name": "Ann Lee", "diet": "vegetarian", "employer": "Acme"}
+
+
+def test_who_spoke_before_counts_among_several(bank: MemoryBank) -> None:
+    extractor = Extractor(bank, None, "rules")
+    promote(extractor, BEN, context=[said_by("Ann", "I'm vegetarian.")])
+    assert facts(bank) == {}
+
+
+@pytest.mark.parametrize("name", [None, "Ben"])
+def test_of_one_speaker_all_is_read_whatever_the_name(bank: MemoryBank, name: str | None) -> None:
+    promote(Extractor(bank, None, "rules"), said_by(name, "I live in Oslo."), said_by(None, "I like jazz."))
+    assert facts(bank) == {"home": "Oslo", "taste.jazz": "likes"}
 
 
 @pytest.mark.parametrize(
