@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from langchain_agentmem.promotion.finding import Found
 from langchain_agentmem.promotion.guard import addresses_model, is_small_talk
 from langchain_agentmem.promotion.own_words import in_earnest, own_sentences, repeats
-from langchain_agentmem.promotion.slots import slot_of, slug
+from langchain_agentmem.promotion.slots import slot_of
 
 __all__ = ["Found", "read_sentence", "read_text"]
 
@@ -236,7 +236,8 @@ def _tastes(sentence: str) -> Iterator[Found]:
     verbs = "(?:like|love|enjoy|adore|prefer)"
     if once := _first(rf"\bI used to {verbs} {_THING}", sentence):
         for thing in _things(once[1]):
-            yield Found(f"User no longer likes {thing}.", f"taste.{slug(thing)}", was="likes")
+            for each in _filled("likes", thing, f"User no longer likes {thing}."):
+                yield each._replace(value=None, was="likes")
     liked = _first(rf"\bI{adverbs} {verbs} {_THING}", sentence)
     disliked = _first(
         rf"\bI{adverbs} (?:hate|dislike|detest|can't stand|cannot stand|don't{adverbs} like|do not{adverbs} like"

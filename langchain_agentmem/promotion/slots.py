@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import NamedTuple
+
+from langchain_agentmem.promotion.batch import digest
 
 __all__ = ["SLOTS", "Slot", "slot_of", "slug"]
 
@@ -41,6 +44,9 @@ _ALIASES = {
 }
 _TASTES = frozenset(("likes", "dislikes"))
 _USER = frozenset(("", "user", "the_user", "me", "self", "i"))
+_LONGEST = 60
+_MARK = r"[^\w\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff-]"  # punctuation: a hyphen and what is invisible tell more
+_PUNCTUATION = re.compile(rf"(?<!\d){_MARK}+|{_MARK}+(?!\d)|(?<=\w)-(?!\d)(?=\w)|(?<=\w)(?<!\d)-(?=\w)|(?<!\S)-+(?!\S)")
 
 
 class Slot(NamedTuple):
@@ -55,9 +61,27 @@ class Slot(NamedTuple):
     value: str
 
 
-def slug(text: str, limit: int = 60) -> str:
-    """A text as part of a fact's name: lower case, words joined by `_`."""
-    return re.sub(r"\W+", "_", text.casefold()).strip("_")[:limit]
+def slug(text: str) -> str:
+    """A text as part of a fact's name: lower case, words joined by `_`. Symbols stay: `c++` is another than `c#`."""
+    return "_".join("".join(each if _is_kept(each) else " " for each in _folded(text)).split()).strip("_")
+
+
+def _named(text: str) -> str:
+    """The name of a fact, or its part: the slug; where that is cut, or leaves out what matters, with a digest."""
+    name, folded = slug(text), _folded(text)
+    whole = all(_is_kept(each) or each.isspace() for each in _PUNCTUATION.sub(" ", folded))
+    if name and whole and len(name) <= _LONGEST:
+        return name
+    return f"{name[:_LONGEST]}_{digest(folded)[:8]}".strip("_")
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text.casefold())
+
+
+def _is_kept(char: str) -> bool:
+    """Whether a character tells one name from another: letters, their marks, digits and symbols do."""
+    return unicodedata.category(char)[0] in "LMNS" or char in "_#*"
 
 
 def slot_of(name: str, value: str, subject: str | None = None, *, user: str | None = None) -> Slot | None:
@@ -75,12 +99,12 @@ def slot_of(name: str, value: str, subject: str | None = None, *, user: str | No
     Returns:
         None where there is no name or no value.
     """
-    slot = _ALIASES.get(slug(name), slug(name))
     text = " ".join(value.split())
-    if not slot or not text:
+    if not slug(name) or not text:
         return None
-    whose = slug(subject or "")
-    prefix = "" if whose in _USER or whose == slug(user or "") else f"{whose}."
+    slot = _ALIASES.get(_named(name), _named(name))
+    whose = _named(subject) if subject and subject.strip() else ""
+    prefix = "" if whose in _USER or whose == _named(user or "") else f"{whose}."
     if slot in _TASTES:
-        return Slot(f"{prefix}taste.{slug(text)}", slot)
-    return Slot(f"{prefix}{slot}.{slug(text)}" if slot in _SEVERAL else f"{prefix}{slot}", text)
+        return Slot(f"{prefix}taste.{_named(text)}", slot)
+    return Slot(f"{prefix}{slot}.{_named(text)}" if slot in _SEVERAL else f"{prefix}{slot}", text)
