@@ -8,6 +8,7 @@ from langchain_agentmem.promotion.slots import slug
 
 __all__ = ["Found", "singular"]
 
+_PLACES = frozenset(("home", "employer"))  # Rome, Italy is in Rome, but New York is not York
 _DENIES = frozenset(("no", "not", "non", "never"))
 
 
@@ -38,8 +39,10 @@ class Found(NamedTuple):
         """Whether a value that is known is the one that is no longer so: "not vegan" says nothing of pescatarian."""
         if self.was is None:
             return True
-        gone, known = (set(singular(slug(str(each))).split("_")) for each in (self.was, standing))
-        return gone <= known and not (known - gone) & _DENIES
+        gone, known = (singular(slug(str(each))).split("_") for each in (self.was, standing))
+        if self.state in _PLACES:
+            return known[: len(gone)] == gone
+        return {*gone} <= {*known} and not ({*known} - {*gone}) & _DENIES
 
 
 def singular(name: str) -> str:

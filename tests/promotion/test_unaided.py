@@ -34,6 +34,7 @@ def facts(bank: MemoryBank) -> dict[str, Any]:
         (["I hate jazz.", "I used to like jazz."], {"taste.jazz": "dislikes"}),
         (["I live in Rome.", "I don't live in Rome any more."], {}),
         (["I live in Rome, Italy.", "I used to live in Rome."], {}),
+        (["I live in New York.", "I no longer live in York."], {"home": "New York"}),
         (["I live in Rome.", "I've moved out of Rome."], {}),
         (["I live in Rome.", "I used to live in Oslo."], {"home": "Rome"}),
         (["I live in Rome.", "I no longer live in Rome, I moved to Oslo."], {"home": "Oslo"}),
