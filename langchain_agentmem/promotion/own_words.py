@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from langchain_agentmem.promotion.guard import sentences
 
-__all__ = ["in_earnest", "own_sentences", "repeats"]
+__all__ = ["in_earnest", "is_framed", "is_limited", "own_sentences", "repeats"]
 
 _LONGEST = 12_000  # characters of a turn: what is longer was pasted, not said
 _LONGEST_SENTENCE = 1_000
@@ -38,6 +38,42 @@ _DENIED = (
     r"|nobody|nothing|neither|nor|almost|nearly|hardly|barely|rarely|seldom|scarcely|false|ruled out|far from"
     r"|anything but|instead of|without|stopped|quit|used to"
 )
+_MONTHS = (
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|december"
+    r"|(?:early|mid|late)[ -]\w+|spring|summer|autumn|fall|winter)"
+)
+_HOLIDAYS = r"(?:christmas|easter|ramadan|lent|thanksgiving|new year)"
+_UNITS = rf"(?:day|night|morning|evening|week|weekend|month|year|term|semester|season|quarter|{_MONTHS})s?"
+_FRAMES = (  # "In Skyrim I live in ...", "From January I work for ...": so only there, or then
+    r"in(?! (?:fact|short|general|any case|reality|truth|addition|all honesty|summary|brief|other words|terms|the end"
+    r"|my (?:opinion|case))\b)|at(?! (?:the moment|present|least|last)\b)"
+    r"|on(?! (?:the other hand|top of that|an? \w+ note)\b)|by(?! (?:the way|now|birth|profession|trade)\b)"
+    r"|for (?!good\b|ever\b|the record\b|what it|(?:your )?(?:reference|context|example|info|information)\b)"
+    r"|as (?:of|from)(?! (?:now|today)\b)|as (?:students|kids|children|teenagers)|after(?! all\b)|with(?! that\b)"
+    r"|before(?! (?:you|we|I|anything)\b)|between(?! (?:you|us)\b)|from(?! now on\b)|starting|during|throughout|until"
+    rf"|till|within|over|back (?:then|in)|fast forward|soon|every|(?:next|this|most|some) {_UNITS}|today|tonight"
+    r"|tomorrow|sometimes|usually|normally|occasionally|often"
+)
+_OPENS = r"\W*(?:(?:and|but|so|or|well|also|then|because|hi|hello|hey|ok|okay|yes|no)\b\W*)*"
+_FRAMED = re.compile(
+    rf"^{_OPENS}(?:{_FRAMES})\b|(?:[,:(\u2013\u2014]|\b(?:and|so|because)\b)\W*(?:{_FRAMES})\b[^,:]*(?<!\band )$", re.I
+)
+_TURNS = re.compile(r"\bbut\b|;")
+_LIMITS = re.compile(  # what comes after and says when, for how long or how often
+    rf"""\b(?:
+    today|tonight|tomorrow|sometimes|occasionally|often|usually|normally|mostly|rarely|half
+    |until|till|during|when|whenever|while|unless|if|except|every|each|starting|part\ of|most\ of|then\ (?:to|in)
+    |weekends?|weekdays?|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|(?:this|next|most|some)\ {_UNITS}
+    |as\ of\b(?!\ (?:now|today))|from\ (?:next|then|tomorrow|the|\d|{_MONTHS})
+    |in\ (?:the\ )?(?:\d+|{_UNITS}|{_HOLIDAYS})|in\ \w+\ {_UNITS}|in\ my\ (?:dreams|head|mind|spare|free)
+    |(?:at|over)\ (?:the\ )?(?:night|times|heart|{_HOLIDAYS})|by\ training|on\ paper
+    |as\ (?:far\ as|an?\ (?:joke|test|bet|trial|experiment|kid|child|boy|girl|student|teenager))
+    |for\ (?!(?!{_MONTHS}\b|{_HOLIDAYS}\b)(?-i:[A-Z])|(?:now|good|ever|years|ages|work)\b|(?:\w+\ )?reasons?\b
+        |the\ (?:animals|planet|environment|climate)\b)
+    )\b""",
+    re.I | re.X,
+)
+_CLAUSE_ENDS = re.compile(r"[.;!?]|\band\b|\bbut\b(?! (?:only|just|not)\b)|\b(?:I|we)\b|,\s*my\b")
 _CLAUSE = r"[,;:(\u2013\u2014]|\band (?:then )?(?=I\b|I'|my\b|we\b)|\b(?:but|because|since|so|although|though)\b"
 # Each with where its reach ends: what somebody is said to have said may go on to the end of the sentence.
 _GATES = tuple(
@@ -119,6 +155,19 @@ def in_earnest(sentence: str, start: int, end: int) -> bool:
         if words.search(before, last):
             return False
     return not _ASKS.fullmatch(before) and not _SAID_AFTER.match(sentence, end)
+
+
+def is_framed(sentence: str, start: int, end: int) -> bool:
+    """Whether a sentence says first when or where that is so which it says from `start`; "now" is no such time."""
+    before = sentence[:start]
+    turned = max((found.end() for found in _TURNS.finditer(before)), default=0)
+    return bool(_FRAMED.search(before[turned:])) and not re.search(r"\bnow\b", sentence[start:end])
+
+
+def is_limited(sentence: str, end: int) -> bool:
+    """Whether the clause of what a sentence says up to `end` goes on to say when, for how long or how often."""
+    ends = _CLAUSE_ENDS.search(sentence, end)
+    return bool(_LIMITS.search(sentence, end, ends.start() if ends else len(sentence)))
 
 
 def _without_pasted(text: str) -> str:

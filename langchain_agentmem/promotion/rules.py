@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from langchain_agentmem.promotion.finding import Found
 from langchain_agentmem.promotion.guard import addresses_model, is_small_talk
-from langchain_agentmem.promotion.own_words import in_earnest, own_sentences, repeats
+from langchain_agentmem.promotion.own_words import in_earnest, is_framed, is_limited, own_sentences, repeats
 from langchain_agentmem.promotion.slots import slot_of
+from langchain_agentmem.promotion.vocabulary import (
+    ALLERGENS,
+    JOBS,
+    NO_EMPLOYERS,
+    NO_PLACES,
+    NO_THINGS,
+    NO_TRADES,
+    OCCUPIES,
+    is_bare,
+    is_favourite,
+    is_name,
+)
 
 __all__ = ["Found", "read_sentence", "read_text"]
 
@@ -22,14 +35,28 @@ _ADVERBS = (
 )
 _I_AM = r"\b(?:I'm|I am|I've become|I became|I have become)"
 _I_AM_NOT = r"\b(?:I(?:'m| am) (?:not|no longer)(?: really| actually)?|I (?:stopped|quit) being|I used to be)"
-_I_NO_LONGER = rf"\bI (?:no longer|don't|do not|used to){_ADVERBS}"
+_I_NO_LONGER = (  # not "don't just": that denies nothing
+    r"\bI (?:no longer|don't|do not|used to)(?: (?:actually|currently|really|still))*"
+)
 _HEDGES = r"(?: (?:a|an|now|strictly|still|actually|mostly|also|really|just|currently|quite|very))*"
-_PLACE = r"([A-Z][\w.'-]*[\w](?:(?:,? (?:de|of|the|la|am|upon) |,? )(?!I\b)[A-Z][\w.'-]*\w)*)"
+_PLACE = (  # a number behind it makes it a version or a room
+    r"((?:(?:St|Ft|Mt|Dr|Mr|Mrs|Ms)\. )?(?!(?:Dr|Mrs?|Ms)\b)[A-Z][\w.'-]*\w"
+    r"(?:(?:,? (?:de|of|the|la|am|upon) |,? )(?!I\b)[A-Z][\w.'-]*\w)*(?! ?\d))"
+)
+_WAY = "(?:back|over|away|house|here|alone|again|together|permanently|down|up|happily|now|today|currently|right)"
+_MOVES_ELSE = re.compile(  # to another tool or team, or not for good
+    r"\b(?:at work|office|teams?|projects?|apps?|servers?|wi-?fi|software|database|cloud|versions?|subscription|plan"
+    r"|meetings?|stand-?up|calls?|everyone|everything|(?:came|come|went|moved|am|'m|are|'re) (?:back|home)|back home"
+    r"|returned|hated|ended up)\b",
+    re.I,
+)
 _THING = (
     r"([^.!?,;:]{2,60}?)"
     r"(?= but\b| because\b| since\b| and (?:I|my|we|hate|love|like)\b| whereas\b| while\b| so\b"
     r"| when\b| now\b|[.!?,;:]|\s*$)"
 )
+_ORNAMENT = re.compile(r"(?<=\w)\s*[\u2190-\u2bff\U0001f000-\U0001faff\ufe0f\u200d]+$")
+_CUT = re.compile(r"\s*(?:when|while|because|since|so|whereas)\b")
 _TAIL = re.compile(  # said of when or how much, and no part of the thing
     r"(?:\s+(?:any ?more|any longer|again|at all|now|these days|nowadays|by the way|btw|too|as well|a lot|very much"
     r"|so much|though|tho|lol|please|thanks|thank god))+$",
@@ -39,18 +66,27 @@ _DIETS = (
     r"(vegetarian|vegan|pescatarian|pescetarian|flexitarian|omnivore|gluten[- ]free|lactose[- ]intolerant|keto|halal"
     r"|kosher)"
 )
-_EATER = (  # what follows a diet that is the user's: a vegan chef may eat meat, and vegan on Mondays is not vegan
-    r"(?=\s*$|\s*[^\w\s'-]|\s+-|\s+(?:and|but|now|so|because|since|too|btw|by the way|these days|for|who|as|again|with"
-    r"|thanks|then|myself|anyway|actually|please|though|tho|lol|person|already|nowadays|any ?more)\b)"
+
+
+def _closed(more: str) -> str:
+    """What may follow a thing that is said as a whole: a vegan chef may eat meat, and fish fingers are no fish."""
+    return (
+        r"(?=\s*$|\s*[^\w\s'-]|\s+-|\s+(?:but|now|so|too|as well|btw|by the way|these days|for|again|thanks|then"
+        rf"|anyway|actually|please|though|tho|lol|already|nowadays|any ?more|any longer|{more})\b)"
+    )
+
+
+_STATED = _closed("and|as|with|because|since|who(?! am)|person|myself")
+_DENIED = _closed("and (?:I|we|my|now|don't|never|have|am)|or I|because|since|at all")
+_SETTLED = _closed(
+    "and|as|with|because|since|in|near|on|at|from|by|over|where|which|right|still|currently|permanently|myself"
 )
+_EMPLOYED = _closed("and|as|with|since|in|on|at|from|by|right|still|currently")
+_PRACTISED = _closed("and|as|with|because|since|in|on|at|from|by|of|working|based")
 _FOOD = r"(?:meat|fish|seafood|chicken|beef|pork|eggs|dairy|everything|gluten)"
 _FOODS = (
     rf"({_FOOD}(?:(?:, and|, or|,| and| or) {_FOOD})*)\b"
-    r"(?! (?:on|at|only|except|unless|when|if|during|before|after|every|once|until|from|with)\b|,? but (?!I\b))"
-)
-_LEFT_SINCE = re.compile(r" when\b| as an? (?:kid|child|boy|girl|student)\b|[^.;]*\bthen (?:to|in)\b")
-_LATER = re.compile(
-    r"\b(?:next (?:week|month|year|summer)|soon|tomorrow|in \w+ (?:year|month|week)s?|by \d{4})\b", re.I
+    r"(?! (?:with|who|as(?! well))\b|,? but (?!I\b))"
 )
 _MEAT = frozenset(("meat", "chicken", "beef", "pork"))
 _FISH = frozenset(("fish", "seafood"))
@@ -68,28 +104,6 @@ _NOT_EATEN = {
     "omnivore": frozenset[str](),
     "eats_everything": frozenset[str](),
 }
-_JOBS = (
-    r"((?:(?!(?:of|and|or|to|for|with|in|at|former|ex|retired|good|bad|great|terrible|better|worse|big|huge|future"
-    r"|aspiring)\b)"
-    r"[\w-]+ ){0,2}(?:engineer|developer|teacher|nurse|doctor|chef|cook|lawyer|designer|student|scientist|professor"
-    r"|architect|accountant|writer|journalist|musician|artist|pilot|manager|consultant|researcher|electrician|plumber"
-    r"|dentist|pharmacist|photographer|carpenter|farmer|driver|programmer|analyst|therapist|librarian|baker))\b(?!['-])"
-)
-_NO_NAMES = frozenset(
-    """american atheist australian austrian back belgian brazilian british buddhist canadian catholic chinese
-    christian danish dr dutch english fine finnish french german greek here hindu indian irish italian japanese
-    jewish korean mexican mr mrs ms muslim norwegian ok polish portuguese protestant russian scottish sorry
-    spanish swedish swiss turkish ukrainian vegan vegetarian
-    monday tuesday wednesday thursday friday saturday sunday today tomorrow tonight later when if
-    afraid alone asleep awake away batman bored busy confused curious done excited free glad good great groot happy
-    home hungry ill in interested late legion lost married new not off old on out poor pregnant ready rich sad
-    serious sick single spartacus sure there tired up well worried young""".split()
-)
-_NO_THINGS = frozenset(
-    """it that this them these those you him her to the a your how what nothing neither nobody none no everything
-    anything if as when where who whom why being not""".split()
-)
-_NO_EMPLOYERS = frozenset("night home weekends monday tuesday wednesday thursday friday saturday sunday i".split())
 
 
 def read_text(text: str, others: Sequence[str] = ()) -> list[Found]:
@@ -104,7 +118,7 @@ def read_text(text: str, others: Sequence[str] = ()) -> list[Found]:
     for sentence in own_sentences(text):
         read = [] if addresses_model(sentence) else list(read_sentence(sentence))
         for each in read if read and not repeats(sentence, others) else ():
-            if opening or not each.timid:
+            if opening or not (each.timid and each.state == "name"):  # who gives a name in passing begins with it
                 found = _settled(found, each)
         opening = opening and is_small_talk(sentence)
     return found
@@ -134,6 +148,20 @@ def _first(pattern: str | re.Pattern[str], sentence: str, flags: int = 0) -> re.
     return next(iter(_all(pattern, sentence, flags)), None)
 
 
+def _facts(pattern: str, sentence: str, flags: int = 0) -> list[re.Match[str]]:
+    """Where a sentence says something that is so wherever, and until it is said to be otherwise."""
+    return [each for each in _all(pattern, sentence, flags) if not is_framed(sentence, each.start(), each.end())]
+
+
+def _fact(pattern: str, sentence: str, flags: int = 0) -> re.Match[str] | None:
+    return next(iter(_facts(pattern, sentence, flags)), None)
+
+
+def _lasting(pattern: str, sentence: str, flags: int = 0) -> list[re.Match[str]]:
+    """The same, where the sentence does not go on to say when, for how long or how often."""
+    return [each for each in _facts(pattern, sentence, flags) if not is_limited(sentence, each.end())]
+
+
 def _filled(slot: str, value: str, text: str) -> Iterator[Found]:
     if filled := slot_of(slot, value):
         yield Found(text, filled.state, filled.value)
@@ -143,46 +171,77 @@ def _names(sentence: str) -> Iterator[Found]:
     name = r"([A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
     ends = r"(?=\s*[.,;!)]|\s*$| (?:and|please|instead|from now|for short)\b)"
     hello, am = r"\b[Hh](?:i|ello|ey)\b[,! ]+(?:there[,! ]+)?", r"I(?:'m| am) ([A-Z][a-z'-]+)(?=[,.!]|$| and\b| from\b)"
-    sure = (
-        _first(rf"\b[Mm]y name(?:'s| is) {name}", sentence)
-        or _first(rf"\b[Cc]all me {name}{ends}", sentence)
-        or _first(f"{hello}{am}", sentence)
-    )
-    found = sure or _first(f"^{am}", sentence)  # "I'm Home" is as plain: it is believed if nothing else is known
-    if found and found[1].lower() not in _NO_NAMES:
+    sure = _fact(rf"\b[Mm]y name(?:'s| is) (?!Not\b){name}", sentence) or _fact(rf"\b[Cc]all me {name}{ends}", sentence)
+    found = sure or _fact(f"{hello}{am}", sentence) or _fact(f"^{am}", sentence)
+    if found and is_name(found[1]):  # "I'm Home" is as plain: it is believed if nothing else is known
         yield Found(f"The user's name is {found[1]}.", "name", found[1], timid=not sure)
 
 
 def _homes(sentence: str) -> Iterator[Found]:
-    ended = rf"(?:{_I_NO_LONGER} live|\bI(?:'m| am) no longer (?:living|based)) (?:in|near) {_PLACE}"
-    away = rf"\bI(?:'ve| have)?{_ADVERBS} moved (?:away from|out of) {_PLACE}"
-    for gone in (*_all(ended, sentence), *_all(away, sentence)):
-        yield Found(f"User no longer lives in {gone[1]}.", "home", was=gone[1])
-    there = (
-        r"(?: from [A-Z]\w+| back| over| away| house| here| alone| again| together| permanently| down| up| happily| now"
-        rf"| today| currently| right)? (?:in|to|near) {_PLACE}"
-    )
-    found = _all(rf"\b(?:I{_ADVERBS} live|I(?:'m| am){_ADVERBS} based){there}", sentence)
-    lives = [each for each in found if not _LATER.search(sentence, 0, each.start())]
-    moved = _all(rf"\b(?:I|[Ww]e)(?:'ve| have)?{_ADVERBS} (?:moved|relocated){there}", sentence)
-    if (last := (lives or moved)[-1:]) and not _LEFT_SINCE.match(sentence, last[0].end()):
-        yield from _filled("home", last[0][1], f"User lives in {last[0][1]}.")
+    ended = rf"(?:{_I_NO_LONGER} live|\bI(?:'m| am) no longer (?:living|based)) in {_PLACE}{_SETTLED}"
+    away = rf"\bI(?:'ve| have)?{_ADVERBS} moved (?:away from|out of) {_PLACE}{_SETTLED}"
+    for gone in (*_lasting(ended, sentence), *_facts(away, sentence)):
+        yield _left(gone[1])
+    there = rf"(?: {_WAY})? in {_PLACE}{_SETTLED}"
+    lives = _lasting(rf"\b(?:I{_ADVERBS} live|I(?:'m| am){_ADVERBS} based){there}", sentence)
+    if homes := [each[1] for each in lives if _is_place(each[1])][-1:]:
+        yield from _filled("home", homes[0], f"User lives in {homes[0]}.")
+    else:
+        yield from _moves(sentence)
+
+
+def _moves(sentence: str) -> Iterator[Found]:
+    """A move, which may be one to another tool: it counts where it speaks of living, or where no home is known.
+
+    "We" may be a team, so that alone it does not count; to leave one place for another does.
+    """
+    moved = rf"\b(I|[Ww]e)(?:'ve| have)?{_ADVERBS} (?:moved|relocated)(?: from {_PLACE})?(?: {_WAY})? to {_PLACE}"
+    season = "(?:week|weekend|month|year|spring|summer|autumn|fall|winter)"
+    late = rf"(?: (?:last|this) {season}| yesterday| today| \w+ \w+ ago)?"
+    found = _lasting(rf"{moved}(?: from {_PLACE})?{late}{_SETTLED}", sentence)
+    for move in [each for each in found if _is_place(each[3]) and not _moves_else(each)][-1:]:
+        left, settles = move[2] or move[4], bool(OCCUPIES.search(sentence, move.end()))
+        if left:
+            yield _left(left)
+        if left or settles or move[1] == "I":
+            for each in _filled("home", move[3], f"User lives in {move[3]}."):
+                yield each._replace(timid=not settles)
+
+
+def _moves_else(move: re.Match[str]) -> bool:
+    return bool(_MOVES_ELSE.search(f"{move.string[: move.start()]} | {move.string[move.end() :]}"))
+
+
+def _left(place: str) -> Found:
+    return Found(f"User no longer lives in {place}.", "home", was=place)
+
+
+def _is_place(text: str) -> bool:
+    head = re.split(r"[\s,'-]", text.lower())[0]
+    return not {head, head.removesuffix("s")} & NO_PLACES
 
 
 def _work(sentence: str) -> Iterator[Found]:
-    as_one = rf"as an? {_JOBS}"
-    ended = _first(rf"{_I_AM_NOT} an? {_JOBS}", sentence) or _first(rf"{_I_NO_LONGER} work {as_one}", sentence)
-    if ended:
-        yield Found(f"User no longer works as {_article(ended[1])}.", "job", was=ended[1])
-    works_as = rf"\bI{_ADVERBS} work as an? (?!(?:team|example)\b){_THING}"
-    if job := _first(rf"{_I_AM}{_ADVERBS} an? {_JOBS}", sentence) or _first(works_as, sentence):
-        what = re.split(r" (?:at|for|with)\b", _trimmed(job[1]))[0]
+    as_one = rf"as an? {JOBS}"
+    for ended in _lasting(rf"(?:{_I_AM_NOT} an? {JOBS}|{_I_NO_LONGER} work {as_one}){_DENIED}", sentence)[:1]:
+        job = ended[1] or ended[2]
+        yield Found(f"User no longer works as {_article(job)}.", "job", was=job)
+    is_one = _lasting(rf"{_I_AM}{_ADVERBS} an? {JOBS}{_PRACTISED}", sentence)
+    works_as = _fact(rf"\bI{_ADVERBS} work as an? (?!{NO_TRADES}\b){_THING}", sentence)
+    if works_as and is_limited(sentence, works_as.start(1)):
+        works_as = None
+    for job in (*is_one, *([works_as] if works_as else []))[:1]:
+        what = re.split(r" (?:at|for|with|in|and|or)\b", _trimmed(job[1]))[0]
         yield from _filled("job", what, f"User works as {_article(what)}.")
-    if left := _first(rf"{_I_NO_LONGER} work (?:at|for) {_PLACE}", sentence):
+    yield from _employers(sentence)
+
+
+def _employers(sentence: str) -> Iterator[Found]:
+    for left in _lasting(rf"{_I_NO_LONGER} work (?:at|for) {_PLACE}{_EMPLOYED}", sentence):
         yield Found(f"User no longer works for {left[1]}.", "employer", was=left[1])
-    employer = _first(rf"\bI{_ADVERBS} work (?:at|for) {_PLACE}", sentence)
-    if employer and employer[1].lower() not in _NO_EMPLOYERS:
-        yield from _filled("employer", employer[1], f"User works for {employer[1]}.")
+    for employer in _lasting(rf"\bI{_ADVERBS} work (?:at|for) {_PLACE}{_EMPLOYED}", sentence)[:1]:
+        if employer[1].split()[0].lower() not in NO_EMPLOYERS:
+            yield from _filled("employer", employer[1], f"User works for {employer[1]}.")
 
 
 def _article(noun: str) -> str:
@@ -190,15 +249,16 @@ def _article(noun: str) -> str:
 
 
 def _diet(sentence: str) -> Iterator[Found]:
-    is_now, eats_so = rf"{_I_AM}{_HEDGES} {_DIETS}{_EATER}", rf"\bI eat (vegan|vegetarian|halal|kosher|keto){_EATER}"
+    is_now, eats_so = rf"{_I_AM}{_HEDGES} {_DIETS}", r"\bI eat (vegan|vegetarian|halal|kosher|keto)"
     for ended in _all(rf"{_I_AM_NOT}(?: an?)? {_DIETS}\b", sentence, re.I):
         yield Found(f"User is no longer {ended[1].lower()}.", "diet", was=ended[1].lower())
-    if kept := _first(f"{is_now}|{eats_so}", sentence, re.I):
+    for kept in _lasting(f"(?:{is_now}|{eats_so}){_STATED}", sentence, re.I)[:1]:
         diet = (kept[1] or kept[2]).lower()
         yield from _filled("diet", diet, f"User is {diet}.")
-    if eats := _first(rf"\bI(?: do| can| actually| now| also)* eat {_FOODS}", sentence, re.I):
+    for eats in _lasting(rf"\bI(?: do| can| actually| now| also)* eat {_FOODS}{_STATED}", sentence, re.I)[:1]:
         yield from _eats(_foods(eats[1]))
-    if avoids := _first(rf"\bI (?:don't|do not|never|no longer|can't|cannot) eat {_FOODS}", sentence, re.I):
+    avoided = rf"\bI (?:don't|do not|never|no longer|(?:can't|cannot)(?!.* now\b)) eat {_FOODS}{_DENIED}"
+    for avoids in _lasting(avoided, sentence, re.I)[:1]:
         for food in _foods(avoids[1]):
             if food != "everything":
                 yield Found(f"User does not eat {food}.", "diet", was=f"eats {food}")
@@ -218,47 +278,60 @@ def _eats(foods: list[str]) -> Iterator[Found]:
 
 
 def _allergies(sentence: str) -> Iterator[Found]:
-    ended = _first(rf"\bI(?:'m| am) (?:not|no longer) allergic to {_THING}", sentence, re.I) or _first(
-        r"\bI (?:don't|do not|no longer) have an? (\w+) allergy\b", sentence, re.I
+    one = rf"an? (?:(?:severe|serious|bad|mild|slight) )?({ALLERGENS}) allergy"
+    ended = _fact(rf"\bI(?:'m| am) (?:not|no longer) allergic to {_THING}", sentence, re.I) or _fact(
+        rf"\bI (?:don't|do not|no longer) have {one}{_DENIED}", sentence, re.I
     )
     found = ended or (
-        _first(rf"{_I_AM}{_HEDGES} allergic to {_THING}", sentence, re.I)
-        or _first(r"\bI have an? (\w+) allergy\b", sentence, re.I)
-        or _first(rf"\bI have an allergy to {_THING}", sentence, re.I)
+        _fact(rf"{_I_AM}{_HEDGES} allergic to {_THING}", sentence, re.I)
+        or _fact(rf"\bI have {one}{_STATED}", sentence, re.I)
+        or _fact(rf"\bI have an allergy to {_THING}", sentence, re.I)
     )
-    for thing in _things(found[1]) if found else ():
+    for thing in _things(found):
         for each in _filled("allergy", thing, f"User is allergic to {thing}."):
             yield Found(f"User is no longer allergic to {thing}.", each.state) if ended else each
 
 
 def _tastes(sentence: str) -> Iterator[Found]:
     adverbs = r"(?: (?:really|absolutely|also|just|still|truly|generally|usually))*"
+    denied = r"(?:don't|do not)(?: (?:really|particularly|actually|even))*"
     verbs = "(?:like|love|enjoy|adore|prefer)"
-    if once := _first(rf"\bI used to {verbs} {_THING}", sentence):
-        for thing in _things(once[1]):
-            for each in _filled("likes", thing, f"User no longer likes {thing}."):
-                yield each._replace(value=None, was="likes")
-    liked = _first(rf"\bI{adverbs} {verbs} {_THING}", sentence)
-    disliked = _first(
-        rf"\bI{adverbs} (?:hate|dislike|detest|can't stand|cannot stand|don't{adverbs} like|do not{adverbs} like"
-        rf"|no longer like) {_THING}",
+    once = _fact(rf"\bI used to {verbs} {_THING}(?!.*\bstill\b)", sentence)
+    for thing in _things(once):
+        for each in _filled("likes", thing, f"User no longer likes {thing}."):
+            yield each._replace(value=None, was="likes")
+    liked = _fact(rf"\bI{adverbs} {verbs} {_THING}", sentence)
+    disliked = _fact(
+        rf"\bI{adverbs} (?:hate|dislike|detest|can't stand|cannot stand|{denied} like|no longer like) {_THING}",
         sentence,
     )
     for slot, found in (("likes", liked), ("dislikes", disliked)):
-        for thing in _things(found[1]) if found else ():
+        for thing in _things(found):
             yield from _filled(slot, thing, f"User {slot} {thing}.")
-    if favourite := _first(rf"\b[Mm]y favou?rite (\w+(?: \w+)?) is (?!not\b|no\b){_THING}", sentence):
-        kind, thing = favourite[1], favourite[2].strip()
-        yield from _filled(f"favourite_{kind}", thing, f"User's favourite {kind} is {thing}.")
+    if favourite := _fact(rf"\b[Mm]y favou?rite (\w+(?: \w+)?) is (?!not\b|no\b){_THING}", sentence):
+        kind, thing = favourite[1], _trimmed(favourite[2])
+        if is_favourite(kind, thing):
+            yield from _filled(f"favourite_{kind}", thing, f"User's favourite {kind} is {thing}.")
 
 
-def _things(text: str) -> list[str]:
-    parts = [_trimmed(part) for part in re.split(r",| and | or ", text) if not re.search(r" (?:than|is|are) ", part)]
-    return [part for part in parts if part and part.split()[0].lower() not in _NO_THINGS]
+def _things(found: re.Match[str] | None) -> list[str]:
+    """The things of a list; from the first that may be no thing but what the sentence says next, none."""
+    if found is None:
+        return []
+    first, *others = (_trimmed(part) for part in re.split(r",| (?:and|or)(?: |$)", found[1]))
+    listed = [first, *takewhile(is_bare, others)]
+    if others and _CUT.match(found.string, found.end()):
+        listed = listed[: len(others)]  # "and scream when I see one"
+    return [thing for thing in listed if _is_thing(thing)]
+
+
+def _is_thing(text: str) -> bool:
+    words = text.lower().split()
+    return bool(words) and words[0] not in NO_THINGS and words[-1] != "not" and not {"than", "is", "are"} & {*words[1:]}
 
 
 def _trimmed(text: str) -> str:
-    return _TAIL.sub("", text).strip()
+    return _TAIL.sub("", _ORNAMENT.sub("", text.strip())).strip()
 
 
 _GOING = re.compile(

@@ -1,0 +1,176 @@
+"""The words by which rules tell a name, a trade or a thing from what only stands where one could.
+
+All are closed lists, and all are used in the same way: what they do not settle is not read.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = [
+    "ALLERGENS",
+    "JOBS",
+    "NO_EMPLOYERS",
+    "NO_PLACES",
+    "NO_THINGS",
+    "NO_TRADES",
+    "OCCUPIES",
+    "is_bare",
+    "is_favourite",
+    "is_name",
+]
+
+_MONTHS = "january february march april may june july august september october november december"
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
+
+_NO_NAMES = frozenset(
+    f"""american arab atheist aussie australian austrian back basque belgian brazilian brit british buddhist canadian
+    catalan catholic chinese christian czech danish dr dutch dyslexic english fine finnish french german greek hebrew
+    here hindu indian irish israeli italian iraqi jain japanese jewish korean kurd mexican mr mrs ms muslim norwegian ok
+    pakistani polish portuguese protestant punjabi russian saudi scot scottish scouse sikh slovak sorry spanish swede
+    swedish swiss tamil thai turk turkish ukrainian vegan vegetarian welsh yoruba zulu
+    chilean congolese cornish eritrean filipino flemish kurdish lebanese maltese mormon nepalese quaker singaporean
+    sudanese taiwanese vietnamese yiddish
+    aquarius aries cancer capricorn gemini libra pisces sagittarius scorpio taurus virgo
+    autistic bi bipolar blind celiac coeliac deaf diabetic disabled epileptic gay lesbian queer straight trans
+    {_DAYS} today tomorrow tonight later when if
+    adopted annoyed banned blocked frustrated leaving looking puzzled starving trying working
+    afraid alone asleep awake away batman bored busy confused curious done excited free glad good great groot happy
+    home hungry ill in interested late legion locked lost married maybe new not off old on out poor pregnant ready rich
+    retired sad scared serious sick single spartacus stuck sure team there tired torn type unsure up upset well worried
+    young""".split()
+)
+_PEOPLE = re.compile(r"\w{3,}ian")  # Nigerian, Canadian, Presbyterian
+_NAMES_LIKE_PEOPLE = frozenset(
+    """adrian aurelian bastian ciprian cristian cyprian damian dorian emilian fabian florian gillian iulian julian
+    kilian kristian lilian lillian lucian marian maximilian octavian sebastian traian valerian vivian""".split()
+)
+
+NO_THINGS = frozenset(
+    """it that this them these those you him her to the a your how what nothing neither nobody none no everything
+    anything if as when where who whom why being not""".split()
+)
+
+_TIMES = f"{_MONTHS} {_DAYS} christmas easter lent ramadan thanksgiving halloween hanukkah diwali weekends night"
+NO_PLACES = frozenset(f"{_TIMES} apartment block building chapter flat floor house level phase room suite unit".split())
+"""What may follow "I live in" with a capital, and is no place to live."""
+
+NO_EMPLOYERS = frozenset(
+    f"""{_TIMES} home i desk floor level free fun food money peanuts
+    me myself us you mum mom mummy mommy dad daddy grandma grandpa gran granddad uncle aunt""".split()
+)
+"""What may follow "I work for" or "I work at" with a capital, and is no employer."""
+
+ALLERGENS = (
+    r"(?:(?:tree |pea|hazel|wal|chest|brazil |pine )?nuts?|almonds?|cashews?|pistachios?|pecans?|milk|dairy|lactose"
+    r"|casein|eggs?|egg white|shellfish|seafood|fish|shrimps?|prawns?|crabs?|lobster|soya?|wheat|gluten|sesame"
+    r"|mustard|celery|lupin|corn|kiwis?|strawberry|banana|tomato|apple|peach|avocado|chocolate|pollen|grass|birch|ragweed"
+    r"|dust(?: mites?)?|mou?ld|cats?|dogs?|pets?|horses?|bees?|wasps?|insects?|latex|nickel|perfume|penicillin"
+    r"|amoxicillin|antibiotics?|aspirin|ibuprofen|codeine|sulfa|sulfites?|sulphites?|iodine)"
+)
+
+_FIELDS = (  # what may stand before a trade and is part of it; "slow" and "nervous" are not
+    r"software|hardware|web|data|database|systems?|networks?|security|cloud|mobile|game|games|devops|machine|deep"
+    r"|learning|ml|ai|qa|test|site|reliability|platform|embedded|back-?end|front-?end|full-?stack|java|python|ios|android"
+    r"|mechanical|electrical|electronics?|civil|chemical|structural|aerospace|biomedical|industrial|sound|audio|process"
+    r"|sales|support|product|projects?|program|programme|graphics?|ux|ui|interior|fashion|landscape|office|store|shop"
+    r"|bank|account|hr|marketing|finance|financial|business|operations|it|management|strategy|wedding|portrait|wildlife"
+    r"|press|travel|technical|copy|content|sports?|science|concert|session|jazz|rock|classical|make-?up|tattoo|concept"
+    r"|primary|elementary|high|middle|secondary|grammar|school|kindergarten|nursery|english|french|german|spanish"
+    r"|latin|maths?|physics|chemistry|biology|history|geography|music|art|pe|yoga|piano|violin|guitar|language|dance"
+    r"|driving|registered|trauma|icu|er|paediatric|pediatric|psychiatric|veterinary|family|junior|senior|staff|head|sous"
+    r"|pastry|line|lead|principal|chief|assistant|associate|deputy|freelance|self-employed|full-time|part-time"
+    r"|qualified|chartered|certified|apprentice|trainee|medical|law|phd|graduate|master's|university|college|research"
+    r"|computer|social|political|rocket|environmental|marine|clinical|physical|occupational|speech|massage|divorce"
+    r"|criminal|corporate|tax|patent|immigration|truck|lorry|bus|taxi|cab|uber|delivery|train|tram|ambulance|forklift"
+    r"|airline|fighter|helicopter|commercial|cargo|drone|dairy|organic|sheep|wheat|night|general|vegan"
+)
+JOBS = (
+    rf"((?:(?:(?i:{_FIELDS})|[A-Z][\w.+#-]*) ){{0,3}}"
+    r"(?:engineer|developer|teacher|nurse|doctor|chef|cook|lawyer|designer|student|scientist"
+    r"|professor|architect|accountant|writer|journalist|musician|artist|pilot|manager|consultant|researcher|electrician"
+    r"|plumber|dentist|pharmacist|photographer|carpenter|farmer|driver|programmer|analyst|therapist|librarian|baker))\b"
+    r"(?!['-])"
+)
+NO_TRADES = r"(?:rule|team|example|way|means|result|group|unit|family|couple|whole|hobby|favou?r|matter|joke|kid|child)"
+"""What may follow "I work as a", and is no trade."""
+
+OCCUPIES = re.compile(  # who says so has moved to live there, not to another tool or department
+    r"\b(?:(?:flat|apartment|house|cottage|condo|city|town|village|country|neighbou?rs?|neighbou?rhood|landlord|landlady"
+    r"|flatmates?|roommates?|housemates?)(?=\s*$|\s*[^\w\s-]|\s(?:and|but|so|is|are|there|here|in|near|with|by|on|now)\b)"
+    r"|live (?:here|there|with|by|near)\b)",
+    re.I,
+)
+
+_NO_NOUNS = frozenset(
+    """etc more other others stuff such things suck sucks i me my mine you your yours he him his she her hers it its we
+    us our ours they them their theirs who whom this that these those someone everyone everything nothing there
+    here am is are was were be been being isn't aren't wasn't have has had having do does did don't doesn't
+    didn't can can't cannot could couldn't will won't would wouldn't shall should shouldn't may might must up
+    out off away back down over in on at to for from with without into about after before than as not never ever
+    always often sometimes usually daily weekly lot lots too very so then again still just only also even now
+    today add agree allow ask asks ate avoid avoids bake begin believe bite bought break bring broke build buy
+    buys call came can't care carried carries carry catch change choose collect collected come consider cook
+    cope cough could cover cried cry dance decide did die died drank draw drink drinks drive eat eats enjoy
+    enjoys explain faint fainted fall feel feels fell felt find follow found freak gag gave get gets getting
+    give gives go goes going gone got grew grow hate hated hates hear help hide hold hope improve itch itches
+    keep kept know knows laugh learn leave left let like liked likes listen live lives look lose lost love loved
+    loves made make makes mean miss move moved need needed needs own owned owns pay play played plays prefer
+    prefers put puke ran react reacted reacts read reads receive remember ride run runs said sat saw say says
+    scream screams screamed see sees sell send set shake show shows sing sit skip sleep smoke sneeze sneezes
+    speak spend stand start started stay stop stopped struggle study stung suffer suffers swear swell swells
+    swim swollen take takes talk taught teach tell tend think thinks threw throw told took travel travels tried
+    tries try turn turned understand use used uses visit vomit vomits wait walk walked walks want wanted wants
+    watch watched wear wears went wheeze win wish woke wonder work worked works worry write writes wrote""".split()
+)
+_DETERMINERS = frozenset("a an the my your his her our their some any each every no".split())
+
+_NO_FAVOURITES = frozenset(
+    """after before during until above below a an the my your his her our their its it that this these those there here
+    he she they we you who what how when where why because if whether either neither both all nobody everyone
+    anything something nothing none in on at from by with without under over off out up down about near behind
+    between around for to of like as than back away gone still always never ever now today tonight tomorrow just
+    only also already currently too so very really quite pretty rather probably definitely maybe perhaps
+    actually usually often sometimes yet bought broke broken built caught chosen cut done driven eaten fallen
+    forgotten found frozen given grown hidden hurt kept known left lost made met paid put read seen sent set
+    shown shut sold spent stolen stuck sung taken taught thrown told torn won worn written able alive amazing
+    asleep awake awesome awful bad best better big bland boring bright broke brilliant busy cheap clean close
+    cold cool crap crowded dead different difficult dirty dull dumb early easy empty excellent expensive extinct
+    fabulous fantastic far fast few fine first free fresh full fun funny good great happy hard healthy heavy
+    high hot huge hungry ill incredible interesting large last late lazy least less long loud low lovely many
+    mean mental missing more most much nearby neat new nice okay ok old online open overpriced packed past
+    perfect poor pregnant rare ready rich right rubbish sad safe scary second sick silly simple slow small soft
+    strange strong stupid sublime sweet tall terrible third tiny top tough true ugly unique unwell weak weird
+    wet wild worse worst wrong young yours yum""".split()
+)
+_NO_FAVOURITE = re.compile(r"\w{3,}(?:ed|ful|ous|able|ible|less|ly)|\w{2,}est")
+_DOING = re.compile(r"\w{2,}ing")
+_DONE = frozenset("hobby sport activity pastime exercise workout subject".split())
+
+
+def is_name(text: str) -> bool:
+    """Whether what follows "I'm" can be a name: what a person is, or does, is none."""
+    said = text.casefold()
+    return said not in _NO_NAMES and (said in _NAMES_LIKE_PEOPLE or not _PEOPLE.fullmatch(said))
+
+
+def is_bare(text: str) -> bool:
+    """Whether what follows "and" in a list is a thing of that list, and not what the sentence says next."""
+    words = text.split()
+    if not 1 <= len(words) <= 2 or any(word.casefold() in _NO_NOUNS for word in words):
+        return False
+    first, last = words[0], words[-1]
+    if first is last:
+        return True
+    said = first[0].isupper() and last.islower() and last.endswith("s")  # "Tom sings"
+    return not said and last.casefold() not in _DETERMINERS and not last.endswith("ly")
+
+
+def is_favourite(kind: str, text: str) -> bool:
+    """Whether a favourite has a name or is a thing; "closed", "playing in Rome" and "on TV" are neither."""
+    head = text.split(maxsplit=1)[0]
+    if not text.removeprefix("the ")[:1].islower():
+        return True
+    if _DOING.fullmatch(head):
+        return kind.rsplit(maxsplit=1)[-1].casefold() in _DONE
+    return head not in _NO_FAVOURITES and not _NO_FAVOURITE.fullmatch(head)
