@@ -1,4 +1,4 @@
-"""What of a text a user says, in earnest and of how things are: neither pasted nor quoted, supposed nor denied.
+"""What of a text a user says in earnest, of how things are: not pasted, quoted, supposed, denied, or so only at a time.
 
 Rules know no meaning, so they read only where nothing hints at another one. What is dropped in doubt is missed, and
 that is meant: a fact that is made up is shown to a model as true.
@@ -28,10 +28,11 @@ _SUPPOSED = (
     r"|when|whenever|whether|wherever|as though|imagine|imagining|suppose|supposing|pretend|pretending"
     r"|assume|assuming|had(?=\s*$)|what about|role-?play|in case|as a (?:kid|child|boy|girl|teenager)"
 )
+_SCENES = r"(?:the|my|this|our|a) (?:game|novel|book|film|movie|play|story|scene)"
 _UNSURE = (
     r"were|would|hope|hoping|wish|doubt|think|thinking|believe|guess|(?:un)?sure(?!,)|bet|(?-i:may)|might|could"
     r"|should(?! know)|maybe|perhaps|possibly|probably|apparently|dream(?:ed|t|ing)?|pretended|lied|lying|seems?"
-    r"|in (?:the|my|this|our|a) (?:game|novel|book|film|movie|play|story|scene)"
+    rf"|in {_SCENES}"
 )
 _DENIED = (
     r"(?:never|don't|do not|not)(?! forget)|didn't|did not|doesn't|isn't|wasn't|aren't|can't|cannot|won't|wouldn't|no"
@@ -48,7 +49,8 @@ _FRAMES = (  # "In Skyrim I live in ...", "From January I work for ...": so only
     r"in(?! (?:fact|short|general|any case|reality|truth|addition|all honesty|summary|brief|other words|terms|the end"
     r"|my (?:opinion|case))\b)|at(?! (?:the moment|present|least|last)\b)"
     r"|on(?! (?:the other hand|top of that|an? \w+ note)\b)|by(?! (?:the way|now|birth|profession|trade)\b)"
-    r"|for (?!good\b|ever\b|the record\b|what it|(?:your )?(?:reference|context|example|info|information)\b)"
+    r"|for (?:the )?(?:an?|\d+|one|two|three|several|some|many|most|next|time being)\b"
+    rf"|for {_SCENES}"
     r"|as (?:of|from)(?! (?:now|today)\b)|as (?:students|kids|children|teenagers)|after(?! all\b)|with(?! that\b)"
     r"|before(?! (?:you|we|I|anything)\b)|between(?! (?:you|us)\b)|from(?! now on\b)|starting|during|throughout|until"
     rf"|till|within|over|back (?:then|in)|fast forward|soon|every|(?:next|this|most|some) {_UNITS}|today|tonight"

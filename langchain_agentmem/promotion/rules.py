@@ -57,6 +57,7 @@ _THING = (
 )
 _ORNAMENT = re.compile(r"(?<=\w)\s*[\u2190-\u2bff\U0001f000-\U0001faff\ufe0f\u200d]+$")
 _CUT = re.compile(r"\s*(?:when|while|because|since|so|whereas)\b")
+_POINTS = frozenset("it this that them these those you him her me us not".split())  # "every one of them"
 _TAIL = re.compile(  # said of when or how much, and no part of the thing
     r"(?:\s+(?:any ?more|any longer|again|at all|now|these days|nowadays|by the way|btw|too|as well|a lot|very much"
     r"|so much|though|tho|lol|please|thanks|thank god))+$",
@@ -77,9 +78,9 @@ def _closed(more: str) -> str:
 
 
 _STATED = _closed("and|as|with|because|since|who(?! am)|person|myself")
-_DENIED = _closed("and (?:I|we|my|now|don't|never|have|am)|or I|because|since|at all")
+_DENIED = _closed("and (?:I|we|my|now|don't|never|have|am)|or I|because|since|at all|either")
 _SETTLED = _closed(
-    "and|as|with|because|since|in|near|on|at|from|by|over|where|which|right|still|currently|permanently|myself"
+    "and|as|with|because|since|in|near|on|at|from|by|over|where|which|right|still|currently|last|this|yesterday|today|myself"
 )
 _EMPLOYED = _closed("and|as|with|since|in|on|at|from|by|right|still|currently")
 _PRACTISED = _closed("and|as|with|because|since|in|on|at|from|by|of|working|based")
@@ -209,7 +210,9 @@ def _moves(sentence: str) -> Iterator[Found]:
 
 
 def _moves_else(move: re.Match[str]) -> bool:
-    return bool(_MOVES_ELSE.search(f"{move.string[: move.start()]} | {move.string[move.end() :]}"))
+    """Whether the places, or what is said around them, hint at another kind of move; "moved back to" is no hint."""
+    said = (move.string[: move.start()], move[2], move[3], move[4], move.string[move.end() :])
+    return any(_MOVES_ELSE.search(part) for part in said if part)
 
 
 def _left(place: str) -> Found:
@@ -227,10 +230,8 @@ def _work(sentence: str) -> Iterator[Found]:
         job = ended[1] or ended[2]
         yield Found(f"User no longer works as {_article(job)}.", "job", was=job)
     is_one = _lasting(rf"{_I_AM}{_ADVERBS} an? {JOBS}{_PRACTISED}", sentence)
-    works_as = _fact(rf"\bI{_ADVERBS} work as an? (?!{NO_TRADES}\b){_THING}", sentence)
-    if works_as and is_limited(sentence, works_as.start(1)):
-        works_as = None
-    for job in (*is_one, *([works_as] if works_as else []))[:1]:
+    works_as = _facts(rf"\bI{_ADVERBS} work as an? (?!{NO_TRADES}\b){_THING}", sentence)
+    for job in [*is_one, *(each for each in works_as if not is_limited(sentence, each.start(1)))][:1]:
         what = re.split(r" (?:at|for|with|in|and|or)\b", _trimmed(job[1]))[0]
         yield from _filled("job", what, f"User works as {_article(what)}.")
     yield from _employers(sentence)
@@ -250,7 +251,7 @@ def _article(noun: str) -> str:
 
 def _diet(sentence: str) -> Iterator[Found]:
     is_now, eats_so = rf"{_I_AM}{_HEDGES} {_DIETS}", r"\bI eat (vegan|vegetarian|halal|kosher|keto)"
-    for ended in _all(rf"{_I_AM_NOT}(?: an?)? {_DIETS}\b", sentence, re.I):
+    for ended in _lasting(rf"{_I_AM_NOT}(?: an?)? {_DIETS}{_DENIED}", sentence, re.I):
         yield Found(f"User is no longer {ended[1].lower()}.", "diet", was=ended[1].lower())
     for kept in _lasting(f"(?:{is_now}|{eats_so}){_STATED}", sentence, re.I)[:1]:
         diet = (kept[1] or kept[2]).lower()
@@ -327,7 +328,9 @@ def _things(found: re.Match[str] | None) -> list[str]:
 
 def _is_thing(text: str) -> bool:
     words = text.lower().split()
-    return bool(words) and words[0] not in NO_THINGS and words[-1] != "not" and not {"than", "is", "are"} & {*words[1:]}
+    if not words or words[0] in NO_THINGS or words[-1] in _POINTS:
+        return False
+    return not {"than", "is", "are"} & {*words[1:]}
 
 
 def _trimmed(text: str) -> str:
