@@ -18,6 +18,7 @@ from langchain_agentmem.promotion.vocabulary import (
     ALLERGENS,
     JOBS,
     NO_EMPLOYERS,
+    NO_HOMES,
     NO_PLACES,
     NO_THINGS,
     NO_TRADES,
@@ -192,21 +193,22 @@ def _homes(sentence: str) -> Iterator[Found]:
 
 
 def _moves(sentence: str) -> Iterator[Found]:
-    """A move, which may be one to another tool: it counts where it speaks of living, or where no home is known.
+    """A move, which may be one to another tool or team.
 
-    "We" may be a team, so that alone it does not count; to leave one place for another does.
+    Where it speaks of living, or one person moves to what is no known tool, it takes the place of the home that is
+    known. "We" may be a team: it counts where it leaves one place for another, and no home is known.
     """
     moved = rf"\b(I|[Ww]e)(?:'ve| have)?{_ADVERBS} (?:moved|relocated)(?: from {_PLACE})?(?: {_WAY})? to {_PLACE}"
     season = "(?:week|weekend|month|year|spring|summer|autumn|fall|winter)"
     late = rf"(?: (?:last|this) {season}| yesterday| today| \w+ \w+ ago)?"
     found = _lasting(rf"{moved}(?: from {_PLACE})?{late}{_SETTLED}", sentence)
-    for move in [each for each in found if _is_place(each[3]) and not _moves_else(each)][-1:]:
+    for move in [each for each in found if _is_place(each[3], NO_HOMES) and not _moves_else(each)][-1:]:
         left, settles = move[2] or move[4], bool(OCCUPIES.search(sentence, move.end()))
         if left:
             yield _left(left)
         if left or settles or move[1] == "I":
             for each in _filled("home", move[3], f"User lives in {move[3]}."):
-                yield each._replace(timid=not settles)
+                yield each._replace(timid=not settles and move[1] != "I")
 
 
 def _moves_else(move: re.Match[str]) -> bool:
@@ -219,9 +221,9 @@ def _left(place: str) -> Found:
     return Found(f"User no longer lives in {place}.", "home", was=place)
 
 
-def _is_place(text: str) -> bool:
-    head = re.split(r"[\s,'-]", text.lower())[0]
-    return not {head, head.removesuffix("s")} & NO_PLACES
+def _is_place(text: str, but: frozenset[str] = frozenset()) -> bool:
+    head = re.split(r"[\s,.'-]", text.lower())[0]
+    return not {head, head.removesuffix("s")} & {*NO_PLACES, *but}
 
 
 def _work(sentence: str) -> Iterator[Found]:

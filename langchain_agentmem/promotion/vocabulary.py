@@ -11,6 +11,7 @@ __all__ = [
     "ALLERGENS",
     "JOBS",
     "NO_EMPLOYERS",
+    "NO_HOMES",
     "NO_PLACES",
     "NO_THINGS",
     "NO_TRADES",
@@ -94,6 +95,23 @@ JOBS = (
 )
 NO_TRADES = r"(?:rule|team|example|way|means|result|group|unit|family|couple|whole|hobby|favou?r|matter|joke|kid|child)"
 """What may follow "I work as a", and is no trade."""
+
+NO_HOMES = frozenset(
+    """accounting accounts business compliance design engineering finance hr infrastructure it legal logistics
+    management marketing operations procurement product production qa recruiting research sales security support
+    airtable android anthropic arch aws azure bash bluesky brave bun canva chatgpt chrome claude clickup cloudflare
+    codex colab confluence copilot cursor databricks datadog debian deepseek deno discord django docker dropbox duckdb
+    edge elasticsearch emacs evernote excel fastapi fedora figma firebase firefox flask fly framer gcp gemini ghost git
+    github gitlab gmail go godot golang google gpt grafana helix heroku hetzner hugo icloud instagram ios iphone java
+    javascript jest jira julia jupyter kafka kotlin kubernetes langchain langgraph laravel linear linux llama mac macos
+    mariadb mastodon matlab medium miro mistral mongodb mysql neovim netlify next nextjs nix node nodejs notion numpy
+    nvim obsidian office openai opera oracle outlook pandas php pinecone polars postgres postgresql prometheus proton
+    pydantic pytest python pytorch rails react redis ruby rust safari salesforce sass sharepoint shopify signal sketch
+    slack snowflake spark spotify spring sql sqlite squarespace stripe substack supabase svelte swift tailwind teams
+    telegram tensorflow terraform threads thunderbird tidal todoist trello twitter typescript ubuntu unity unreal
+    valkey vercel vim vite vivaldi vscode vue webflow whatsapp windows wordpress x xcode zed zig zoom zsh""".split()
+)
+"""What may follow "I moved to" with a capital, and is a tool or a department."""
 
 OCCUPIES = re.compile(  # who says so has moved to live there, not to another tool or department
     r"\b(?:(?:flat|apartment|house|cottage|condo|city|town|village|country|neighbou?rs?|neighbou?rhood|landlord|landlady"

@@ -29,6 +29,8 @@ We moved to Postgres last year.
 We moved to Postgres 16 last night, everything is slow.
 I moved to Accounting at work.
 I moved to Marketing in September.
+I moved to Linux last week.
+I've moved to Neovim.
 I've moved to Spotify Premium.
 We moved to Friday because of the holiday.
 We moved from Slack to Teams.
@@ -173,6 +175,9 @@ def test_a_list_ends_where_the_sentence_says_something_else(text: str, states: s
         ("I live in Oslo.", "I moved to Rome last month and love my new flat", {"home": "Rome"}),
         ("I live in Oslo.", "I've just moved from Oslo to Rome.", {"home": "Rome"}),
         ("I live in Oslo.", "We moved to Rome and now live near the river.", {"home": "Rome"}),
+        ("I live in Oslo.", "I moved to Rome.", {"home": "Rome"}),
+        ("I live in Oslo.", "I've just moved to Rome, and I'm looking for a dentist.", {"home": "Rome"}),
+        ("I live in Oslo.", "Last month I moved to Rome for work.", {"home": "Rome"}),
         ("I like tea.", "Great news! I moved to Rome.", {"taste.tea": "likes", "home": "Rome"}),
         ("I live in Oslo.", "I moved out of Oslo last week.", {}),
         ("I live in Oslo.", "I live in St. Andrews.", {"home": "St. Andrews"}),
