@@ -58,6 +58,7 @@ _THING = (
 )
 _ORNAMENT = re.compile(r"(?<=\w)\s*[\u2190-\u2bff\U0001f000-\U0001faff\ufe0f\u200d]+$")
 _CUT = re.compile(r"\s*(?:when|while|because|since|so|whereas)\b")
+_ENUMERATED = re.compile(r", (?!but |so |not )((?:[^.!?,;:]+, )*[^.!?,;:]+?,? (?:and|or) [^.!?,;:]+)(?=[.!?;:]|\s*$)")
 _POINTS = frozenset("it this that them these those you him her me us not".split())  # "every one of them"
 _TAIL = re.compile(  # said of when or how much, and no part of the thing
     r"(?:\s+(?:any ?more|any longer|again|at all|now|these days|nowadays|by the way|btw|too|as well|a lot|very much"
@@ -321,11 +322,17 @@ def _things(found: re.Match[str] | None) -> list[str]:
     """The things of a list; from the first that may be no thing but what the sentence says next, none."""
     if found is None:
         return []
-    first, *others = (_trimmed(part) for part in re.split(r",| (?:and|or)(?: |$)", found[1]))
+    first, *others = _parts(found[1])
     listed = [first, *takewhile(is_bare, others)]
     if others and _CUT.match(found.string, found.end()):
         listed = listed[: len(others)]  # "and scream when I see one"
+    if not others and (more := _ENUMERATED.match(found.string, found.end())) and all(map(is_bare, _parts(more[1]))):
+        listed += _parts(more[1])
     return [thing for thing in listed if _is_thing(thing)]
+
+
+def _parts(text: str) -> list[str]:
+    return [_trimmed(part) for part in re.split(r",? (?:and|or)(?: |$)|, ?", text)]
 
 
 def _is_thing(text: str) -> bool:
