@@ -9,6 +9,7 @@ from typing import Any
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm import checks, items, record
 from langchain_agentmem.longterm.facts import Facts
+from langchain_agentmem.longterm.heard import NOW, Heard
 from langchain_agentmem.longterm.importing import Importer
 from langchain_agentmem.longterm.journal import MemoryEvents
 from langchain_agentmem.longterm.operations import guard
@@ -99,6 +100,7 @@ class MemoryBank(MemoryReader):
         *,
         on_progress: Progress | None = None,
         operation: str | None = None,
+        heard: Sequence[Heard] = (),
     ) -> list[Remembered]:
         """Remember: what is known is confirmed, what takes the place of another supersedes it, the rest is added.
 
@@ -110,6 +112,9 @@ class MemoryBank(MemoryReader):
             scope: Whose memories.
             on_progress: Called with the number done and the number of all, after each round trip.
             operation: A name for this change; see the class. It covers each memory by its place in the call.
+            heard: When each was said and in which thread, as a promotion tells it. A fact that came to be so after
+                that, in another thread or by hand, stays; the memory is one of the past then. By default, what is
+                remembered is so now.
 
         Returns:
             What became of each, in order, and why.
@@ -118,7 +123,7 @@ class MemoryBank(MemoryReader):
             InvalidInputError: `supersedes` names a memory that is not there.
         """
         taken = _memories(memories)
-        done = await self._intake.take(taken, self._path(scope), on_progress, operation=operation)
+        done = await self._intake.take(taken, self._path(scope), on_progress, operation=operation, heard=heard)
         self._journal.note("remembered", [each.id for each in done], scope.path)
         return done
 
@@ -151,7 +156,13 @@ class MemoryBank(MemoryReader):
 
     @traced("chain", "id", outputs=outcome)
     async def aretire(
-        self, id: str, scope: Scope, *, at: datetime | None = None, operation: str | None = None
+        self,
+        id: str,
+        scope: Scope,
+        *,
+        at: datetime | None = None,
+        operation: str | None = None,
+        heard: Heard | None = None,
     ) -> Remembered:
         """Say that a memory is no longer so. It leaves recalls of the present, and the fact it stands for goes with it.
 
@@ -162,13 +173,16 @@ class MemoryBank(MemoryReader):
             scope: Whose memory.
             at: Until when it was so; by default now.
             operation: A name for this change; see the class.
+            heard: When this was said and in which thread, as a promotion tells it: a memory whose fact came to be so
+                after that, in another thread or by hand, is `kept`.
 
         Raises:
             InvalidInputError: There is no such memory.
         """
         checks.moment("at", at)
         until = "" if at is None else items.from_time(at)
-        done = await self._change(_RETIRE, id, scope, operation, self._history, until)
+        said = heard.words() if heard else NOW
+        done = await self._change(_RETIRE, id, scope, operation, self._history, until, then=said)
         self._journal.note("corrected", [id], scope.path)
         return done
 
@@ -192,11 +206,13 @@ class MemoryBank(MemoryReader):
         self._journal.note("remembered", [id], scope.path)
         return done
 
-    async def _change(self, script: Script, id: str, scope: Scope, operation: str | None, *args: Any) -> Remembered:
+    async def _change(
+        self, script: Script, id: str, scope: Scope, operation: str | None, *args: Any, then: Sequence[Any] = ()
+    ) -> Remembered:
         checks.text("id", id)
         path = self._path(scope)
         done = guard(self.store.keys, path, operation, script.name, id)
-        call = self.store.item_command(script, path, id, *args, *done)
+        call = self.store.item_command(script, path, id, *args, *done, *then)
         what, member, version = (await self.store.connection.send(call))[0]
         if what == b"missing":
             raise InvalidInputError(f"id: there is no memory {id!r} in this scope")

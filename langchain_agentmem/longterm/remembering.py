@@ -19,6 +19,7 @@ from langchain_agentmem.errors import InvalidInputError, UnsupportedServerError
 from langchain_agentmem.longterm import checks, items
 from langchain_agentmem.longterm.embeddings import calibrated_threshold, related_threshold
 from langchain_agentmem.longterm.exact import similarities
+from langchain_agentmem.longterm.heard import NOW, Heard
 from langchain_agentmem.longterm.identity import differs, normalise
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.operations import UNGUARDED, answer_of, guard, named
@@ -46,7 +47,8 @@ class Remembered:
     Attributes:
         id: The memory that holds it now.
         outcome: `added` as a new one; `reinforced`, because one said the same; `superseded`: it took another's place;
-            `retired`: it is no longer so; `kept`, of an import: it, or its fact, was there and stays as it is.
+            `retired`: it is no longer so; `kept`: what is there stays as it is, of an import, or because it came to be
+            so after this was said.
         reason: Why, in words.
         version: The version of the memory.
         related: Ids of memories that resemble it.
@@ -74,6 +76,7 @@ class _Call:
     related: list[str] = field(default_factory=list)
     near: float | None = None
     done: tuple[str, int] = UNGUARDED
+    heard: tuple[int | str, str] = NOW
 
     def replaces(self) -> str:
         """What it takes the place of, as the script reads it."""
@@ -136,6 +139,7 @@ class Intake:
         *,
         used: bool = False,
         operation: str | None = None,
+        heard: Sequence[Heard] = (),
     ) -> list[Remembered]:
         """Take memories in, in order; each sees those before it. With `used`, a new one brings its past use along."""
         if operation is not None:
@@ -152,6 +156,8 @@ class Intake:
             ]
             for place, call in enumerate(calls if operation is not None else [], start):
                 call.done = guard(self._store.keys, path, f"{operation}:{place}")
+            for call, said in zip(calls, heard[start:], strict=False):
+                call.heard = said.words()
             taken += await self._settle(calls, path)
             if progress:
                 progress(len(taken), len(memories))
@@ -248,7 +254,7 @@ class Intake:
             *(words.get("s", ""), words.get("m", ""), call.same, " ".join(call.differing), self._confirm),
             dump_source(memory.source),
             *(self._store.index.name if look else "", self._neighbours(memory, path), call.vector or b""),
-            *(1 - self._duplicate, 1 - self._related, *call.done, "1" if call.used else ""),
+            *(1 - self._duplicate, 1 - self._related, *call.done, "1" if call.used else "", *call.heard),
             *(part for pair in words.items() for part in pair),
         )
 
@@ -367,7 +373,7 @@ def _result(call: _Call, reply: Sequence[Any]) -> Remembered:
 def _reason(call: _Call, outcome: str, member: str) -> str:
     memory = call.memory
     if outcome == "kept":
-        return "it is there already"
+        return "it is there already" if call.used else "what is there was said later"
     if outcome == "superseded" and memory.supersedes:
         return f"it supersedes {memory.supersedes}"
     if outcome == "superseded":

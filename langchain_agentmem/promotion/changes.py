@@ -174,8 +174,8 @@ class Promoted:
     Attributes:
         id: The memory; empty where a fact ended that no memory stood for.
         action: What was to be done with it.
-        outcome: What became of it: `added`, `reinforced`, `superseded`, `retired`, or `gone` where there was no such
-            memory any more, or the fact had changed.
+        outcome: What became of it: `added`, `reinforced`, `superseded`, `retired`, `kept` where what is there was said
+            later, or `gone` where there was no such memory any more, or the fact had changed.
         text: What it says; empty where nothing was said anew.
         strategy: The strategy that found it.
     """

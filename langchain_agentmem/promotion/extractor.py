@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError, VersionConflictError
 from langchain_agentmem.events.redact import redact_secrets
 from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.heard import Heard
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.remembering import Remembered
 from langchain_agentmem.promotion import prompts
@@ -178,20 +179,21 @@ class Extractor:
         """
         memories = [change.memory for change in changes if change.memory]
         operation = f"{plan.key}:add{start or ''}"
-        kept = await self.bank.aremember(memories, plan.scope, operation=operation)
+        heard = [_heard(change) for change in changes if change.memory]
+        kept = await self.bank.aremember(memories, plan.scope, operation=operation, heard=heard)
         return [_promoted(*each) for each in zip(changes, kept, strict=True)]
 
     async def _apply(self, change: Change, plan: Plan, operation: str) -> Promoted:
-        target, scope = change.target or "", plan.scope
+        target, scope, heard = change.target or "", plan.scope, _heard(change)
         if change.fact is not None:
             return await self._end(change, change.fact, scope, operation)
         try:
             if change.action == "retire":
-                kept = await self.bank.aretire(target, scope, at=change.at, operation=operation)
+                kept = await self.bank.aretire(target, scope, at=change.at, operation=operation, heard=heard)
             elif change.action == "reinforce":
                 kept = await self.bank.areinforce(target, scope, source=change.source, operation=operation)
             else:
-                (kept,) = await self.bank.aremember(change.memory or (), scope, operation=operation)
+                (kept,) = await self.bank.aremember(change.memory or (), scope, operation=operation, heard=[heard])
         except InvalidInputError:
             # Forgotten since it was read, or retired just before. What was said stands all the same; what is gone needs
             # no retiring.
@@ -200,7 +202,7 @@ class Extractor:
             if change.memory is None:
                 return Promoted(target, change.action, "gone", "", change.strategy)
             alone = replace(change.memory, supersedes=None)
-            (kept,) = await self.bank.aremember(alone, scope, operation=f"{operation}:alone")
+            (kept,) = await self.bank.aremember(alone, scope, operation=f"{operation}:alone", heard=[heard])
         return _promoted(change, kept)
 
     async def _end(self, change: Change, fact: str, scope: Scope, operation: str) -> Promoted:
@@ -216,24 +218,30 @@ def _is_added(change: Change) -> bool:
     return change.memory is not None and not change.target
 
 
-def _in_time(change: Change, known: Known, batch: Batch, talk: Conversation) -> Change | None:
-    """A change, unless what it says of a fact is older than the fact: then that was so until the fact became true.
+def _heard(change: Change) -> Heard:
+    return Heard(change.at, change.source.thread_id)
 
-    A thread may be promoted late; it must not undo what was said in another one since. Within a thread the order of its
-    turns counts, whatever their clocks say; but what is replayed stands behind turns that followed it.
+
+def _in_time(change: Change, known: Known, batch: Batch, talk: Conversation) -> Change | None:
+    """A change, unless a fact that it is about came to be so after it was said, where only the plan can tell.
+
+    A thread may be promoted late; it must not undo what another one said since. That the bank sees to, when the change
+    is made. Within a thread the order of its turns counts, whatever their clocks say; but what is replayed stands
+    behind turns that followed it.
     """
     memory, fact = change.memory, known.fact_of(change)
-    if change.fact and fact:
+    if fact is None or change.action == "reinforce":
+        return change
+    own = fact.source is not None and fact.source.thread_id == batch.thread_id
+    if change.fact:
         # In its own thread it was set by an agent that heard what was said in that turn.
-        own = fact.source is not None and fact.source.thread_id == batch.thread_id
         latest = talk.before(change.source) if own else change.at
         return change if latest and fact.since <= latest else None
-    if change.action == "reinforce" or fact is None or fact.since <= change.at:
-        return change
-    if memory and memory.state and fact.value == memory.value:
-        return change
-    thread = fact.source.thread_id if fact.source else None
-    if thread is None or (thread == batch.thread_id and not batch.replay):
+    if (
+        not (own and batch.replay)
+        or fact.since <= change.at
+        or (memory and memory.state and fact.value == memory.value)
+    ):
         return change
     if memory is None:
         return None

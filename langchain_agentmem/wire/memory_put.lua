@@ -11,7 +11,8 @@
 -- ARGV[17] farthest distance of a duplicate  [18] farthest distance of a related memory
 -- ARGV[19] key that keeps the answer to this operation, '' = it has no name  [20] for how many seconds
 -- ARGV[21] '1' = it comes from an export: what is there stays as it is
--- ARGV[22..] the hash: field, value...
+-- ARGV[22] when it was said, in microseconds, '' = now  [23] in which thread
+-- ARGV[24..] the hash: field, value...
 -- Returns {'added' | 'reinforced' | 'superseded' | 'kept', member, version, related members in spaces}, or, with nothing
 -- written, {'judge', ...}: neighbours so near that the client must say whether they say the same, as member, value,
 -- distance... {'missing', member}: there is no such memory to replace. {'changed', member}: it has another version.
@@ -20,7 +21,7 @@ local fact, fact_value, same, differing = ARGV[8], ARGV[9], ARGV[10], ' ' .. ARG
 local source, index, imported = ARGV[13], ARGV[14], ARGV[21] == '1'
 if fact == '' then fact = nil end
 local told = {}
-for i = 22, #ARGV, 2 do told[ARGV[i]] = ARGV[i + 1] end
+for i = 24, #ARGV, 2 do told[ARGV[i]] = ARGV[i + 1] end
 local starts = math.min(now, told.a or now) -- what it supersedes was so until then
 
 local function done(outcome, name, related) return {outcome, name, version_of(name), related or ''} end
@@ -155,9 +156,26 @@ local function is_bygone()
   return not ended or tonumber(ended) > now
 end
 
+-- The fact that it would set or end, if that became so after this was said, elsewhere.
+local function later_fact()
+  local old, name = fact and read_fact(fact), string.match(replaces, '^%S+')
+  if not old and name then
+    local held = redis.call('HGET', stem .. name, 's')
+    old = held and read_fact(held)
+    if old and old.from ~= name then return end
+  end
+  if old and old.value ~= fact_value and is_later(old, ARGV[22], ARGV[23]) then return old end
+end
+
 local function take()
   local again = replayed(member)
   if again then return again end
+  local later = later_fact()
+  if later then -- then this was so until that became so, and takes the place of nothing
+    if there(member) then return done('kept', member) end
+    fact, told.s, told.m, replaces = nil, nil, nil, ''
+    told.z = whole(math.min(later.since, told.z or later.since))
+  end
   local twin = redis.call('HGET', known, identity)
   if twin and redis.call('HGET', stem .. twin, 'i') ~= identity then twin = nil end
   if is_bygone() then fact, told.s, told.m = nil, nil, nil end

@@ -105,7 +105,7 @@ def test_what_is_no_longer_so_is_retired_and_kept(bank: MemoryBank, stub: OpenAI
 
 
 def test_a_fact_is_retired_by_its_slot(bank: MemoryBank, stub: OpenAIStub) -> None:
-    bank.remember(Memory(text="User is vegan.", state="diet", value="vegan"), ANN)
+    bank.remember(Memory(text="User is vegan.", state="diet", value="vegan", valid_from=NOON), ANN)
     stub.answer = says(preferences=[slot("diet", None, 1, action="retire", text="User is no longer vegan.")])
     promote(Extractor(bank, stub.chat_model(), "preferences"), "I'm not vegan any more.")
     assert bank.facts.all(ANN) == {}

@@ -21,7 +21,7 @@ def facts(bank: MemoryBank) -> dict[str, Any]:
 
 
 def vegan(bank: MemoryBank) -> None:
-    bank.remember(Memory(text="User is vegan.", state="diet", value="vegan"), ANN)
+    bank.remember(Memory(text="User is vegan.", state="diet", value="vegan", valid_from=NOON), ANN)
 
 
 def ends(name: str, *cited: int, **more: Any) -> dict[str, Any]:
@@ -191,3 +191,63 @@ def test_a_dead_letter_that_nothing_followed_counts(bank: MemoryBank) -> None:
     promote(extractor, "I eat fish.")
     extractor.apply(extractor.plan(replace(batch("I'm vegan.", start=LATER, prefix="n"), replay="letter")))
     assert facts(bank) == {"diet": "vegan"}
+
+
+# --- two threads at once: each plan is made before the other's changes
+
+
+def planned(extractor: Extractor, said: str, thread: str, **more: Any) -> Plan:
+    return extractor.plan(batch(said, thread=thread, prefix=thread, **more))
+
+
+async def test_of_two_plans_the_later_statement_stands(bank: MemoryBank, do: Do) -> None:
+    extractor = Extractor(bank, None, "rules")
+    old, new = planned(extractor, "I live in Rome.", "old"), planned(extractor, "I live in Oslo.", "new", start=LATER)
+    await do(extractor.apply, new)
+    first = await do(extractor.apply, old)
+    assert facts(bank) == {"home": "Oslo"}
+    assert [each.memory.text for each in bank.recall("Where does the user live?", ANN)] == ["User lives in Oslo."]
+    then = bank.recall("Where does the user live?", ANN, as_of=NOON.replace(month=8))
+    assert [(each.memory.text, each.memory.valid_to) for each in then] == [
+        ("User lives in Rome.", bank.facts.all(ANN)["home"].since)
+    ]
+    assert await do(extractor.apply, Plan.loads(old.dumps())) == first
+    assert bank.count(ANN) == 2, "a replay adds nothing"
+
+
+async def test_of_two_plans_the_later_one_may_come_last(bank: MemoryBank, do: Do) -> None:
+    extractor = Extractor(bank, None, "rules")
+    old, new = planned(extractor, "I live in Rome.", "old"), planned(extractor, "I live in Oslo.", "new", start=LATER)
+    await do(extractor.apply, old)
+    await do(extractor.apply, new)
+    assert [each.value for each in bank.facts.history(ANN, "home")] == ["Oslo", "Rome"]
+
+
+@pytest.mark.parametrize("action", ["contradict", "update", "retire"])
+async def test_a_plan_changes_no_memory_whose_fact_became_so_since(
+    bank: MemoryBank, stub: OpenAIStub, do: Do, action: str
+) -> None:
+    vegan(bank)
+    stub.answer = says(discrete=[fact("User eats vegan fish.", 1, action=action, known=1)])
+    extractor = Extractor(bank, stub.chat_model(), "discrete")
+    old = planned(extractor, "Vegan? I eat fish.", "old")
+    promote(Extractor(bank, None, "rules"), "I'm pescatarian now.", thread="new", start=LATER)
+    done = await do(extractor.apply, old)
+    assert facts(bank) == {"diet": "pescatarian"}
+    assert [each.outcome for each in done] == ["kept" if action == "retire" else "added"]
+    assert [each.memory.text for each in bank.recall("fish, pescatarian", ANN)] == ["User is pescatarian."]
+    assert await do(extractor.apply, Plan.loads(old.dumps())) == done
+
+
+def test_what_was_set_by_hand_since_stands(bank: MemoryBank) -> None:
+    extractor = Extractor(bank, None, "rules")
+    old = planned(extractor, "I live in Rome.", "old")
+    bank.remember(Memory(text="User lives in Oslo.", state="home", value="Oslo"), ANN)
+    extractor.apply(old)
+    assert facts(bank) == {"home": "Oslo"}
+
+
+def test_what_is_remembered_by_hand_is_so_now(bank: MemoryBank) -> None:
+    promote(Extractor(bank, None, "rules"), "I live in Oslo.", thread="new", start=COMING)
+    bank.remember(Memory(text="User lives in Rome.", state="home", value="Rome", valid_from=NOON), ANN)
+    assert facts(bank) == {"home": "Rome"}

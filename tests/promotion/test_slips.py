@@ -31,7 +31,7 @@ def texts(bank: MemoryBank) -> list[str]:
 
 
 def knows(bank: MemoryBank, text: str, state: str, value: str) -> None:
-    bank.remember(Memory(text=text, state=state, value=value), ANN)
+    bank.remember(Memory(text=text, state=state, value=value, valid_from=NOON), ANN)
 
 
 # --- a number that is another memory's

@@ -14,7 +14,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_agentmem.agent_memory import AgentMemory
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
-from langchain_agentmem.longterm.remembering import Progress, Remembered
+from langchain_agentmem.longterm.remembering import Remembered
 from langchain_agentmem.promotion.extraction import ExtractionNode, Extractor
 from langchain_agentmem.promotion.factory import WITH_MODEL, WITHOUT_MODEL
 from langchain_agentmem.promotion.outbox import Outbox
@@ -43,16 +43,11 @@ class TellingBank(MemoryBank):
         self._tell = tell
 
     async def aremember(
-        self,
-        memories: str | Memory | Iterable[str | Memory],
-        scope: Scope,
-        *,
-        on_progress: Progress | None = None,
-        operation: str | None = None,
+        self, memories: str | Memory | Iterable[str | Memory], scope: Scope, **more: Any
     ) -> list[Remembered]:
         """As in `MemoryBank`."""
         given = [memories] if isinstance(memories, str | Memory) else list(memories)
-        done = await super().aremember(given, scope, on_progress=on_progress, operation=operation)
+        done = await super().aremember(given, scope, **more)
         for each, became in zip(given, done, strict=True):
             self._tell(each if isinstance(each, str) else each.text, became)
         return done
