@@ -7,6 +7,7 @@
 -- what took its place.
 local PAST = {l = 'h', e = 'x', o = 'w'} -- what the letters of its tags become when it is past: only 'h' is asked for
 local PRESENT = {h = 'l', x = 'e', w = 'o'}
+local MANY = 1000 -- as many arguments as Lua passes on without complaint
 local KEPT = '^[^;]*' .. string.rep(';?[^;]*', 6) -- the last seven reinforcements: with the newest, eight can be undone
 
 -- An operation is made once: its answer is kept under the key `done` for some seconds ('' = it has no key), and whoever
@@ -37,7 +38,7 @@ local function write_hash(key, own)
     words[#words + 1] = field
     words[#words + 1] = value
   end
-  redis.call('HSET', key, unpack(words))
+  for at = 1, #words, MANY do redis.call('HSET', key, unpack(words, at, math.min(at + MANY - 1, #words))) end
 end
 
 local function read_hash(key)

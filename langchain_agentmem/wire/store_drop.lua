@@ -15,28 +15,23 @@ for version = 0, past do
   if name then names[name] = true end
 end
 
--- Take away what a fact is and was as far as it comes from here. Its versions go on counting while it can come back.
+-- What a fact is and was, as far as it comes from here.
+local held, were, counted = {}, {}, {}
 for name in pairs(names) do
   local fact, others = read_fact(name), false
-  local last = tonumber(redis.call('HGET', known, '!' .. name) or 0)
   if fact and fact.from == member then
-    kept['F' .. name] = fact.text
-    redis.call('HDEL', facts, name)
-    if undoable then redis.call('HSET', known, '!' .. name, fact.version) end
+    kept['F' .. name], held[name] = fact.text, fact.version
   end
-  for version = 1, last do
+  for version = 1, tonumber(redis.call('HGET', known, '!' .. name) or 0) do
     local key = facts .. ':' .. name .. ':' .. version
     local text = redis.call('GET', key)
     if text and string.match(text, '^%-?%d+ %d+ %-?%d+ (%S+)') == member then
-      kept['f' .. name .. ':' .. version] = text
-      redis.call('DEL', key)
+      kept['f' .. name .. ':' .. version], were[#were + 1] = text, key
     elseif text then
       others = true
     end
   end
-  if not undoable and not others and redis.call('HEXISTS', facts, name) == 0 then
-    redis.call('HDEL', known, '!' .. name)
-  end
+  counted[name] = others or fact and not held[name]
 end
 
 -- Nothing is left of what was forgotten under this name before.
@@ -62,6 +57,15 @@ if found and undoable then
   redis.call('PEXPIRE', gone, undoable)
   keep_known(undoable)
 end
+
+-- Only what is kept by now is taken away: no server takes back what a script did before it failed. The versions of a fact
+-- go on counting while it can come back.
+for name in pairs(names) do
+  if held[name] then redis.call('HDEL', facts, name) end
+  if held[name] and undoable then redis.call('HSET', known, '!' .. name, held[name]) end
+  if not undoable and not counted[name] then redis.call('HDEL', known, '!' .. name) end
+end
+for _, key in ipairs(were) do redis.call('DEL', key) end
 redis.call('HDEL', known, '#' .. member)
 if redis.call('HLEN', known) == 1 then redis.call('HDEL', known, '~') end
 redis.call('ZREM', items, member)

@@ -189,3 +189,14 @@ def test_no_scope_sees_another(fresh: Callable[[], MemoryBank], said: list[tuple
         ):
             assert set(texts) <= own
         assert {each.text for each in bank.list(scope)} == {each.text for each in bank.list(scope, filter={})}
+
+
+def test_a_fact_that_changed_thousands_of_times_is_forgotten_and_comes_back(plain: Connection) -> None:
+    bank = MemoryBank(AgentMemoryStore(plain))
+    done = bank.remember([Memory(text=f"{n} steps", state="steps", value=n) for n in range(4100)], ANNA)
+    made = done[-1].id
+    assert bank.forget(ANNA, [made]) == [made]
+    assert (bank.facts.all(ANNA), bank.facts.history(ANNA, "steps")) == ({}, [])
+    assert bank.undo(made, ANNA)
+    assert [each.value for each in bank.facts.history(ANNA, "steps")] == list(range(4099, -1, -1))
+    assert len(bank.history(made, ANNA)) == 4100
