@@ -51,11 +51,12 @@ class ItemIndex:
         return self._usable
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands that read through the index; once more when somebody had dropped it."""
+        """Send commands that read through the index; those that missed it once more, when somebody had dropped it."""
         replies = await self._send(commands)
-        if any(_is_missing(reply) for reply in replies):
+        if missed := [place for place, reply in enumerate(replies) if _is_missing(reply)]:
             self._usable = await self._open()
-            replies = await self._send(commands)
+            for place, reply in zip(missed, await self._send([commands[place] for place in missed]), strict=True):
+                replies[place] = reply
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply

@@ -197,7 +197,7 @@ class Intake:
         while waiting:
             sent = _in_order(waiting, taken) if on_server else waiting
             commands = [self.command(call, path, on_server) for call in sent]
-            replies = (await self._store.connection.send(*commands, *self._store.registration(path)))[: len(sent)]
+            replies = (await self._store.index.ask([*commands, *self._store.registration(path)]))[: len(sent)]
             for call, reply in zip(sent, replies, strict=True):
                 if reply[0] == b"judge":
                     _judge(call, reply[1:])

@@ -6,11 +6,15 @@ import pytest
 from langgraph.store.base import PutOp
 
 from langchain_agentmem.errors import ConfigurationError, IndexMismatchError
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.vectors import VectorIndexConfig
 from langchain_agentmem.wire.connection import Connection
 from tests.conftest import Do
-from tests.longterm.conftest import DOCS, LETTERS, count_of_letters
+from tests.longterm.conftest import DOCS, EMBEDDER, LETTERS, count_of_letters
+
+ANNA = Scope("anna")
 
 
 async def test_an_index_for_other_vectors_is_refused(search: Connection, do: Do) -> None:
@@ -64,3 +68,21 @@ async def test_an_embedder_of_other_dimensions_is_named(server: Connection, do: 
     store = AgentMemoryStore(server, index={**LETTERS, "dims": 4})
     with pytest.raises(ConfigurationError, match=r"'dims' is 4.*vector of 3"):
         await do(store.put, DOCS, "a", {"text": "a"})
+
+
+@pytest.mark.parametrize("gone", [("FLUSHALL",), ("FT.DROPINDEX", "agentmem:default:index")])
+async def test_memories_are_taken_in_after_the_index_is_gone(search: Connection, do: Do, gone: Any) -> None:
+    bank = MemoryBank(AgentMemoryStore(search, index={"dims": 256, "embed": EMBEDDER}))
+    await do(bank.remember, "Anna likes tea", ANNA)
+    await search.send(gone)
+    made = await do(bank.remember, ["Anna likes tea", "Anna plays chess", "anna plays chess"], ANNA)
+    assert [each.outcome for each in made[1:]] == ["added", "reinforced"]
+    assert sorted((each.text, each.hits) for each in await do(bank.list, ANNA)) == [
+        ("Anna likes tea", 1 if gone[0] == "FLUSHALL" else 2),
+        ("Anna plays chess", 2),
+    ]
+    await search.send(gone)
+    if gone[0] != "FLUSHALL":
+        assert (await do(bank.correct, made[0].id, "Anna likes coffee", ANNA)).outcome == "superseded"
+    assert (await do(bank.remember, "Anna rides a horse", ANNA))[0].outcome == "added"
+    assert (await do(bank.recall, "What does Anna ride?", ANNA))[0].memory.text == "Anna rides a horse"
