@@ -320,7 +320,8 @@ class MemoryBank(MemoryReader):
 
         What lay below the exported scope comes to lie below this one, by the same labels, so users stay apart. What is
         known here already stays as it is: a memory of the same id, or in the same words, a fact of the same name. So an
-        old export never wins over what was learned since, and importing again changes nothing.
+        old export never wins over what was learned since, or brings back what was retired since, and importing again
+        changes nothing. What was forgotten it brings back, as a backup must.
 
         Args:
             lines: The lines, such as an open file.

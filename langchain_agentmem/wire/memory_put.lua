@@ -135,9 +135,12 @@ local function is_open(name)
   return redis.call('HEXISTS', stem .. name, 's') == 0 or not fact and not is_over(name)
 end
 
--- What comes from an export is added as it was, unless it is there: by its name, by its fact, or in the same words.
+-- What comes from an export is added as it was, unless it is there: by its name, by its fact, or in the same words. That
+-- this version of it is past is known here, too: it was retired since, or its place was taken.
 local function restore(twin)
   if there(member) then return done('kept', member) end
+  local past = past_of(member)
+  if past >= tonumber(told.b or 1) then return {'kept', member, past, ''} end
   local old = fact and read_fact(fact)
   if old and old.from ~= member then return done('kept', old.from) end
   if twin and not fact and redis.call('HEXISTS', stem .. twin, 's') == 0 then return done('kept', twin) end

@@ -80,6 +80,29 @@ async def test_an_old_export_changes_nothing_that_is_there(bank: MemoryBank, do:
     assert sorted(each.text for each in await do(bank.list, BOB)) == ["Anna likes tea", "Bob lives in Bergen"]
 
 
+@pytest.mark.parametrize("corrected", [False, True])
+async def test_an_old_export_brings_nothing_back_that_has_ended(bank: MemoryBank, do: Do, corrected: bool) -> None:
+    made = (await do(bank.remember, Memory(text="Anna lives in Rome", state="home", value="Rome"), ANNA))[0].id
+    lines = list(await do(bank.export, ANNA))
+    if corrected:
+        await do(bank.correct, made, "Anna lives in Oslo", ANNA, value="Oslo")
+    await do(bank.retire, made, ANNA)
+    before = told(await do(bank.history, made, ANNA))
+    assert [(each.id, each.outcome) for each in await do(bank.import_, lines, ANNA)] == [(made, "kept")]
+    assert await do(bank.list, ANNA) == []
+    assert await do(bank.facts.all, ANNA) == {}
+    assert told(await do(bank.history, made, ANNA)) == before
+
+
+@pytest.mark.parametrize("erase", [False, True])
+async def test_an_export_brings_back_what_was_forgotten(bank: MemoryBank, do: Do, erase: bool) -> None:
+    made = (await do(bank.remember, Memory(text="Anna lives in Rome", state="home", value="Rome"), ANNA))[0].id
+    lines = list(await do(bank.export, ANNA))
+    await do(bank.forget, ANNA, [made], erase=erase)
+    assert [(each.id, each.outcome) for each in await do(bank.import_, lines, ANNA)] == [(made, "added")]
+    assert (await do(bank.facts.get, ANNA, "home")).value == "Rome"
+
+
 async def test_what_is_nearly_the_same_is_not_lost(bank: MemoryBank, do: Do) -> None:
     one, other = (each.id for each in await do(bank.remember, ["Anna plays the cello", "Bob sails"], ANNA))
     await do(bank.correct, other, "Anna plays - the cello", ANNA)  # a correction is taken at its word
