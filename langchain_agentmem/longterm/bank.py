@@ -120,7 +120,7 @@ class MemoryBank(MemoryReader):
             What became of each, in order, and why.
 
         Raises:
-            InvalidInputError: `supersedes` names a memory that is not there.
+            InvalidInputError: `supersedes` names a memory that is not there, or a state begins in the future.
         """
         taken = _memories(memories)
         done = await self._intake.take(taken, self._path(scope), on_progress, operation=operation, heard=heard)
@@ -177,9 +177,10 @@ class MemoryBank(MemoryReader):
                 after that, in another thread or by hand, is `kept`.
 
         Raises:
-            InvalidInputError: There is no such memory.
+            InvalidInputError: There is no such memory, or `at` lies in the future.
         """
         checks.moment("at", at)
+        checks.begun("at", at, "retire it when it is no longer so")
         until = "" if at is None else items.from_time(at)
         said = heard.words() if heard else NOW
         done = await self._change(_RETIRE, id, scope, operation, self._history, until, then=said)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from langchain_agentmem.errors import InvalidInputError
 
 _MOST = 2**53  # what JSON and Lua hold exactly
 _DEEPEST = 100  # lists and dicts in each other: what is read with recursion, by anybody, must not end at a value
+
+_AHEAD = timedelta(seconds=10)  # that another machine's clock may be ahead
 
 
 def text(name: str, given: Any) -> None:
@@ -65,6 +67,12 @@ def moment(name: str, given: Any) -> None:
         raise InvalidInputError(
             f"{name}: outside of the calendar once it is in UTC; leave it out for a time without end"
         ) from error
+
+
+def begun(name: str, given: datetime | None, remedy: str) -> None:
+    """A time that is not still to come, or None."""
+    if given and (given if given.tzinfo else given.replace(tzinfo=UTC)) > datetime.now(UTC) + _AHEAD:
+        raise InvalidInputError(f"{name}: it lies in the future; {remedy}")
 
 
 def instance(name: str, given: Any, kind: type, example: str) -> None:

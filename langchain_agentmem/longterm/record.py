@@ -136,10 +136,10 @@ class Memory:
         confidence: 0 to 1; grows when it is remembered again.
         pinned: Never forgotten by a policy.
         event_time: When it happened, as far as that is not when it was said.
-        valid_from: From when it is true; by default from when it is remembered.
+        valid_from: From when it is true; by default from when it is remembered. Of a state, not in the future.
         valid_to: Until when it is true; None: until something supersedes it.
         state: The fact it stands for, such as `diet` or `anna.home`. A new memory of the same state supersedes the old
-            one, however little they resemble each other.
+            one, however little they resemble each other. One that has ended, by its `valid_to`, sets no fact.
         value: The fact's value; the text by default.
         supersedes: Id of the memory that it takes the place of. Of a version, `id@version` of the one before it.
         source: Where it comes from.

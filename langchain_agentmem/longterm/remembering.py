@@ -145,7 +145,7 @@ class Intake:
         if operation is not None:
             checks.name("operation", operation)
         for each in memories:
-            each.check()
+            _check(each, restored=used)
         taken: list[Remembered] = []
         for start in range(0, len(memories), _CHUNK):
             chunk = memories[start : start + _CHUNK]
@@ -165,7 +165,7 @@ class Intake:
 
     async def replace(self, memory: Memory, path: Namespace, version: int, operation: str | None) -> Remembered | None:
         """Let a memory take the place of the one that it names, if that is still the version; None if it is not."""
-        memory.check()
+        _check(memory)
         vector = (await self.embed([embedded_text(memory.text, memory.speaker)]))[0]
         call = _Call(memory, uuid4().hex, vector, version=version)
         if operation is not None:
@@ -286,6 +286,14 @@ class Intake:
         query = query.tagged(items.FACETS, kind) if kind else query
         query = query.outside(items.UNTIL, high=items.from_time(datetime.now(UTC)))
         return search.near(query, items.VECTOR, _NEIGHBOURS)
+
+
+def _check(memory: Memory, *, restored: bool = False) -> None:
+    """Refuse what cannot be kept; and, unless it was kept before, a state to come: a fact is what is so now."""
+    memory.check()
+    if memory.state and not restored:
+        remedy = "remember the state when it is so, or now without `state`, as a plan with its `event_time`"
+        checks.begun("valid_from", memory.valid_from, remedy)
 
 
 def use(memory: Memory) -> dict[str, Any]:

@@ -149,14 +149,20 @@ local function restore(twin)
   return add(related)
 end
 
--- It was over before this was said, and the fact that it stood for has a value that still holds: it tells of the past
--- and stands for nothing, unless it says so of the very memory that the fact comes from.
+-- It was over before this was said: it tells of the past, and stands for nothing. What comes from an export stands for
+-- what it stood for, as far as that is not another's.
 local function is_bygone()
   if not fact or not told.z or tonumber(told.z) > now then return false end
-  local old, replaced = read_fact(fact), string.match(replaces, '^%S*')
-  if not old or old.from == member or old.from == replaced then return false end
-  local ended = redis.call('HGET', stem .. old.from, 'z')
-  return not ended or tonumber(ended) > now
+  local old = imported and read_fact(fact)
+  return not imported or old and old.from ~= member
+end
+
+-- Says in the words of what stands for the fact that this has ended: that is what it takes the place of.
+local function end_fact()
+  local old = read_fact(fact)
+  if replaces == '' and old and tonumber(old.since) < tonumber(told.z) and there(old.from)
+    and redis.call('HGET', stem .. old.from, 'i') == identity then replaces = old.from end
+  if not told.a then starts = tonumber(told.z) end
 end
 
 -- The fact that it would set or end, if that became so after this was said, elsewhere.
@@ -181,7 +187,10 @@ local function take()
   end
   local twin = redis.call('HGET', known, identity)
   if twin and redis.call('HGET', stem .. twin, 'i') ~= identity then twin = nil end
-  if is_bygone() then fact, told.s, told.m = nil, nil, nil end
+  if is_bygone() then
+    if not imported then end_fact() end
+    fact, told.s, told.m = nil, nil, nil
+  end
   if imported then return restore(twin) end
   if replaces ~= '' then return replace() end
   local settled = fact and settle_fact()

@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Scope
 from tests.conftest import Do
@@ -116,8 +119,10 @@ async def test_a_state_that_has_ended_is_so_again(bank: MemoryBank, do: Do) -> N
     ended = datetime.now(UTC) - timedelta(days=10)
     stay = Memory(text="Anna stays at the Ritz", state="stay", value="Ritz")
     made = (await do(bank.remember, replace(stay, valid_to=ended), ANNA))[0].id
-    assert (await do(bank.remember, "Anna stays at the Ritz", ANNA))[0].outcome == "added"  # it tells of no state
-    assert await facts(bank, do) == {"stay": "Ritz"}
+    assert await facts(bank, do) == {}
+    again = (await do(bank.remember, "Anna stays at the Ritz", ANNA))[0]
+    assert (again.id, again.outcome, again.reason) == (made, "superseded", "it is so again")
+    assert await facts(bank, do) == {}
     done = (await do(bank.remember, stay, ANNA))[0]
     assert (done.id, done.outcome) == (made, "superseded")
     assert await texts(bank, do, "Where does Anna stay?") == ["Anna stays at the Ritz"]
@@ -178,8 +183,46 @@ async def test_only_the_memory_that_a_fact_comes_from_ends_it(bank: MemoryBank, 
     for end in ({"id": oslo}, {"supersedes": oslo}):
         done = (await do(bank.remember, replace(ROME, text="Anna lived somewhere", **end), ANNA))[0]
         assert (done.id, done.outcome) == (oslo, "superseded")
-        assert await facts(bank, do) == {"home": "Rome"}
+        assert await facts(bank, do) == {}
+        assert (await do(bank.facts.history, ANNA, "home"))[0].value == "Oslo"
         await do(bank.undo, oslo, ANNA)
+        assert await facts(bank, do) == {"home": "Oslo"}
+
+
+async def test_a_state_that_has_ended_is_no_fact(bank: MemoryBank, do: Do) -> None:
+    now = datetime.now(UTC)
+    stay = Memory(text="Anna is in hospital", state="place", value="hospital", valid_from=now - timedelta(days=5))
+    over = replace(stay, valid_to=now - timedelta(days=1))
+    for _ in range(2):
+        await do(bank.remember, over, ANNA)
+        assert await facts(bank, do) == {}
+        assert await texts(bank, do, "Where is Anna?") == []
+        assert await texts(bank, do, "Where is Anna?", as_of=now - timedelta(days=2)) == [stay.text]
+        await do(bank.remember, stay, ANNA)
+        assert await facts(bank, do) == {"place": "hospital"}
+
+
+async def test_a_state_to_come_is_refused(bank: MemoryBank, do: Do) -> None:
+    await do(bank.remember, OSLO, ANNA)
+    now = datetime.now(UTC)
+    soon = replace(OSLO, text="Anna lives in Bergen", value="Bergen", valid_from=now + timedelta(days=30))
+    with pytest.raises(InvalidInputError, match=r"^valid_from: .*event_time"):
+        await do(bank.remember, soon, ANNA)
+    assert await facts(bank, do) == {"home": "Oslo"}
+    assert await home(bank, do) == ["Anna lives in Oslo"]
+    await do(bank.remember, replace(soon, valid_from=(now + timedelta(seconds=5)).replace(tzinfo=None)), ANNA)
+    assert await facts(bank, do) == {"home": "Bergen"}
+    await do(bank.remember, Memory(text="Anna moves to Rome", valid_from=now + timedelta(days=30)), ANNA)
+
+
+async def test_a_retirement_to_come_is_refused(bank: MemoryBank, do: Do) -> None:
+    made = (await do(bank.remember, OSLO, ANNA))[0].id
+    now = datetime.now(UTC)
+    with pytest.raises(InvalidInputError, match=r"^at: .*future"):
+        await do(bank.retire, made, ANNA, at=now + timedelta(days=9))
+    assert await facts(bank, do) == {"home": "Oslo"}
+    await do(bank.retire, made, ANNA, at=now + timedelta(seconds=5))
+    assert await facts(bank, do) == {}
 
 
 async def test_nothing_ends_before_it_begins(bank: MemoryBank, do: Do) -> None:
