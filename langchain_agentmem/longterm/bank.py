@@ -9,6 +9,7 @@ from typing import Any
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm import checks, items, record
 from langchain_agentmem.longterm.facts import Facts
+from langchain_agentmem.longterm.forgetting import Forgetter
 from langchain_agentmem.longterm.heard import NOW, Heard
 from langchain_agentmem.longterm.importing import Importer
 from langchain_agentmem.longterm.journal import MemoryEvents
@@ -21,10 +22,9 @@ from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.tracing import ids, outcome, outcomes, traced
 from langchain_agentmem.longterm.transfer import from_lines
 from langchain_agentmem.wire.bridge import run
-from langchain_agentmem.wire.keys import escape, unescape
+from langchain_agentmem.wire.keys import unescape
 from langchain_agentmem.wire.scripts import Script
 
-_DROP = Script("store_drop")
 _UNDO = Script("memory_undo")
 _PIN = Script("memory_pin")
 _RETIRE = Script("memory_retire")
@@ -80,7 +80,7 @@ class MemoryBank(MemoryReader):
         super().__init__(store, weights=weights, access_interval=access_interval, events=events)
         self.facts = Facts(store, history_ttl=history_ttl)
         self._history = round(history_ttl * 1000)
-        self._undoable = round(undo_ttl * 1000)
+        self._forgetter = Forgetter(store, self._browser, undo_ttl=round(undo_ttl * 1000))
         self._confirm = confirm
         self._intake = Intake(
             store,
@@ -276,7 +276,8 @@ class MemoryBank(MemoryReader):
             scope: Whose memories.
             ids: Which; or:
             filter: Those that a filter of the store lets pass, such as `{"kind": "episodic"}`, and
-            before: that were last remembered before that time. Pinned memories are spared, and what is past.
+            before: that were last remembered before that time. Pinned memories are spared, and what is past; so is
+                what is pinned, or changed, while they are looked up.
             dry_run: Forget nothing, only say what would be.
             erase: Delete for good.
 
@@ -293,26 +294,19 @@ class MemoryBank(MemoryReader):
         checks.moment("before", before)
         path = self._path(scope)
         if ids is None:
-            found = await self._browser.all(path, filter=filter)
-            chosen = [(m.namespace, m.id) for m in found if not m.pinned and (before is None or _older(m, before))]
+            chosen = await self._forgetter.like(path, filter, before)
         else:
-            chosen = [(path, name) for name in await self._existing(ids, path, erase)]
-        undoable = () if erase or not self._undoable else (self._undoable,)
-        for start in range(0, 0 if dry_run else len(chosen), _PIPELINE):
-            page = chosen[start : start + _PIPELINE]
-            await self.store.connection.send(*(self.store.item_command(_DROP, *each, *undoable) for each in page))
-            self._journal.note("forgotten", [name for _, name in page], scope.path)
-        if erase and not dry_run:
+            chosen = await self._forgetter.named(ids, path, forgotten=erase)
+        if dry_run:
+            return [each.id for each in chosen]
+        forgotten: list[str] = []
+        for start in range(0, len(chosen), _PIPELINE):
+            gone = await self._forgetter.drop(chosen[start : start + _PIPELINE], erase=erase)
+            self._journal.note("forgotten", gone, scope.path)
+            forgotten += gone
+        if erase:
             self.unlearn()
-        return [name for _, name in chosen]
-
-    async def _existing(self, ids: Sequence[str], path: items.Namespace, forgotten: bool) -> list[str]:
-        """Those that are there, or were; with `forgotten`, also those that undoing would bring back."""
-        keys, names = self.store.keys, list(dict.fromkeys(ids))
-        where = [[keys.item(path, name), keys.gone(path, name)][: 2 if forgotten else 1] for name in names]
-        past = [("HEXISTS", keys.known(path), f"#{escape(name)}") for name in names]
-        found = await self.store.connection.send(*(("EXISTS", *each) for each in where), *past)
-        return [name for place, name in enumerate(names) if found[place] or found[place + len(names)]]
+        return forgotten
 
     async def aimport(
         self, lines: Iterable[str], scope: Scope, *, on_progress: Progress | None = None
@@ -381,7 +375,3 @@ def _memories(given: str | Memory | Iterable[str | Memory]) -> list[Memory]:
         if not isinstance(each, str | Memory):
             raise InvalidInputError(f"memories: texts and Memory objects only, a {type(each).__name__} is neither")
     return [Memory(text=each) if isinstance(each, str) else each for each in memories]
-
-
-def _older(memory: Memory, before: datetime) -> bool:
-    return memory.updated is not None and items.from_time(memory.updated) < items.from_time(before)

@@ -1,12 +1,15 @@
 -- uses: memory
 -- Delete an item, with all it was and all the facts it stood for.
 -- KEYS, ARGV[1] and ARGV[2] as in item.lua
--- ARGV[3] for how many ms that can be undone; none: it is for good
--- Returns 1 if there was one, else 0.
-local undoable = ARGV[3]
+-- ARGV[3] for how many ms that can be undone; none, or '': it is for good
+-- ARGV[4] when it was last changed, in microseconds: it is spared if it was changed, retired or pinned since; none: it is not
+-- Returns 1 if there was one, else 0; -1 if it is spared.
+local undoable = ARGV[3] ~= '' and ARGV[3]
 local past = past_of(member)
 local kept = {['#'] = past}
 if undoable and past == 0 and not there(member) then return 0 end -- a replay must not lose what the first run kept
+local own = redis.call('HMGET', item, 'u', 'p')
+if ARGV[4] and (own[2] or not own[1] and past > 0 or tonumber(own[1] or 0) > tonumber(ARGV[4])) then return -1 end
 
 -- The facts that it stood for, ever.
 local names = {}

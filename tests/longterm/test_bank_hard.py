@@ -200,3 +200,25 @@ def test_a_fact_that_changed_thousands_of_times_is_forgotten_and_comes_back(plai
     assert bank.undo(made, ANNA)
     assert [each.value for each in bank.facts.history(ANNA, "steps")] == list(range(4099, -1, -1))
     assert len(bank.history(made, ANNA)) == 4100
+
+
+@pytest.mark.parametrize("change", ["pin", "reinforce", "correct", "retire"])
+async def test_what_changes_while_it_is_looked_up_is_not_forgotten(
+    server: Connection, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    bank, other = make_bank(server), make_bank(server)
+    kept, gone = (each.id for each in await bank.aremember(["Anna likes tea", "Anna plays chess"], ANNA))
+    more = ["Anna likes coffee"] if change == "correct" else []
+    send = bank.store.connection.send
+
+    async def late(*commands: Any, **options: Any) -> list[Any]:
+        """In between, another process changes one of the two."""
+        if any(getattr(getattr(each, "script", None), "name", "") == "store_drop" for each in commands):
+            monkeypatch.setattr(bank.store.connection, "send", send)
+            await getattr(other, f"a{change}")(kept, *more, ANNA)
+        return await send(*commands, **options)
+
+    monkeypatch.setattr(bank.store.connection, "send", late)
+    assert await bank.aforget(ANNA, filter={}) == [gone]
+    assert len(await bank.ahistory(kept, ANNA)) == 1 + len(more)
+    assert await bank.aforget(ANNA, [kept]) == [kept], "by its id, whatever it is"
