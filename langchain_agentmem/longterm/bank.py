@@ -46,8 +46,8 @@ class MemoryBank(MemoryReader):
     Args:
         store: The store that holds the memories; its embedder serves remembering and recalling.
         weights: What each term of a recall's ranking counts; tuned defaults.
-        duplicate_threshold: Cosine from which two memories are the same, unless their numbers, dates, names or
-            negations differ. By default what suits the family of the store's embedder, .95 for small encoders.
+        duplicate_threshold: Cosine from which two memories are the same, unless their numbers, dates, names,
+            negations or tense differ. By default what suits the family of the store's embedder, .95 for small encoders.
         related_threshold: Cosine from which memories are linked as related; .10 below the other by default.
         ttls: Seconds to live by kind; None: for ever. By default episodic memories live for 7 days.
         history_ttl: Seconds that superseded versions and former facts are kept; 0: they are not.

@@ -4,7 +4,7 @@ Two texts a word apart have nearly the same vector, and often that word is the w
 allergic", "3 pm" and "4 pm", "moved from Rome to Oslo" and the other way round (to an encoder that averages word
 vectors the last two are identical). `differs` finds what no cosine can. It errs on the side of "different": a
 duplicate that stays costs a line, a fact that is merged away is lost. It reads English; in other languages numbers,
-names, word order and the commonest words of negation still count.
+names, word order, emoji and the commonest words of negation still count.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from langchain_agentmem.longterm.tense import tense
 from langchain_agentmem.longterm.text import STOP_WORDS, stem
 
 __all__ = ["differs", "normalise"]
@@ -222,6 +223,8 @@ def normalise(text: str) -> str:
     return _SPACE.sub(" ", _PUNCTUATION.sub(" ", folded)).strip()
 
 
+_FRENCH = re.compile(r"\b(?:je|tu|il|elle|nous|vous|ils|elles|ne|[jn]'[^\W\d_]+)\b")
+_ONE_PERSON = {"me": "i", "him": "he", "her": "she", "us": "we", "them": "they"}
 _NO_NAMES = STOP_WORDS | _UNITS.keys()
 _CAPITALISED = re.compile(r"\b(?=[^\W\d_a-z])[^\W\d_][\w'-]*")
 
@@ -243,6 +246,7 @@ def differs(a: str, b: str) -> str | None:
         ("numbers", one.numbers, other.numbers),
         ("names", one.names(other), other.names(one)),
         ("dates", one.dates, other.dates),
+        ("symbols", one.symbols if other.symbols else (), other.symbols if one.symbols else ()),
     ):
         if left != right:
             return f"{name}: {_show(left)} / {_show(right)}"
@@ -250,7 +254,9 @@ def differs(a: str, b: str) -> str | None:
         return "negation"
     if one.pending != other.pending:
         return "certainty: done / intended"
-    return _contrast(one, other) or _order(one, other)
+    if verbs := tense(one.text, other.text):
+        return f"tense: {verbs}"
+    return _contrast(one, other) or _order(one.words, other.words) or _roles(one, other)
 
 
 class _Reading:
@@ -265,6 +271,8 @@ class _Reading:
         self.dates = tuple(sorted(self.stems & _CERTAIN_DATES))
         self.negations = sum(word in _NEGATORS or word.endswith("n't") for word in self.words)
         self.negations += " used to " in f" {self.text.casefold()} "
+        self.negations += "plus" in self.held and bool(_FRENCH.search(self.text.casefold()))  # "j'habite plus": no more
+        self.symbols = tuple(sorted({sign for sign in self.text if unicodedata.category(sign) == "So"}))
         self.pending = not self.held.isdisjoint(_NOT_YET) or "going to" in self.text.casefold()
 
     def names(self, other: _Reading) -> tuple[str, ...]:
@@ -278,6 +286,14 @@ class _Reading:
             if plain not in _NO_NAMES and stem(plain) not in _DATES and not (opens and common):
                 found[plain] = None
         return tuple(found)
+
+    def told(self) -> list[str]:
+        """Who did what, in order: "me" as "I", verbs by their stems; of two that "and" joins either may be first."""
+        told = [stem(_ONE_PERSON.get(word, word)) for word in self.words]
+        for place in range(1, len(told) - 1):
+            if told[place] == "and" and told[place - 1] > told[place + 1]:
+                told[place - 1], told[place + 1] = told[place + 1], told[place - 1]
+        return told
 
 
 def _plain(word: str) -> str:
@@ -317,12 +333,19 @@ def _prefixed(words: frozenset[str], others: frozenset[str]) -> str | None:
     return None
 
 
-def _order(one: _Reading, other: _Reading) -> str | None:
+def _order(one: list[str], other: list[str]) -> str | None:
     """The same words in another order: "the dog bit the man"; a phrase that only moved to the front does not count."""
-    if one.words == other.words or sorted(one.words) != sorted(other.words):
+    if one == other or sorted(one) != sorted(other):
         return None
-    turned = f" {' '.join(one.words * 2)} "
-    return None if f" {' '.join(other.words)} " in turned else "word order"
+    turned = f" {' '.join(one * 2)} "
+    return None if f" {' '.join(other)} " in turned else "word order"
+
+
+def _roles(one: _Reading, other: _Reading) -> str | None:
+    """Who does it and to whom is it done: "I" here is "me" there, and all else the same in another order."""
+    if one.held & _ONE_PERSON.keys() == other.held & _ONE_PERSON.keys():
+        return None
+    return _order(one.told(), other.told())
 
 
 def _show(values: Iterable[str]) -> str:
