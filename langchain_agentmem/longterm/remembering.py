@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
@@ -20,8 +20,8 @@ from langchain_agentmem.longterm import checks, items
 from langchain_agentmem.longterm.embeddings import calibrated_threshold, related_threshold
 from langchain_agentmem.longterm.exact import similarities
 from langchain_agentmem.longterm.heard import NOW, Heard
-from langchain_agentmem.longterm.identity import differs, normalise
 from langchain_agentmem.longterm.items import Namespace
+from langchain_agentmem.longterm.likeness import identity, unlike
 from langchain_agentmem.longterm.operations import UNGUARDED, answer_of, guard, named
 from langchain_agentmem.longterm.record import Memory, dump, dump_source, load
 from langchain_agentmem.longterm.store import AgentMemoryStore
@@ -94,7 +94,7 @@ class _Call:
 
     def judge(self, member: str, other: Memory, similarity: float) -> None:
         """Decide whether a neighbour says the same."""
-        reason = _differs(self.memory, other)
+        reason = unlike(self.memory, other)
         if reason:
             self.differing[member] = reason
         elif not self.same:
@@ -217,12 +217,13 @@ class Intake:
             return
         now = items.from_time(datetime.now(UTC))
         try:
-            rows = await self._store.exact.everything([path], (items.VALUE, items.VECTOR, items.UNTIL), past=False)
+            read = (items.VALUE, items.VECTOR, items.SINCE, items.UNTIL)
+            rows = await self._store.exact.everything([path], read, past=False)
         except UnsupportedServerError:  # comparing them here is out of reach
             return
         own = self._store.keys.item(path, "")[: -len(escape(""))]
         there = [
-            (row.key[len(own) :], load(items.load_value(row.fields["v"])), row.fields["x"])
+            (row.key[len(own) :], _neighbour(row.fields["v"], row.fields.get(items.SINCE)), row.fields["x"])
             for row in rows
             if items.VECTOR in row.fields and int(row.fields.get(items.UNTIL, now + 1)) > now
         ]
@@ -313,19 +314,6 @@ def use(memory: Memory) -> dict[str, Any]:
     return told | {"h": memory.hits}
 
 
-def identity(memory: Memory) -> str:
-    """Equal for what is the same but for case, spacing and punctuation. An event of another day is another."""
-    said = (memory.kind, memory.speaker or "", normalise(memory.text))
-    return items.digest("\0".join((*said, *_day(memory))))
-
-
-def _day(memory: Memory) -> tuple[str, ...]:
-    """The day of an event, if it is known. What is of another kind says the same on any day."""
-    if memory.kind != "episodic" or memory.event_time is None:
-        return ()
-    return (memory.event_time.date().isoformat(),)
-
-
 def fact_value(memory: Memory) -> str:
     """The value of the fact that a memory stands for, as JSON."""
     return json.dumps(memory.text if memory.value is None else memory.value)
@@ -333,16 +321,6 @@ def fact_value(memory: Memory) -> str:
 
 def _is_over(memory: Memory, now: int) -> bool:
     return memory.valid_to is not None and items.from_time(memory.valid_to) <= now
-
-
-def _differs(one: Memory, other: Memory) -> str | None:
-    if one.state and other.state and one.state != other.state:
-        return f"state: {one.state} / {other.state}"
-    if _day(one) != _day(other):
-        return f"day: {' '.join(_day(one)) or 'unknown'} / {' '.join(_day(other)) or 'unknown'}"
-    if one.speaker != other.speaker:
-        return f"speaker: {one.speaker} / {other.speaker}"
-    return differs(one.text, other.text)
 
 
 def _in_order(waiting: Sequence[_Call], taken: set[tuple[str, str]]) -> list[_Call]:
@@ -366,8 +344,13 @@ def _in_order(waiting: Sequence[_Call], taken: set[tuple[str, str]]) -> list[_Ca
 
 def _judge(call: _Call, found: Sequence[bytes]) -> None:
     call.same = ""  # what was found before is not there any more
-    for member, value, distance in zip(found[::3], found[1::3], found[2::3], strict=True):
-        call.judge(member.decode(), load(items.load_value(value)), 1 - float(distance))
+    for member, value, since, distance in zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True):
+        call.judge(member.decode(), _neighbour(value, since), 1 - float(distance))
+
+
+def _neighbour(value: bytes, since: bytes | None) -> Memory:
+    """A memory as far as it is compared: what it says, and since when it is so."""
+    return replace(load(items.load_value(value)), valid_from=items.to_time(since) if since else None)
 
 
 def _result(call: _Call, reply: Sequence[Any]) -> Remembered:

@@ -15,7 +15,7 @@
 -- ARGV[24..] the hash: field, value...
 -- Returns {'added' | 'reinforced' | 'superseded' | 'kept', member, version, related members in spaces}, or, with nothing
 -- written, {'judge', ...}: neighbours so near that the client must say whether they say the same, as member, value,
--- distance... {'missing', member}: there is no such memory to replace. {'changed', member}: it has another version.
+-- since when it is so, distance... {'missing', member}: there is no such memory to replace. {'changed', member}: it has another version.
 local token, identity, ttl, past_ttl, replaces = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local fact, fact_value, same, differing = ARGV[8], ARGV[9], ARGV[10], ' ' .. ARGV[11] .. ' '
 local source, index, imported = ARGV[13], ARGV[14], ARGV[21] == '1'
@@ -92,7 +92,7 @@ local function meet(name)
 end
 
 local function neighbours()
-  local found = redis.call('FT.SEARCH', index, ARGV[15], 'RETURN', 2, '__d', 'v', 'SORTBY', '__d', 'ASC',
+  local found = redis.call('FT.SEARCH', index, ARGV[15], 'RETURN', 3, '__d', 'v', 'a', 'SORTBY', '__d', 'ASC',
     'LIMIT', 0, 8, 'PARAMS', 2, 'v', ARGV[16], 'TIMEOUT', 0, 'DIALECT', 2)
   local near, related = {'judge'}, {}
   for i = 2, #found, 2 do
@@ -104,6 +104,7 @@ local function neighbours()
     if fields.v and distance <= tonumber(ARGV[17]) and not judged then
       near[#near + 1] = name
       near[#near + 1] = fields.v
+      near[#near + 1] = fields.a or ''
       near[#near + 1] = fields.__d
     elseif fields.v and distance <= tonumber(ARGV[18]) then
       related[#related + 1] = name

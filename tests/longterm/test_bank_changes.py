@@ -188,7 +188,7 @@ async def test_a_supersession_counts_from_when_it_is_so(bank: MemoryBank, do: Do
 
 async def test_an_event_of_another_day_is_another(bank: MemoryBank, do: Do) -> None:
     may = datetime(2024, 5, 7, 9, tzinfo=UTC)
-    days = [may, may + timedelta(hours=2), may + timedelta(days=30), None]
+    days = [may, may.replace(hour=0), may + timedelta(days=30), None]
     told = [Memory(text="Anna ran a race", kind="episodic", event_time=each) for each in days]
     done = await do(bank.remember, told, ANNA)
     assert [each.outcome for each in done] == ["added", "reinforced", "added", "added"]
