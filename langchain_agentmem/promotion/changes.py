@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeAlias
 from langchain_agentmem.errors import CorruptDataError
 from langchain_agentmem.longterm import record
 from langchain_agentmem.longterm.identity import normalise
+from langchain_agentmem.longterm.likeness import identity
 from langchain_agentmem.longterm.record import Memory, Scope, Source
-from langchain_agentmem.longterm.remembering import identity
 from langchain_agentmem.promotion.batch import Usage
 
 Action: TypeAlias = Literal["add", "reinforce", "update", "contradict", "retire"]

@@ -50,6 +50,7 @@ def read_verbatim(talk: Conversation, known: Known) -> Iterator[Change]:
             id=turn_id(talk.thread_id, line.turn.id),
             speaker=line.speaker,
             event_time=line.turn.time,
+            valid_from=talk.time([line]),
             source=source,
             metadata={"strategy": name},
         )

@@ -38,9 +38,16 @@ class Embedder(OfflineEmbeddings):
         self.asked_in: list[str | None] = []
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        self._note()
+        return super().embed_documents(texts)
+
+    def embed_query(self, text: str) -> list[float]:
+        self._note()
+        return super().embed_query(text)
+
+    def _note(self) -> None:
         run = get_current_run_tree()
         self.asked_in.append(run.name if run else None)
-        return super().embed_documents(texts)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -131,3 +132,11 @@ def test_of_one_speaker_all_is_read_whatever_the_name(bank: MemoryBank, name: st
 )
 def test_one_and_many(many: str, one: str) -> None:
     assert singular(many) == one
+
+
+@pytest.mark.parametrize(("later", "outcome"), [(timedelta(minutes=5), "reinforced"), (timedelta(days=1), "added")])
+def test_what_is_said_again_on_the_same_day_is_one_memory(bank: MemoryBank, later: timedelta, outcome: str) -> None:
+    extractor = Extractor(bank, None, "verbatim")
+    promote(extractor, "The cello is in the hall.")
+    [done] = promote(extractor, "The cello is in the hall.", start=NOON + later, prefix="n")
+    assert done.outcome == outcome
