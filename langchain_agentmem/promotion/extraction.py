@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 from uuid import uuid4
 
-from langchain_core.messages import BaseMessage, MessageLikeRepresentation
+from langchain_core.messages import MessageLikeRepresentation
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -16,12 +16,12 @@ from langchain_agentmem.errors import ConfigurationError, InvalidInputError, Mis
 from langchain_agentmem.events.here import here
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, template_of
-from langchain_agentmem.promotion.batch import Batch, Turn, digest, said_at
+from langchain_agentmem.promotion.batch import Batch, digest
 from langchain_agentmem.promotion.changes import Promoted
 from langchain_agentmem.promotion.extractor import Extractor
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.promoting import Promoter, Promotion
-from langchain_agentmem.promotion.taking import current_turn, everything
+from langchain_agentmem.promotion.taking import current_turn, dated, everything
 from langchain_agentmem.thread.working import WorkingMemory
 from langchain_agentmem.wire.bridge import either, run
 
@@ -38,14 +38,14 @@ class Talk(NamedTuple):
         messages: The conversation.
         thread_id: Its thread, where it is known.
         checkpoint_id: The checkpoint that holds it, where there is one.
-        time: When it was said at the latest, for messages that do not say it themselves; None: now.
+        latest: When it was said at the latest, for messages that do not say it themselves; None: now.
         whole: Whether all of it is new, as far as the caller knows, or only its current turn.
     """
 
     messages: Messages
     thread_id: str | None
     checkpoint_id: str | None = None
-    time: datetime | None = None
+    latest: datetime | None = None
     whole: bool = True
 
 
@@ -117,6 +117,7 @@ class ExtractionNode(Runnable[Any, Any]):
         except MissingScopeError:
             if self._required:
                 raise
+            await self._pass_by(input, is_state, config)
             return {} if is_state else []
         if isinstance(input, str):
             talk = await self._thread(input)
@@ -153,11 +154,17 @@ class ExtractionNode(Runnable[Any, Any]):
         if self._sessions is not None:
             session = await self._sessions(thread_id).aload()
             if session.exists:
-                return Talk(session.turns, thread_id, time=session.updated_at)
+                return Talk(session.turns, thread_id, latest=session.updated_at)
         raise InvalidInputError(
             f"input: there is no thread {thread_id!r} with messages; a thread is read from the checkpointer and the"
             " sessions that this node was given"
         )
+
+    async def _pass_by(self, input: Any, is_state: bool, config: RunnableConfig | None) -> None:
+        """What nobody said is not said by whoever signs in next, in the same thread of a graph."""
+        talk = self._given(input, is_state, config) if is_state else None
+        if self._outbox is not None and talk and talk.thread_id and talk.messages:
+            await self._outbox.apass(talk.thread_id, talk.messages, self._extractor.names)
 
     async def _hand_over(self, talk: Talk, scope: Scope) -> list[Promoted]:
         thread_id = talk.thread_id or _name_of(talk.messages, scope)
@@ -169,15 +176,14 @@ class ExtractionNode(Runnable[Any, Any]):
             scope,
             self._extractor.names,
             checkpoint_id=talk.checkpoint_id,
-            time=_time(talk),
+            latest=talk.latest,
         )
         return await self._promote_waiting(self._outbox, thread_id) if self._mode == "inline" else []
 
     async def _promote(self, talk: Talk, thread_id: str, scope: Scope) -> list[Promoted]:
         """Without an outbox: what stands there, or of a graph's state the current turn."""
         offer = everything(talk.messages, thread_id) if talk.whole else current_turn(talk.messages, thread_id)
-        late = talk.time or datetime.now(UTC)
-        turns = [Turn(each, said_at(each) or late, talk.checkpoint_id) for each in offer.messages]  # type: ignore[arg-type]
+        turns = dated(offer.messages, talk.latest or datetime.now(UTC), talk.checkpoint_id)
         plan = await self._extractor.aplan(Batch(thread_id, scope, turns, self._extractor.names))
         return await self._extractor.aapply(plan)
 
@@ -194,12 +200,6 @@ def _changes(promotion: Promotion) -> list[Promoted]:
     if promotion.error is not None:
         raise promotion.error
     return [change for change in promotion.changes if isinstance(change, Promoted)]
-
-
-def _time(talk: Talk) -> datetime | None:
-    """The time of a conversation none of whose messages says its own. Of a state, however long, none is looked at."""
-    told = talk.time is not None and any(isinstance(each, BaseMessage) and said_at(each) for each in talk.messages)
-    return None if told else talk.time
 
 
 def _name_of(messages: Messages, scope: Scope) -> str:

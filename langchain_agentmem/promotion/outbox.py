@@ -17,17 +17,17 @@ from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.redact import Redactor, redact_secrets
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion import stats
-from langchain_agentmem.promotion.batch import Turn, said_at
+from langchain_agentmem.promotion.batch import Turn
 from langchain_agentmem.promotion.jobs import Jobs, Recipe, Settings
 from langchain_agentmem.promotion.letters import DeadLetter, DeadLetters
 from langchain_agentmem.promotion.stats import OutboxStats
-from langchain_agentmem.promotion.taking import Offer, current_turn, everything
+from langchain_agentmem.promotion.taking import Offer, current_turn, dated, everything
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.wire.bridge import run, sleep
 from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape, write_namespace
-from langchain_agentmem.wire.scripts import Script
+from langchain_agentmem.wire.scripts import Script, ScriptCall
 
 _ADD = Script("outbox_add")
 _FORGET = Script("outbox_forget")
@@ -142,13 +142,19 @@ class Outbox(Closing):
         *,
         checkpoint_id: str | None = None,
         time: datetime | None = None,
+        latest: datetime | None = None,
     ) -> int:
         """Take the turns of a thread that are not taken yet.
 
         One round trip, however long the thread is: only its current turn travels, the messages from the last one by a
         human on. Where the server does not know the message before them, some are missing in between, and then, in a
-        second round trip, all messages are offered. Offering a message again to the same strategies changes nothing: it
-        is known by its id. One without an id gets one made from what it says and what stands before it.
+        second round trip, all messages are offered, and what follows the last one that is known is taken. Offering a
+        message again to the same strategies changes nothing: it is known by its id. One without an id gets one made
+        from what it says and what stands before it.
+
+        What is older than the current turn is left alone where it is not sure to be new, or to be this user's: where
+        the last turn that was taken is of another scope; and strategies that are new to a thread go on where others
+        are.
 
         Args:
             thread_id: The thread.
@@ -156,30 +162,23 @@ class Outbox(Closing):
             scope: Whose memories they become.
             strategies: Names of the strategies that find them.
             checkpoint_id: The checkpoint at that time.
-            time: When they were said; by default what each says itself (`said_at`), else now.
+            time: When they were said; by default what each tells itself, see `dated`.
+            latest: When the last of them was said at the latest, where none tells it. Default: now.
 
         Returns:
             How many turns were new.
 
         Raises:
-            InvalidInputError: The thread has no id, `messages` are none, or `time` has no zone.
+            InvalidInputError: The thread has no id, `messages` are none, or a time has no zone.
         """
-        _check(thread_id, scope, time)
+        _check(thread_id, scope, time, latest)
         names = (strategies,) if isinstance(strategies, str) else tuple(strategies)
-        recipe, token = _recipe(scope, names), _tokens(names)
+        latest = latest or datetime.now(UTC)
 
         async def take(offer: Offer) -> int:
-            if not offer.messages:
-                return 0
-            said: list[bytes] = []
-            for message in offer.messages:
-                turn = Turn(message, time or said_at(message) or now, checkpoint_id)  # type: ignore[arg-type]
-                said += (token(turn.id), turn.dumps(self._codec))
-            before = token(offer.before) if offer.before else ""
-            args = [self._common, escape(thread_id), recipe, _IDS_KEPT, before, *said]
-            return int((await self._redis.send(_ADD([self._stem], args)))[0])
+            turns = dated(offer.messages, latest, checkpoint_id, time)
+            return int((await self._redis.send(self._adding(thread_id, turns, scope, names, offer)))[0]) if turns else 0
 
-        now = datetime.now(UTC)
         taken = await take(current_turn(messages, thread_id))
         return taken if taken >= 0 else await take(everything(messages, thread_id))
 
@@ -192,9 +191,52 @@ class Outbox(Closing):
         *,
         checkpoint_id: str | None = None,
         time: datetime | None = None,
+        latest: datetime | None = None,
     ) -> int:
         """Sync form of `aadd`."""
-        return run(self.aadd(thread_id, messages, scope, strategies, checkpoint_id=checkpoint_id, time=time))
+        return run(
+            self.aadd(thread_id, messages, scope, strategies, checkpoint_id=checkpoint_id, time=time, latest=latest)
+        )
+
+    def taking(self, thread_id: str, turns: Sequence[Turn], scope: Scope, strategies: Sequence[str]) -> ScriptCall:
+        """The command that takes these turns and no others, in whatever round trip. It may be sent twice.
+
+        Args:
+            thread_id: The thread.
+            turns: The turns, at least one. Those that were taken before are passed by.
+            scope: Whose memories they become.
+            strategies: Names of the strategies that find them.
+        """
+        _check(thread_id, scope)
+        return self._adding(thread_id, turns, scope, tuple(strategies), Offer(()))
+
+    async def apass(
+        self, thread_id: str, messages: Sequence[MessageLikeRepresentation], strategies: Sequence[str]
+    ) -> None:
+        """Pass the current turn by: it is nobody's, and not of whoever speaks next. One round trip.
+
+        Args:
+            thread_id: The thread.
+            messages: As for `aadd`.
+            strategies: Names of the strategies that will not take it.
+        """
+        _check(thread_id, Scope())
+        offer = current_turn(messages, thread_id)
+        turns = dated(offer.messages, datetime.now(UTC))
+        if turns:
+            await self._redis.send(self._adding(thread_id, turns, None, tuple(strategies), Offer(())))
+
+    def _adding(
+        self, thread_id: str, turns: Sequence[Turn], scope: Scope | None, strategies: tuple[str, ...], offer: Offer
+    ) -> ScriptCall:
+        """The command that takes turns; those of nobody it only notes."""
+        said: list[bytes] = []
+        for turn in turns:
+            said += (_token(turn.id), turn.dumps(self._codec) if scope else b"")
+        recipe = _recipe(scope, strategies) if scope else ""
+        before = _token(offer.before) if offer.before else ""
+        args = [self._common, escape(thread_id), recipe, _IDS_KEPT, _token("\n".join(strategies))]
+        return _ADD([self._stem], [*args, before, offer.earlier, *said])
 
     # --- dead letters
 
@@ -295,12 +337,12 @@ class Outbox(Closing):
                 patience -= _LOOK_AGAIN
 
 
-def _check(thread_id: str, scope: Scope, time: datetime | None) -> None:
+def _check(thread_id: str, scope: Scope, *times: datetime | None) -> None:
     if not (thread_id and isinstance(cast("Any", thread_id), str)):
         raise InvalidInputError(f"thread_id is {thread_id!r}; it must be text that is not empty")
     if not isinstance(scope, Scope):
         raise InvalidInputError(f"scope: pass a Scope, not {type(scope).__name__}; a template is resolved before")
-    if time is not None and time.tzinfo is None:
+    if any(time is not None and time.tzinfo is None for time in times):
         raise InvalidInputError("time: a time without a zone is ambiguous; use datetime.now(UTC) or .astimezone()")
 
 
@@ -309,12 +351,6 @@ def _recipe(scope: Scope, strategies: tuple[str, ...]) -> str:
     return Recipe(scope, strategies).dumps()
 
 
-@lru_cache
-def _tokens(strategies: tuple[str, ...]) -> Callable[[str], bytes]:
-    """Makes of a message's id what the outbox remembers of it: short, because it remembers many.
-
-    What some strategies took is still there for others, such as those of another node. Not so for other scopes: where
-    several users share a thread, each gets what was said in runs of their own.
-    """
-    key = blake2b("\n".join(strategies).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return lambda message_id: blake2b(message_id.encode("utf-8", "surrogatepass"), digest_size=9, key=key).digest()
+def _token(name: str) -> bytes:
+    """What the outbox remembers of a message's id: short, because it remembers many."""
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=9).digest()

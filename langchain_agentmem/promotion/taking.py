@@ -1,14 +1,30 @@
-"""Which messages of a conversation are offered to the outbox, and under which ids. Pure."""
+"""Which messages of a conversation are offered to the outbox, under which ids and with which times. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
+from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, MessageLikeRepresentation
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    ChatMessage,
+    HumanMessage,
+    MessageLikeRepresentation,
+)
 
-from langchain_agentmem.promotion.batch import digest, is_recalled
+from langchain_agentmem.promotion.batch import Turn, digest, is_recalled, said_at
 from langchain_agentmem.thread.messages import read_messages
+
+_TIMED = re.compile(
+    r"(?<![0-9a-f])([0-9a-f]{8})-([0-9a-f]{4})-([67][0-9a-f]{3})-[89ab][0-9a-f]{3}-[0-9a-f]{12}(?![0-9a-f])"
+)
+_EPOCH, _GREGORIAN = datetime(1970, 1, 1, tzinfo=UTC), datetime(1582, 10, 15, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +34,12 @@ class Offer:
     Attributes:
         messages: Those that can be promoted. Each has an id.
         before: Id of the one before them; None if they are all there are.
+        earlier: How many of them stand before the current turn.
     """
 
     messages: Sequence[BaseMessage]
     before: str | None = None
+    earlier: int = 0
 
 
 def current_turn(messages: Sequence[MessageLikeRepresentation], thread_id: str) -> Offer:
@@ -36,14 +54,77 @@ def current_turn(messages: Sequence[MessageLikeRepresentation], thread_id: str) 
     return Offer(turn[::-1])
 
 
+def last_words(messages: Sequence[MessageLikeRepresentation], most: int | None = None) -> list[BaseMessage]:
+    """What users said last, with no answer of a model behind or between; at most so many messages."""
+    said = takewhile(by_human, _backwards(messages))
+    return [*islice(said, most)][::-1]
+
+
 def everything(messages: Iterable[MessageLikeRepresentation], thread_id: str) -> Offer:
     """All messages that can be promoted."""
-    return Offer(list(_with_ids(filter(is_said, read_messages(messages)), thread_id)))
+    said = list(_with_ids(filter(is_said, read_messages(messages)), thread_id))
+    return Offer(said, earlier=_start_of_turn(said))
 
 
 def _current_turn_of(messages: Sequence[BaseMessage]) -> Offer:
-    start = max((i for i, message in enumerate(messages) if by_human(message)), default=0)
+    start = _start_of_turn(messages)
     return Offer(messages[start:], messages[start - 1].id if start else None)
+
+
+def _start_of_turn(messages: Sequence[BaseMessage]) -> int:
+    return max((i for i, message in enumerate(messages) if by_human(message)), default=0)
+
+
+def dated(
+    messages: Sequence[BaseMessage],
+    latest: datetime,
+    checkpoint_id: str | None = None,
+    time: datetime | None = None,
+) -> list[Turn]:
+    """Messages as turns, each with the time at which it was said.
+
+    A message tells it in its metadata (`said_at`), or in its id: models of LangChain 1 make theirs from the time of the
+    call. One that does not was said no later than the next one that does.
+
+    Args:
+        messages: Messages with ids, in order.
+        latest: When the last of them was said at the latest.
+        checkpoint_id: The checkpoint that holds them.
+        time: When they were said, all of them, whatever they tell.
+    """
+    turns: list[Turn] = []
+    for message in reversed(messages):
+        own = said_at(message)
+        latest = min(latest, own or _made_at(message.id or "") or latest)
+        turns.append(Turn(_lean(message), time or own or latest, checkpoint_id))
+    return turns[::-1]
+
+
+def _made_at(name: str) -> datetime | None:
+    """The time in an id that holds a UUID of version 6 or 7, which both begin with it."""
+    found = _TIMED.search(name)
+    if found is None:
+        return None
+    high, low, last = found.groups()
+    if last[0] == "7":
+        return _EPOCH + timedelta(milliseconds=int(high + low, 16))
+    return _GREGORIAN + timedelta(microseconds=int(high + low + last[1:], 16) // 10)
+
+
+def _lean(message: BaseMessage) -> AnyMessage:
+    """A message without its images and files: memories are made of texts, and these would outlive the thread."""
+    content = message.content
+    if isinstance(content, str) or all(map(_is_text, content)):
+        return message  # type: ignore[return-value]
+    return message.model_copy(update={"content": [*map(_without_data, content)]})  # type: ignore[return-value]
+
+
+def _is_text(block: str | dict[Any, Any]) -> bool:
+    return isinstance(block, str) or block.get("type") == "text"
+
+
+def _without_data(block: str | dict[Any, Any]) -> str | dict[Any, Any]:
+    return block if isinstance(block, str) or _is_text(block) else {"type": block.get("type")}
 
 
 def _backwards(messages: Sequence[MessageLikeRepresentation]) -> Iterator[BaseMessage]:

@@ -2,7 +2,8 @@
 -- KEYS[1]  P:T:outbox:{P:T}; every other key is made from it and lies in the same slot:
 --   :turns:I STREAM of thread I's turns: `turn`, `recipe` (whose memories, by which strategies; JSON). Those up to the
 --     cursor are promoted; a few of them are kept as context
---   :state:I HASH: cursor; waiting, turns behind it; noted, ids ever taken; job, its entry in :jobs; fence, owner,
+--   :state:I HASH: cursor; waiting, turns behind it; noted, ids ever taken; whose, the scope of the last, as L:L,
+--     '' = nobody's; mark:S, number and scope of the last that strategies S took; job, its entry in :jobs; fence, owner,
 --     until (ms): who holds the thread; attempts; held, its time is set and no debounce may change it; plan, upto:
 --     changes found and not yet made; alone, up to where turns are tried one by one; closed, the last fence and how it
 --     ended
@@ -28,7 +29,8 @@ local function turns_of(thread) return stem .. ':turns:' .. thread end
 local function state_of(thread) return stem .. ':state:' .. thread end
 local function ids_of(thread) return stem .. ':seen:' .. thread end
 -- A recipe begins with its path, which holds no quote; cjson refuses half a surrogate pair, which a user's id may hold.
-local function scope_of(recipe) return stem .. ':scope:' .. string.match(recipe, '^{"path": "([^"]*)"') end
+local function path_of(recipe) return string.match(recipe, '^{"path": "([^"]*)"') end
+local function scope_of(recipe) return stem .. ':scope:' .. path_of(recipe) end
 local function count(name, number) redis.call('HINCRBY', stats, name, number) end
 local function ms_of(id) return tonumber(string.match(id, '^%d+')) end
 local function field(entry, name)

@@ -31,6 +31,12 @@ if left == 0 then
 else
   write_anew(turns)
   redis.call('HSET', state, 'waiting', after)
+  local known = redis.call('HGETALL', state)
+  for i = 1, #known, 2 do -- whose turn the last was
+    local name, number, whose = known[i], string.match(known[i + 1], '^(%d+) (.*)$')
+    if name == 'whose' and known[i + 1] == path then redis.call('HSET', state, name, '') end
+    if string.find(name, '^mark:') and whose == path then redis.call('HSET', state, name, number .. ' ') end
+  end
   if concerned then
     redis.call('HDEL', state, 'job', 'owner', 'until', 'plan', 'upto', 'attempts', 'alone', 'held')
     if after > 0 then debounce(thread, after, newest_of(thread)) else expire(thread) end
