@@ -5,7 +5,7 @@ One assembly for the recall node, the middleware and whoever else hands memory t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -25,8 +25,29 @@ from langchain_agentmem.longterm.text import ends
 from langchain_agentmem.promotion.taking import by_human, is_said
 from langchain_agentmem.thread.sessions import Sessions
 from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.connection import Command
 
 DEFAULT_BUDGET = 800  # tokens
+
+
+class Along:
+    """Commands that travel with what an assembly asks, such as may be sent twice.
+
+    Args:
+        what: What they do, for the warning where they fail.
+        commands: The commands.
+        done: Called when they were sent.
+    """
+
+    def __init__(self, what: str, commands: Sequence[Command], done: Callable[[], object]) -> None:
+        self.what, self.commands, self.sent = what, commands, False
+        self._done = done
+
+    def heard(self, replies: Sequence[Any] = ()) -> None:
+        """The server has answered them."""
+        if not self.sent:
+            self.sent = True
+            self._done()
 
 
 class ContextAssembler:
@@ -90,7 +111,13 @@ class ContextAssembler:
         self.tolerance = Tolerance(on_error, log)
 
     async def aassemble(
-        self, query: str, scope: Scope, *, thread_id: str | None = None, messages: Sequence[BaseMessage] = ()
+        self,
+        query: str,
+        scope: Scope,
+        *,
+        thread_id: str | None = None,
+        messages: Sequence[BaseMessage] = (),
+        along: Along | None = None,
     ) -> Context:
         """What memory has to say to a question.
 
@@ -99,17 +126,21 @@ class ContextAssembler:
             scope: Whose memories.
             thread_id: The thread whose session and events are shown.
             messages: The conversation that the model will see: what it says is not said twice.
+            along: What else to send. It costs a round trip of its own only where the recall failed, and none where the
+                server is away.
 
         Raises:
             Exception: What the server or the embedder raised, with `on_error="raise"`.
         """
         asked, searching = self._states.ask(scope, thread_id), bool(query.strip() and self._wish["limit"])
         draft = Draft(Budget(self._budget, self._count), query, messages, halve=searching)
-        found, failure = await self._recall(query, asked, draft) if searching else ((), None)
+        found, failure = await self._recall(query, asked, draft, along) if searching else ((), None)
         if draft.state is None:
-            await self._read(asked, draft, thread_id)
+            await self._read(asked, draft, thread_id, None if searching else along)
         if draft.state is None:
             return Context()
+        if along is not None and not along.sent:
+            await self.tolerance.attempt(along.what, self._ask(along.commands, along.heard), thread_id)
         if failure is not None:
             self.tolerance.bear("recalling", failure, thread_id)
         draft.fill()
@@ -139,19 +170,38 @@ class ContextAssembler:
             more = {"facts": facts, "tokens": context.tokens}
             self._log.soon(self._log.memory("injected", shown, thread_id=thread_id, scope=scope.path, more=more))
 
-    async def _recall(self, query: str, asked: StateQuery, draft: Draft) -> tuple[Sequence[Recalled], Exception | None]:
+    async def _recall(
+        self, query: str, asked: StateQuery, draft: Draft, along: Along | None
+    ) -> tuple[Sequence[Recalled], Exception | None]:
         """The memories for a question, or what went wrong. The draft begins with the state that comes along."""
-        bank = self._bank.carrying(asked.commands, lambda replies: draft.begin(asked.read(replies)))
+        commands, heard = _together(asked, draft, along)
+        bank = self._bank.carrying(commands, heard)
         try:
             return await bank.arecall(query, asked.scope, **self._wish, accept=draft.takes_memory), None
         except Exception as error:  # noqa: BLE001 - borne or raised, once the state is there
             return (), error
 
-    async def _read(self, asked: StateQuery, draft: Draft, thread_id: str | None) -> None:
+    async def _read(self, asked: StateQuery, draft: Draft, thread_id: str | None, along: Along | None) -> None:
         """Begin the draft with the state alone."""
-        state = await self.tolerance.attempt("reading its state", self._states.aread(asked), thread_id)
-        if state is not None:
-            draft.begin(state)
+        commands, heard = _together(asked, draft, along)
+        await self.tolerance.attempt("reading its state", self._ask(commands, heard), thread_id)
+
+    async def _ask(self, commands: Sequence[Command], heard: Callable[[Sequence[Any]], object]) -> None:
+        heard(await self._bank.store.connection.send(*commands))
+
+
+def _together(
+    asked: StateQuery, draft: Draft, along: Along | None
+) -> tuple[Sequence[Command], Callable[[Sequence[Any]], None]]:
+    """What is sent in one round trip, and what hears the replies."""
+    number = len(asked.commands)
+
+    def heard(replies: Sequence[Any]) -> None:
+        if along is not None:
+            along.heard()
+        draft.begin(asked.read(replies[:number]))
+
+    return [*asked.commands, *(along.commands if along else ())], heard
 
 
 def question_of(messages: Sequence[BaseMessage]) -> str:

@@ -10,30 +10,27 @@ agent.invoke({"messages": "..."}, {"configurable": {"thread_id": "1", "user_id":
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from threading import Lock
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
 from langchain_core.messages import AnyMessage, SystemMessage
-from langchain_core.runnables import Runnable
-from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.runtime import Runtime
 
-from langchain_agentmem.agent.context import ContextAssembler, question_of, thread_of
+from langchain_agentmem.agent.context import Along, ContextAssembler, question_of, thread_of
 from langchain_agentmem.agent.draft import Context
+from langchain_agentmem.agent.given import listen
+from langchain_agentmem.agent.handing import HANDING_OVER, HandOver
 from langchain_agentmem.agent.inside import inside_tool, watch
+from langchain_agentmem.agent.turns import TurnKey, Turns
 from langchain_agentmem.errors import MissingScopeError
-from langchain_agentmem.events.here import here
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, template_of
+from langchain_agentmem.promotion.extraction import ExtractionNode
 from langchain_agentmem.wire.bridge import either, run
 
 Request: TypeAlias = ModelRequest[Any]
 Response: TypeAlias = ModelResponse[Any]
-
-_MOST_TURNS = 256  # that wait for their next model call in one process; whichever is forgotten is recalled anew
 
 
 class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
@@ -65,7 +62,7 @@ class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         self.tools = []
         self._assembler, self._scope, self._required = assembler, template_of(scope), required
         self._name = name or type(self).__name__
-        self._turns = _Turns()
+        self._turns: Turns[_Shown] = Turns()
 
     @property
     def name(self) -> str:
@@ -90,7 +87,8 @@ class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         if scope is None:
             return request
         thread_id = thread_of()
-        turn, run_of_it = _turn(scope, thread_id), getattr(request.runtime, "control", None)
+        turn, run_of_it = TurnKey.of(scope, thread_id), _run_of(request.runtime)
+        along = self._along(request, scope, turn)
         before = self._turns.get(turn, run_of_it)
         question = before.question if before and before.question else question_of(_conversation(request))
         changes = self._assembler.changes(scope, thread_id)  # before the recall: what is written during it counts anew
@@ -98,11 +96,17 @@ class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             context = before.context
             self._assembler.note(context, scope, thread_id)
         else:
-            context = await self._assembler.aassemble(question, scope, thread_id=thread_id, messages=request.messages)
+            context = await self._assembler.aassemble(
+                question, scope, thread_id=thread_id, messages=request.messages, along=along
+            )
             self._turns.put(turn, run_of_it, _Shown(question, changes, context))
         if not context.text:
             return request
         return request.override(system_message=_behind(request.system_message, context.text))
+
+    def _along(self, request: Request, scope: Scope, turn: TurnKey) -> Along | None:
+        """What goes to the server together with the recall."""
+        return None
 
     def _resolve(self, runtime: Runtime[Any] | None) -> Scope | None:
         try:
@@ -114,20 +118,26 @@ class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
 
 
 class MemoryMiddleware(RecallMiddleware):
-    """Shows the model what memory knows, and hands each turn over to promotion when the agent has answered.
+    """Shows the model what memory knows, and hands each turn over to promotion.
 
-    The hand-over is one round trip, whatever the length of the conversation; a worker makes memories of it later. A
-    turn that could not be handed over, or that ended with an error, goes along with the next.
+    What the user says is handed over when the model is asked about it first, in the round trip of the recall, and the
+    rest of the turn when the agent has answered, in a round trip of its own, whatever the length of the conversation. A
+    worker makes memories of it later. So a turn that fails is not lost, however long it is; one that a guard refuses in
+    front of the model is never taken.
+
+    Only the current turn is handed over, and of the user's messages only those that came with the run. What stood there
+    before may be older, or another user's. Turns that could not be handed over, because the server was away, are kept
+    in the process, and go along with the next one of the same user in the same thread.
 
     What an agent is told inside a tool's call is not handed over. There a model speaks in the user's place, and perhaps
     passes on what a web page said. An agent that is a node of a graph shares the user's messages, and hands them over.
 
-    `after_agent` runs from the last middleware to the first. So standing last, as it should, it hands over what the
-    model hooks of all others have left, but not what their `after_agent` makes of it.
+    As the last it stands behind all others' model hooks, and hands over what they have left. What the `after_agent` of
+    another makes of the answer it does not see, as these run from the last middleware to the first.
 
     Args:
         assembler: Puts together what is shown.
-        promotion: Takes the agent's state: an `ExtractionNode`, of the same scope.
+        promotion: Takes the turns.
         scope: Whose memories: a template that each run's context or config fills in, or a scope for all.
         required: Whether a run that does not say whose memories it is about is an error. False: it has no memory.
         name: The middleware's name; an agent that has several of them needs a name for each.
@@ -136,38 +146,35 @@ class MemoryMiddleware(RecallMiddleware):
     def __init__(
         self,
         assembler: ContextAssembler,
-        promotion: Runnable[Any, Any],
+        promotion: ExtractionNode,
         *,
         scope: ScopeLike = DEFAULT_SCOPE,
         required: bool = True,
         name: str | None = None,
     ) -> None:
         super().__init__(assembler, scope=scope, required=required, name=name)
-        self._promotion = promotion
+        self._hand_over = HandOver(promotion)
         watch()
+        listen()
 
     async def aafter_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> None:
-        """Hand the turn over, if a user spoke in it."""
-        if self._resolve(runtime) is not None and not inside_tool():
-            handing_over = either(self._promotion.invoke, self._promotion.ainvoke, state)
-            await self._assembler.tolerance.attempt("handing the turn over to promotion", handing_over, thread_of())
+        """Hand over what is left of the turn."""
+        scope = self._resolve(runtime)
+        if scope is not None and not inside_tool():
+            thread_id = thread_of()
+            finishing = self._hand_over.afinish(
+                state["messages"], scope, TurnKey.of(scope, thread_id), _run_of(runtime)
+            )
+            await self._assembler.tolerance.attempt(HANDING_OVER, finishing, thread_id)
 
     def after_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> None:
         """Sync form of `aafter_agent`."""
         return run(self.aafter_agent(state, runtime))
 
-
-class _Turn(NamedTuple):
-    """What makes two model calls of one run belong to one turn of one user.
-
-    Several agents may be at work in one run, also under one namespace: the task that each was called by tells them
-    apart. Messages do not. Middleware adds some, and sums up those at the beginning.
-    """
-
-    thread_id: str | None
-    namespace: str
-    called_by: str
-    path: tuple[str, ...]
+    def _along(self, request: Request, scope: Scope, turn: TurnKey) -> Along | None:
+        if inside_tool():
+            return None
+        return self._hand_over.begin(_conversation(request), scope, turn, _run_of(request.runtime))
 
 
 class _Shown(NamedTuple):
@@ -178,38 +185,15 @@ class _Shown(NamedTuple):
     context: Context
 
 
-def _turn(scope: Scope, thread_id: str | None) -> _Turn:
-    metadata = (var_child_runnable_config.get() or {}).get("metadata") or {}
-    return _Turn(thread_id, here().get("namespace") or "", str(metadata.get("checkpoint_ns") or ""), scope.path)
+def _run_of(runtime: Runtime[Any] | None) -> Any:
+    """What is the same in all steps of one run, and in no other's."""
+    return getattr(runtime, "control", None)
 
 
 def _conversation(request: Request) -> Sequence[AnyMessage]:
     """What was said, without what other middleware adds to this call alone, such as the date."""
     state: Any = request.state
     return (state.get("messages") if isinstance(state, Mapping) else None) or request.messages
-
-
-class _Turns:
-    """What was shown in the turns that are under way: few, and each only for the run that it was recalled in.
-
-    LangGraph gives every run a control object of its own; holding it here keeps another run from getting the same one.
-    """
-
-    def __init__(self) -> None:
-        self._held: OrderedDict[_Turn, tuple[Any, _Shown]] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, turn: _Turn, of: Any) -> _Shown | None:
-        with self._lock:
-            control, shown = self._held.get(turn, (None, None))
-        return shown if of is not None and control is of else None
-
-    def put(self, turn: _Turn, of: Any, shown: _Shown) -> None:
-        with self._lock:
-            self._held[turn] = (of, shown)
-            self._held.move_to_end(turn)
-            if len(self._held) > _MOST_TURNS:
-                self._held.popitem(last=False)
 
 
 def _behind(system: SystemMessage | None, block: str) -> SystemMessage:

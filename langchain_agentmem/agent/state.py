@@ -71,10 +71,6 @@ class StateReader:
             commands.append(("XREVRANGE", store.keys.events(thread_id), "+", "-", "COUNT", _SEEN))
         return StateQuery(commands, scope, session, self._events, runner())
 
-    async def aread(self, query: StateQuery) -> State:
-        """A state, in a round trip of its own."""
-        return query.read(await self._bank.store.connection.send(*query.commands))
-
 
 @dataclass(frozen=True, slots=True)
 class StateQuery:

@@ -16,7 +16,7 @@ from langchain_agentmem.errors import ConfigurationError, InvalidInputError, Mis
 from langchain_agentmem.events.here import here
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, template_of
-from langchain_agentmem.promotion.batch import Batch, digest
+from langchain_agentmem.promotion.batch import Batch, Turn, digest
 from langchain_agentmem.promotion.changes import Promoted
 from langchain_agentmem.promotion.extractor import Extractor
 from langchain_agentmem.promotion.outbox import Outbox
@@ -24,6 +24,7 @@ from langchain_agentmem.promotion.promoting import Promoter, Promotion
 from langchain_agentmem.promotion.taking import current_turn, dated, everything
 from langchain_agentmem.thread.working import WorkingMemory
 from langchain_agentmem.wire.bridge import either, run
+from langchain_agentmem.wire.scripts import ScriptCall
 
 __all__ = ["ExtractionNode", "Extractor", "Mode"]
 
@@ -130,6 +131,34 @@ class ExtractionNode(Runnable[Any, Any]):
         """Sync form of `ainvoke`."""
         return run(self.ainvoke(input, config, **kwargs))
 
+    def taking(self, thread_id: str, turns: Sequence[Turn], scope: Scope) -> ScriptCall | None:
+        """The command that hands these turns over and no others, in whatever round trip; None without an outbox.
+
+        Args:
+            thread_id: Their thread.
+            turns: The turns, at least one.
+            scope: Whose memories they become.
+        """
+        if self._outbox is None:
+            return None
+        return self._outbox.taking(thread_id, turns, scope, self._extractor.names)
+
+    async def atake(self, thread_id: str, turns: Sequence[Turn], scope: Scope) -> list[Promoted]:
+        """Hand these turns over and no others. One round trip.
+
+        Args:
+            thread_id: Their thread.
+            turns: The turns.
+            scope: Whose memories they become.
+
+        Returns:
+            What was promoted; nothing in background mode.
+        """
+        if self._outbox is None:
+            return await self._promote(thread_id, turns, scope) if turns else []
+        await self._outbox.atake(thread_id, turns, scope, self._extractor.names)
+        return await self._promote_waiting(self._outbox, thread_id) if self._mode == "inline" else []
+
     def _given(self, input: Any, is_state: bool, config: RunnableConfig | None) -> Talk:
         place = here(config)
         messages = self._messages(input) if is_state else input
@@ -169,7 +198,9 @@ class ExtractionNode(Runnable[Any, Any]):
     async def _hand_over(self, talk: Talk, scope: Scope) -> list[Promoted]:
         thread_id = talk.thread_id or _name_of(talk.messages, scope)
         if self._outbox is None:
-            return await self._promote(talk, thread_id, scope)
+            offer = everything(talk.messages, thread_id) if talk.whole else current_turn(talk.messages, thread_id)
+            turns = dated(offer.messages, talk.latest or datetime.now(UTC), talk.checkpoint_id)
+            return await self._promote(thread_id, turns, scope)
         await self._outbox.aadd(
             thread_id,
             talk.messages,
@@ -180,10 +211,7 @@ class ExtractionNode(Runnable[Any, Any]):
         )
         return await self._promote_waiting(self._outbox, thread_id) if self._mode == "inline" else []
 
-    async def _promote(self, talk: Talk, thread_id: str, scope: Scope) -> list[Promoted]:
-        """Without an outbox: what stands there, or of a graph's state the current turn."""
-        offer = everything(talk.messages, thread_id) if talk.whole else current_turn(talk.messages, thread_id)
-        turns = dated(offer.messages, talk.latest or datetime.now(UTC), talk.checkpoint_id)
+    async def _promote(self, thread_id: str, turns: Sequence[Turn], scope: Scope) -> list[Promoted]:
         plan = await self._extractor.aplan(Batch(thread_id, scope, turns, self._extractor.names))
         return await self._extractor.aapply(plan)
 

@@ -210,6 +210,11 @@ class Outbox(Closing):
         _check(thread_id, scope)
         return self._adding(thread_id, turns, scope, tuple(strategies), Offer(()))
 
+    async def atake(self, thread_id: str, turns: Sequence[Turn], scope: Scope, strategies: Sequence[str]) -> None:
+        """Take these turns and no others, as `taking` does, in a round trip of its own."""
+        if turns:
+            await self._redis.send(self.taking(thread_id, turns, scope, strategies))
+
     async def apass(
         self, thread_id: str, messages: Sequence[MessageLikeRepresentation], strategies: Sequence[str]
     ) -> None:

@@ -20,9 +20,10 @@ from langgraph.types import Command, interrupt
 
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.agent.context import ContextAssembler
-from langchain_agentmem.agent.middleware import MemoryMiddleware, RecallMiddleware, _Turns
+from langchain_agentmem.agent.middleware import MemoryMiddleware, RecallMiddleware
 from langchain_agentmem.agent.rendering import OPENING
 from langchain_agentmem.agent.tools import memory_tools
+from langchain_agentmem.agent.turns import Turns
 from langchain_agentmem.errors import InvalidInputError, MissingScopeError
 from langchain_agentmem.longterm.record import Scope
 from tests.agent.conftest import EMBEDDER
@@ -319,10 +320,10 @@ async def test_a_server_that_is_away_costs_the_memory_not_the_turn(do: Do, caplo
 
 
 def test_the_turns_under_way_are_few() -> None:
-    turns, run = _Turns(), object()
+    turns, run = Turns[int](), object()
     for number in range(1_000):
         turns.put(number, run, number)  # type: ignore[arg-type]
     assert len(turns._held) == 256
-    assert turns.get(999, run) == 999  # type: ignore[arg-type,comparison-overlap]
+    assert turns.get(999, run) == 999  # type: ignore[arg-type]
     assert turns.get(999, object()) is None  # type: ignore[arg-type]
     assert turns.get(0, run) is None  # type: ignore[arg-type]
