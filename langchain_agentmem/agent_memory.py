@@ -166,17 +166,27 @@ class AgentMemory(Tiers):
     # --- the agent's surface
 
     def recall_node(
-        self, *, scope: ScopeLike = DEFAULT_SCOPE, key: str | None = None, required: bool = True, **context: Any
+        self,
+        *,
+        scope: ScopeLike = DEFAULT_SCOPE,
+        key: str | None = None,
+        messages_key: str = "messages",
+        required: bool = True,
+        name: str | None = None,
+        **context: Any,
     ) -> RecallNode:
         """A node that puts what memory knows into the state.
 
         Args:
             scope: Whose memories, by the run's context or config.
             key: The state's key to write to; None: a message among the messages.
+            messages_key: The state's key that holds the conversation.
             required: Whether a run without a user is an error.
+            name: Tells its message from that of another node for the same scope.
             **context: Of `ContextAssembler`: `budget`, `limit`, `kinds`, `pool`, `events`, `count_tokens`, `on_error`.
         """
-        return RecallNode(self._assembler(context), scope=scope, key=key, required=required)
+        more: dict[str, Any] = {"messages_key": messages_key, "required": required, "name": name}
+        return RecallNode(self._assembler(context), scope=scope, key=key, **more)
 
     def middleware(
         self,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypedDict
 import pytest
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.func import entrypoint
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import add_messages
 from pydantic import BaseModel
@@ -85,6 +86,82 @@ async def test_a_message_that_takes_its_own_place(memory: AgentMemory, assembler
     assert [message.type for message in seen[2]] == ["human", "ai", "human", "ai", "human"]
 
 
+@pytest.mark.parametrize("parallel", [False, True])
+async def test_two_nodes_keep_out_of_each_others_way(
+    memory: AgentMemory, assembler: ContextAssembler, do: Do, parallel: bool
+) -> None:
+    team = Scope(None, ("team",))
+    memory.bank.remember("Anna likes to hike in the Alps", ANNA)
+    seen: list[Any] = []
+    built: Any = StateGraph(MessagesState)
+    built.add_node("mine", RecallNode(assembler)).add_node("ours", RecallNode(assembler, scope=("team",)))
+    built.add_node("again", RecallNode(assembler, name="again"))
+    built.add_node("answer", lambda state: seen.append(state["messages"]))
+    built.add_edge(START, "mine").add_edge(START if parallel else "mine", "ours")
+    built.add_edge(START if parallel else "ours", "again").add_edge(["mine", "ours", "again"], "answer")
+    agent, asked = built.compile(checkpointer=memory.checkpointer), {"messages": "Where and when do we like to hike?"}
+    await do(agent.invoke, asked, config())
+    memory.bank.remember("The team likes to hike on Fridays", team)
+    await do(agent.invoke, asked, config())
+    shown = [[word in message.text for word in ("Alps", "Fridays")] for message in seen[1] if is_recalled(message)]
+    assert sorted(shown) == [[False, True], [True, False], [True, False]]
+    memory.bank.forget(ANNA, filter={})
+    memory.bank.forget(team, filter={})
+    await do(agent.invoke, asked, config())
+    assert not any(map(is_recalled, seen[2]))
+
+
+async def test_a_removal_by_two_nodes_at_once(memory: AgentMemory, assembler: ContextAssembler, do: Do) -> None:
+    memory.bank.remember("Anna likes to hike in the Alps", ANNA)
+    built: Any = StateGraph(MessagesState)
+    for name in ("one", "two"):
+        built.add_node(name, RecallNode(assembler)).add_edge(START, name)
+    agent = built.compile(checkpointer=memory.checkpointer)
+    await do(agent.invoke, {"messages": "Where does Anna like to hike?"}, config())
+    memory.bank.forget(ANNA, filter={})
+    done = await do(agent.invoke, {"messages": "Where does Anna like to hike?"}, config())
+    assert not any(map(is_recalled, done["messages"]))
+
+
+async def test_a_block_of_a_subgraph_is_gone_for_the_next_user(
+    memory: AgentMemory, assembler: ContextAssembler, do: Do
+) -> None:
+    memory.bank.remember("Anna's PIN is 4711", ANNA)
+    inner: Any = StateGraph(MessagesState)
+    inner.add_node("recall", RecallNode(assembler)).add_edge(START, "recall")
+    built: Any = StateGraph(MessagesState)
+    built.add_node("inner", inner.compile()).add_edge(START, "inner")
+    agent, asked = built.compile(checkpointer=memory.checkpointer), {"messages": "What is Anna's PIN?"}
+    blocks = []
+    for user in ("anna", "bob", "anna"):
+        done = await do(agent.invoke, asked, config(user))
+        blocks += [message.text for message in done["messages"] if is_recalled(message)]
+    memory.bank.forget(ANNA, filter={})
+    done = await do(agent.invoke, asked, config())
+    blocks += [message.text for message in done["messages"] if is_recalled(message)]
+    assert ["4711" in block for block in blocks] == [True, False, True, False]
+    assert all(block.strip() for block in blocks), "models refuse an empty message"
+
+
+async def test_in_an_entrypoint_the_caller_adds_the_block(
+    memory: AgentMemory, assembler: ContextAssembler, do: Do
+) -> None:
+    memory.bank.remember("Anna likes to hike in the Alps", ANNA)
+    recall = RecallNode(assembler)
+
+    @entrypoint(checkpointer=memory.checkpointer)
+    async def achat(messages: list[BaseMessage]) -> Any:
+        return (await recall.ainvoke({"messages": messages}))["messages"][0].text
+
+    @entrypoint(checkpointer=memory.checkpointer)
+    def chat(messages: list[BaseMessage]) -> Any:
+        return recall.invoke({"messages": messages})["messages"][0].text
+
+    asked = [HumanMessage("Where does Anna like to hike?")]
+    assert "Alps" in chat.invoke(asked, config())
+    assert "Alps" in await achat.ainvoke(asked, config(thread="u"))
+
+
 @pytest.mark.parametrize("state", [Keyed, AsDataclass, AsModel])
 async def test_a_text_under_a_key_of_any_state(
     memory: AgentMemory, assembler: ContextAssembler, do: Do, state: Any
@@ -100,7 +177,7 @@ async def test_a_text_under_a_key_of_any_state(
 
 async def test_messages_in_any_form_under_any_key(memory: AgentMemory, assembler: ContextAssembler, do: Do) -> None:
     memory.bank.remember("Anna likes to hike in the Alps", ANNA)
-    node = RecallNode(assembler, key="memory_context", messages_key="chat", scope=ANNA)
+    node = memory.recall_node(key="memory_context", messages_key="chat", scope=ANNA)
     built, _ = graph(memory, node, Plain)
     chat = [{"role": "user", "content": "Where does Anna like to hike?"}]
     assert "Alps" in (await do(built.invoke, {"chat": chat}, config()))["memory_context"]
