@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables.config import var_child_runnable_config
 
 from langchain_agentmem.agent.context import Along
-from langchain_agentmem.agent.given import given
+from langchain_agentmem.agent.given import given, is_given
 from langchain_agentmem.agent.turns import TurnKey, Turns
 from langchain_agentmem.events.here import here
 from langchain_agentmem.longterm.record import Scope
@@ -57,7 +57,7 @@ class HandOver:
         """
         if self._begun.get(turn, run) is not None:
             return None
-        place, said = _Place.of(scope), last_words(messages, max(1, given() or 1))
+        place, said = _Place.of(scope), _users(messages, given() or 1)
         turns = place.turns(said, _before(messages, said))
         self._begun.put(turn, run, _Begun(turns[-1].id if turns else "", _upto_user(messages)))
         due = self._waiting.add(place, turns)
@@ -164,11 +164,21 @@ class _Waiting:
                 self._held.pop(place, None)
 
 
+def _users(messages: Sequence[BaseMessage], most: int) -> list[BaseMessage]:
+    """What the user said last, as far as it came with this run: at most so many messages.
+
+    An agent inside a graph may be told what a model wrote, such as the task of a worker.
+    """
+    said, inside = last_words(messages), here().get("namespace")
+    said = [each for each in said if is_given(each)] if inside else said
+    return said[max(0, len(said) - most) :]
+
+
 def _current(messages: Sequence[BaseMessage], most: int | None) -> list[BaseMessage]:
     """What the user said last, as far as it came with this run, and what follows it."""
     said = [each for each in messages if is_said(each)]
     start = max((i for i, each in enumerate(said) if by_human(each)), default=-1) + 1
-    return [*last_words(said[:start], 1 if most is None else most), *said[start:]]
+    return [*_users(said[:start], 1 if most is None else most), *said[start:]]
 
 
 def _upto_user(messages: Sequence[BaseMessage]) -> frozenset[str | None]:

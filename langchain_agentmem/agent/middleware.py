@@ -130,7 +130,9 @@ class MemoryMiddleware(RecallMiddleware):
     in the process, and go along with the next one of the same user in the same thread.
 
     What an agent is told inside a tool's call is not handed over. There a model speaks in the user's place, and perhaps
-    passes on what a web page said. An agent that is a node of a graph shares the user's messages, and hands them over.
+    passes on what a web page said. An agent that is a node of a graph shares the user's messages, and hands them over,
+    but not what a node wrote in the user's place: a message that the graph was not given, or one that is signed
+    (`name`) beside the user's unsigned ones.
 
     As the last it stands behind all others' model hooks, and hands over what they have left. What the `after_agent` of
     another makes of the answer it does not see, as these run from the last middleware to the first.

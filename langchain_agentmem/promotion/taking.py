@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import Any
 
 from langchain_core.messages import (
@@ -54,15 +54,14 @@ def current_turn(messages: Sequence[MessageLikeRepresentation], thread_id: str) 
     return Offer(turn[::-1])
 
 
-def last_words(messages: Sequence[MessageLikeRepresentation], most: int | None = None) -> list[BaseMessage]:
-    """What users said last, with no answer of a model behind or between; at most so many messages."""
-    said = takewhile(by_human, _backwards(messages))
-    return [*islice(said, most)][::-1]
+def last_words(messages: Sequence[MessageLikeRepresentation]) -> list[BaseMessage]:
+    """What users said last, with no answer of a model behind or between."""
+    return [*takewhile(by_human, _backwards(messages))][::-1]
 
 
 def everything(messages: Iterable[MessageLikeRepresentation], thread_id: str) -> Offer:
     """All messages that can be promoted."""
-    said = list(_with_ids(filter(is_said, read_messages(messages)), thread_id))
+    said = list(_with_ids([*_backwards(read_messages(messages))][::-1], thread_id))
     return Offer(said, earlier=_start_of_turn(said))
 
 
@@ -128,10 +127,26 @@ def _without_data(block: str | dict[Any, Any]) -> str | dict[Any, Any]:
 
 
 def _backwards(messages: Sequence[MessageLikeRepresentation]) -> Iterator[BaseMessage]:
-    for message in reversed(messages):
-        read = message if isinstance(message, BaseMessage) else read_messages([message])[0]
-        if is_said(read):
-            yield read
+    """What was said, newest first, without what other agents said in a user's place.
+
+    These sign it with their name, as a worker's report is signed for its supervisor. Where the user's messages are
+    unsigned, no signed one is a user's; where all are signed, as in a channel of many, all are users'.
+    """
+    unsigned: bool | None = None
+    for each in reversed(messages):
+        message = _read(each)
+        if not is_said(message):
+            continue
+        if by_human(message) and message.name:
+            if unsigned is None:
+                unsigned = any(by_human(other) and not other.name and is_said(other) for other in map(_read, messages))
+            if unsigned:
+                continue
+        yield message
+
+
+def _read(message: MessageLikeRepresentation) -> BaseMessage:
+    return message if isinstance(message, BaseMessage) else read_messages([message])[0]
 
 
 def is_said(message: BaseMessage) -> bool:

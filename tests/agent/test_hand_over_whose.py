@@ -9,73 +9,20 @@ import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import PIIMiddleware, SummarizationMiddleware, before_model
 from langchain_core.language_models import FakeListChatModel
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, RemoveMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
-from langgraph.types import Command, interrupt
+from langgraph.types import Command
 
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.longterm.record import Scope
-from langchain_agentmem.wire.keys import unescape
 from langchain_agentmem.wire.lane import Plan
 from tests.agent.conftest import EMBEDDER
-from tests.agent.scripted import ScriptedModel, call, yes
+from tests.agent.scripted import call, yes
+from tests.agent.telling import Moody, agent_of, config, told
 from tests.conftest import Do
 from tests.servers import serving
-
-
-def config(user: str | None = "anna", thread: str | None = "t") -> RunnableConfig:
-    named = {"thread_id": thread, "user_id": user}
-    return {"configurable": {name: value for name, value in named.items() if value}, "recursion_limit": 99}
-
-
-class Moody(ScriptedModel):
-    """Fails when it is told to."""
-
-    def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Any:
-        if "fail" in messages[-1].text:
-            raise TimeoutError("the provider is away")
-        return super()._generate(messages, *args, **kwargs)
-
-
-@tool
-def weather(city: str) -> str:
-    """Tell the weather."""
-    return f"It rains in {city}."
-
-
-@tool
-def ask(question: str) -> str:
-    """Ask the user."""
-    return str(interrupt(question))
-
-
-def agent_of(memory: AgentMemory, *others: Any, lines: Any = (), saver: bool = True, **options: Any) -> Any:
-    """An agent that remembers what it is told, and who told it."""
-    return create_agent(
-        Moody(lines=[*lines, *(yes() for _ in range(30))]),
-        tools=[weather, ask],
-        middleware=[*others, memory.middleware(strategies="verbatim", **options)],
-        checkpointer=memory.checkpointer if saver else None,
-    )
-
-
-async def told(memory: AgentMemory) -> list[tuple[str | None, str]]:
-    """What users said, as far as it waits, with whose it is; it is done with then."""
-    found: list[tuple[str | None, str]] = []
-    jobs = memory.outbox.jobs
-    await jobs.aschedule(which="all")
-    while claimed := await jobs.aclaim("worker", 9):
-        for job in claimed:
-            thread = unescape(job.thread)
-            while (held := await jobs.ajob(thread)) and (lease := await jobs.alease(held, "worker")):
-                turns = [turn.message for turn in lease.batch.turns]
-                found += [(lease.batch.scope.user, each.text) for each in turns if each.type == "human"]
-                await jobs.afinish(lease)
-    return found
 
 
 async def failing(do: Do, agent: Any, text: str, where: RunnableConfig, error: type[Exception]) -> None:
@@ -259,12 +206,3 @@ async def test_what_the_user_says_travels_with_the_recall(
     handing = [trip for trip in trips if any(":outbox:" in str(part) for sent in trip for part in sent)]
     assert len(handing) == 2, "what the user says, and the rest"
     assert any(":facts:" in str(sent) for sent in handing[0]), "with the recall"
-
-
-async def test_an_agent_that_is_a_node(memory: AgentMemory, do: Do) -> None:
-    built: Any = StateGraph(MessagesState)
-    built.add_node("agent", agent_of(memory, saver=False)).add_edge(START, "agent")
-    graph = built.compile(checkpointer=memory.checkpointer)
-    for text in ("I like tea.", "I like jazz."):
-        await do(graph.invoke, {"messages": text}, config())
-    assert await told(memory) == [("anna", "I like tea."), ("anna", "I like jazz.")]
