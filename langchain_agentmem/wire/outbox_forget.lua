@@ -1,7 +1,8 @@
 -- uses: outbox
 -- Forget turns of a thread, waiting or kept as context. Who is promoting some of them holds the thread no longer.
 -- KEYS[1], ARGV[1] as in outbox.lua
--- ARGV[2] thread  [3] the scope whose turns go, as L:L; '' = all, and what else is known of the thread
+-- ARGV[2] thread  [3] the scope whose turns go, as L:L; '' = all, and what else is known of the thread. Of a scope it is
+--   still known that they were taken: else they would be caught up on, in the next turn of whoever shares the thread
 -- Returns how many of them waited, and the job that a worker was at, '' = none.
 local thread, path = ARGV[2], ARGV[3]
 local turns, state = turns_of(thread), state_of(thread)
@@ -26,10 +27,10 @@ local after = #waiting(thread, '+')
 count('waiting', after - #before)
 if concerned and held[1] and not held[2] then drop(held[1]) end -- else its worker does, when it finds that it lost it
 if concerned then redis.call('ZREM', due, thread) end
-if left == 0 then
+if path == '' then
   redis.call('UNLINK', turns, state, ids_of(thread))
-else
-  write_anew(turns)
+elseif redis.call('EXISTS', state) == 1 then
+  if left == 0 then redis.call('UNLINK', turns) else write_anew(turns) end
   redis.call('HSET', state, 'waiting', after)
   local known = redis.call('HGETALL', state)
   for i = 1, #known, 2 do -- whose turn the last was

@@ -63,6 +63,13 @@ def test_who_is_forgotten_is_no_longer_known_to_have_spoken(outbox: Outbox, call
     assert b"ann" not in b"".join([*state, *state.values()])
 
 
+def test_what_was_forgotten_is_not_of_whoever_shares_the_thread(outbox: Outbox, call: Call) -> None:
+    call(outbox.aadd("t", conversation(1), BOB, "x@1"))
+    call(outbox.aforget(scope=BOB))
+    assert call(outbox.aadd("t", conversation(2), ANN, "x@1")) == 2
+    assert call(apromoted(outbox)) == ["h1", "a1"]
+
+
 # --- what is new
 
 
