@@ -20,6 +20,7 @@ from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.batch import Turn, digest
 from langchain_agentmem.promotion.extraction import ExtractionNode
 from langchain_agentmem.promotion.taking import by_human, dated, is_said, last_words
+from langchain_agentmem.wire.connection import REDIS_ERRORS
 
 HANDING_OVER = "handing the turn over to promotion"
 
@@ -43,7 +44,7 @@ class HandOver:
         self._begun: Turns[_Begun] = Turns()
         self._waiting = _Waiting()
 
-    def begin(self, messages: Sequence[BaseMessage], scope: Scope, turn: TurnKey, run: Any) -> Along | None:
+    async def abegin(self, messages: Sequence[BaseMessage], scope: Scope, turn: TurnKey, run: Any) -> Along | None:
         """What the user said, once for each run: in front of the first call of its model.
 
         Args:
@@ -60,8 +61,9 @@ class HandOver:
         place, said = _Place.of(scope), _users(messages, given() or 1)
         turns = place.turns(said, _before(messages, said))
         self._begun.put(turn, run, _Begun(turns[-1].id if turns else "", _upto_user(messages)))
-        due = self._waiting.add(place, turns)
-        command = self._promotion.taking(place.thread_id, due, scope) if due else None
+        due = [*self._waiting.of(place), *turns]
+        command = self._promotion.taking(place.thread_id, due, scope) if due else None  # or it cannot be written
+        self._waiting.add(place, turns)
         return command and Along(HANDING_OVER, [command], lambda: self._waiting.done(place, due))
 
     async def afinish(self, messages: Sequence[BaseMessage], scope: Scope, turn: TurnKey, run: Any) -> None:
@@ -80,8 +82,12 @@ class HandOver:
         else:
             rest = [each for each in messages if is_said(each) and not by_human(each) and each.id not in begun.before]
             turns = place.turns(rest, begun.said)
-        due = self._waiting.add(place, turns)
-        await self._promotion.atake(place.thread_id, due, scope)
+        due = [*self._waiting.of(place), *turns]
+        try:
+            await self._promotion.atake(place.thread_id, due, scope)
+        except REDIS_ERRORS:
+            self._waiting.add(place, turns)
+            raise
         self._waiting.done(place, due)
 
 
@@ -115,7 +121,7 @@ class _Place(NamedTuple):
         """That of the running code."""
         configurable = (var_child_runnable_config.get() or {}).get("configurable") or {}
         thread_id, keeps_ids = configurable.get("thread_id"), bool(configurable.get(_CHECKPOINTER))
-        name = f"messages-{digest(scope.path)}" if thread_id is None else str(thread_id)
+        name = f"messages-{digest(scope.path)}" if thread_id in (None, "") else str(thread_id)
         return cls(name, scope.path, keeps_ids)
 
     def turns(self, messages: Sequence[BaseMessage], before: str) -> list[Turn]:
@@ -141,18 +147,20 @@ class _Waiting:
         self._held: OrderedDict[_Place, dict[str, Turn]] = OrderedDict()
         self._lock = Lock()
 
-    def add(self, place: _Place, turns: Iterable[Turn]) -> list[Turn]:
-        """Add turns. Returns all that wait, oldest first."""
+    def of(self, place: _Place) -> list[Turn]:
+        """What waits there, oldest first."""
         with self._lock:
-            held = self._held.setdefault(place, {})
-            for turn in turns:
-                held.setdefault(turn.id, turn)
+            return [*self._held.get(place, {}).values()]
+
+    def add(self, place: _Place, turns: Sequence[Turn]) -> None:
+        """Keep turns."""
+        with self._lock:
+            held = self._held.setdefault(place, {}) if turns else {}
+            held.update((turn.id, turn) for turn in turns)
             for name in [*held][:-_MOST_TURNS]:
                 del held[name]
-            self._held.move_to_end(place)
             while len(self._held) > _MOST_WAITING:
                 self._held.popitem(last=False)
-            return [*held.values()]
 
     def done(self, place: _Place, turns: Iterable[Turn]) -> None:
         """These were taken."""

@@ -88,7 +88,7 @@ class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return request
         thread_id = thread_of()
         turn, run_of_it = TurnKey.of(scope, thread_id), _run_of(request.runtime)
-        along = self._along(request, scope, turn)
+        along = await self._along(request, scope, turn)
         before = self._turns.get(turn, run_of_it)
         question = before.question if before and before.question else question_of(_conversation(request))
         changes = self._assembler.changes(scope, thread_id)  # before the recall: what is written during it counts anew
@@ -104,7 +104,7 @@ class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return request
         return request.override(system_message=_behind(request.system_message, context.text))
 
-    def _along(self, request: Request, scope: Scope, turn: TurnKey) -> Along | None:
+    async def _along(self, request: Request, scope: Scope, turn: TurnKey) -> Along | None:
         """What goes to the server together with the recall."""
         return None
 
@@ -173,10 +173,11 @@ class MemoryMiddleware(RecallMiddleware):
         """Sync form of `aafter_agent`."""
         return run(self.aafter_agent(state, runtime))
 
-    def _along(self, request: Request, scope: Scope, turn: TurnKey) -> Along | None:
+    async def _along(self, request: Request, scope: Scope, turn: TurnKey) -> Along | None:
         if inside_tool():
             return None
-        return self._hand_over.begin(_conversation(request), scope, turn, _run_of(request.runtime))
+        beginning = self._hand_over.abegin(_conversation(request), scope, turn, _run_of(request.runtime))
+        return await self._assembler.tolerance.attempt(HANDING_OVER, beginning, thread_of())
 
 
 class _Shown(NamedTuple):
