@@ -7,13 +7,14 @@ neither what other middleware makes of the answer, nor a turn that ends without 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, after_model, before_model
 from langchain.agents.structured_output import ToolStrategy
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.types import Command, interrupt
@@ -22,7 +23,7 @@ from pydantic import BaseModel
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.agent.context import ContextAssembler
 from langchain_agentmem.agent.middleware import MemoryMiddleware
-from tests.agent.scripted import ScriptedModel, calls
+from tests.agent.scripted import ScriptedModel, calls, yes
 from tests.conftest import Do
 
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "t", "user_id": "anna"}}
@@ -109,3 +110,15 @@ async def test_an_interrupted_turn_when_it_goes_on(memory: AgentMemory, build: B
     await do(agent.invoke, ASKED, CONFIG)
     await do(agent.invoke, Command(resume="yes"), CONFIG)
     assert await handed_over(memory) == ["My card is 4711.", "", "Done."]
+
+
+async def test_a_message_that_cannot_be_written_costs_itself_only(memory: AgentMemory, do: Do) -> None:
+    node = memory.extraction_node(strategy="verbatim")
+    ours = MemoryMiddleware(ContextAssembler(memory.bank), node)
+    agent: Any = create_agent(
+        ScriptedModel(lines=[yes(), yes()]), middleware=[ours]
+    )  # no checkpointer writes it either
+    said = HumanMessage("I like tea.", additional_kwargs={"held": Lock()})
+    await do(agent.invoke, {"messages": [said]}, CONFIG)
+    await do(agent.invoke, {"messages": "I like jazz."}, CONFIG)
+    assert [text for text in await handed_over(memory) if text != "Yes."] == ["I like jazz."]
