@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from langchain_agentmem.errors import CorruptDataError, InvalidInputError
@@ -16,8 +17,10 @@ from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
 
 _DEAD_LETTERS_KEPT = 10_000
+_AT_ONCE = 10  # events of one shard that the iteration reads at once, as long as they are handled quickly
 
 _claim = Script("event_claim")
+_hold = Script("event_hold")
 _lag = Script("event_lag")
 _log = logging.getLogger(__name__)
 
@@ -65,6 +68,9 @@ class Consumer:
     and `deliveries` says where that may have happened. Within one thread events are given out in order, to one consumer
     at a time only if the group has one.
 
+    The iteration reads a few events ahead, or one of each shard where handling takes long. Those do not count as stuck
+    while it goes on; when it ends, what it had still to give out goes to another consumer as if it had died.
+
     Made by `EventLog.consume`.
     """
 
@@ -95,7 +101,7 @@ class Consumer:
     async def aread(self, n: int = 10) -> list[Delivery]:
         """Up to `n` events for each shard of the feed, stuck ones first; waits a moment if there are none.
 
-        Keep `n` small where handling takes long: what waits in this consumer's hands counts as stuck after a while.
+        Keep `n` small where handling takes long: what waits in the caller's hands counts as stuck after a while.
         """
         try:
             return await self._take(n)
@@ -146,16 +152,41 @@ class Consumer:
         return walk(self._deliveries())
 
     async def _deliveries(self, patience: float = 60.0) -> AsyncGenerator[Delivery]:
-        waiting = Patience(patience)
+        waiting, at_hand, count = Patience(patience), deque[Delivery](), 1
+        read_at = held_at = 0.0
         while True:
             try:
-                deliveries = await self.aread()
+                if not at_hand:
+                    at_hand.extend(await self.aread(count))
+                    read_at = held_at = time.monotonic()
+                elif self._is_long_since(held_at):
+                    held_at, at_hand = time.monotonic(), await self._still_held(at_hand)
             except LOST_CONNECTION as error:
                 await waiting.failed(error)
                 continue
             waiting.answered()
-            for delivery in deliveries:
-                yield delivery
+            if at_hand:
+                yield at_hand.popleft()
+                count = 1 if self._is_long_since(read_at) else _AT_ONCE
+
+    def _is_long_since(self, moment: float) -> bool:
+        """Whether a good part of the time has passed after which events count as stuck."""
+        return time.monotonic() - moment > self._stuck_ms / 10_000
+
+    async def _still_held(self, deliveries: Iterable[Delivery]) -> deque[Delivery]:
+        """Those that no other consumer has taken over; they begin anew to wait for their acknowledgement."""
+        cursors: dict[str, list[str]] = {}
+        for delivery in deliveries:
+            cursors.setdefault(delivery.stream, []).append(delivery.event.cursor)
+        calls = (_hold([stream], [self._group, self._name, *mine]) for stream, mine in cursors.items())
+        try:
+            replies = await self._redis.send(*calls)
+        except REDIS_ERRORS as error:
+            if "NOGROUP" not in str(error):
+                raise
+            return deque()  # the server has lost the group; a new one gives out all that is kept
+        held = {(stream, cursor.decode()) for stream, reply in zip(cursors, replies, strict=True) for cursor in reply}
+        return deque(delivery for delivery in deliveries if (delivery.stream, delivery.event.cursor) in held)
 
     async def _ensure_group(self) -> None:
         if self._has_group:

@@ -10,8 +10,10 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -205,6 +207,71 @@ def test_iterating_goes_on_after_a_lost_connection(plain: Connection, log: Event
                 break
     writer.join()
     assert sorted(set(map(int, handled))) == list(range(30))
+
+
+Step = Callable[[], Awaitable[str]]
+
+
+@pytest.fixture(params=["sync", "async"])
+def slow(request: pytest.FixtureRequest, plain: Connection) -> tuple[Consumer, Step, Callable[[], None]]:
+    """A consumer in the middle of its work, a step of its iteration (the kind of what it gives), and what lets the
+    events that it has not got to yet be old."""
+    log = EventLog(plain, feed_shards=1)
+    fill(log, 6)
+    consumer = log.consume("g", "slow", stuck_after=3)
+    steps, asteps = iter(consumer), aiter(consumer)
+
+    async def step() -> str:
+        delivery = next(steps) if request.param == "sync" else await anext(asteps)
+        run(consumer.aack(delivery))
+        assert delivery.deliveries == 1
+        return delivery.event.kind
+
+    def grow_old() -> None:
+        feed = Keys().feed(0)
+        waiting: list[Any] = [entry["message_id"] for entry in plain.client.xpending_range(feed, "g", "-", "+", 10)]
+        plain.client.xclaim(feed, "g", "slow", 0, waiting, idle=3_600_000, justid=True)
+        time.sleep(0.31)  # a tenth of `stuck_after`
+
+    return consumer, step, grow_old
+
+
+async def test_what_waits_for_a_slow_consumer_is_not_stuck(
+    plain: Connection, slow: tuple[Consumer, Step, Callable[[], None]]
+) -> None:
+    consumer, step, grow_old = slow
+    assert [await step(), await step()] == ["0", "1"]
+    assert consumer.lag() == Lag(0, 4)  # it has read ahead
+    grow_old()
+    assert await step() == "2"
+    assert EventLog(plain, feed_shards=1).consume("g", "other", stuck_after=600).read() == []
+    assert [await step() for _ in range(3)] == ["3", "4", "5"]
+    assert consumer.lag() == Lag(0, 0)
+
+
+async def test_a_slow_consumer_leaves_out_what_another_took_over(
+    plain: Connection, slow: tuple[Consumer, Step, Callable[[], None]]
+) -> None:
+    consumer, step, grow_old = slow
+    log = EventLog(plain, feed_shards=1)
+    assert [await step(), await step()] == ["0", "1"]
+    grow_old()
+    taken = log.consume("g", "other", stuck_after=600).read(3)
+    assert [(delivery.event.kind, delivery.deliveries) for delivery in taken] == [("2", 2), ("3", 2), ("4", 2)]
+    assert await step() == "5"
+    log.append(Event(kind="new", thread_id="t"))
+    assert await step() == "new"
+    assert consumer.lag() == Lag(0, 3)
+
+
+async def test_a_consumer_that_takes_long_reads_little_ahead(
+    plain: Connection, slow: tuple[Consumer, Step, Callable[[], None]]
+) -> None:
+    consumer, step, _ = slow
+    assert await step() == "0"
+    await asyncio.sleep(0.31)
+    assert await step() == "1"
+    assert consumer.lag() == Lag(4, 0)
 
 
 async def test_a_group_that_was_lost_is_made_again(plain: Connection, log: EventLog, call: Call) -> None:
