@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import DataError, NoScriptError, RedisClusterException, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from langchain_agentmem.errors import ConfigurationError, InvalidInputError
+from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.wire.bridge import either
 from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.lane import Lane, Plan
@@ -128,8 +128,10 @@ class Connection(Closing):
             f"redis: pass a URL (options only with it), a redis-py client or a Connection, not {type(source).__name__}"
         )
 
-    async def send(self, *commands: Command, atomic: bool = False, return_errors: bool = False) -> list[Any]:
+    async def send(self, *commands: Command, return_errors: bool = False) -> list[Any]:
         """Send commands as one pipeline: one round trip, and a second only where the server has lost a script.
+
+        Other clients' commands may run in between: what must happen as one is a script.
 
         In the async colour the commands of every call in one tick of the event loop leave as one pipeline; a failing
         command fails only the call that it belongs to.
@@ -137,8 +139,6 @@ class Connection(Closing):
         Args:
             *commands: Tuples such as `("HGETALL", key)`, or calls of a `Script`. Each must be safe to replay: redis-py
                 repeats a pipeline whose connection broke.
-            atomic: Send them in one MULTI/EXEC. Replies are then as the server sent them (HGETALL: a flat list). On a
-                cluster the first argument of each command is its key, and all keys share a hash tag.
             return_errors: Put the error of a failed command in its place instead of raising the first one.
 
         Returns:
@@ -149,14 +149,12 @@ class Connection(Closing):
         """
         if not commands:
             return []
-        if atomic and any(isinstance(command, ScriptCall) for command in commands):
-            raise InvalidInputError("atomic: a script is atomic by itself and may fail inside MULTI; send it alone")
         wire = [command.by_sha() if isinstance(command, ScriptCall) else command for command in commands]
-        replies = await either(self._round, self._around, wire, atomic)
+        replies = await either(self._round, self._around, wire)
         missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if missing:
             calls = [call.in_full() for i in missing if isinstance(call := commands[i], ScriptCall)]
-            for i, reply in zip(missing, await either(self._round, self._around, calls, False), strict=True):
+            for i, reply in zip(missing, await either(self._round, self._around, calls), strict=True):
                 replies[i] = reply
         if not return_errors:
             for reply in replies:
@@ -169,7 +167,7 @@ class Connection(Closing):
 
         The time it waits must stay under the socket timeout (redis-py's default: 5 s), or redis-py counts it as failed.
         """
-        reply = (await either(self._round, self._aside, [command], False))[0]
+        reply = (await either(self._round, self._aside, [command]))[0]
         if isinstance(reply, RedisError):
             raise reply
         return reply
@@ -229,15 +227,14 @@ class Connection(Closing):
     def __repr__(self) -> str:
         return f"Connection({self._shown})"
 
-    def _round(self, commands: Wire, atomic: bool) -> list[Any]:
-        return self._plan.execute(self._sync or self._open_sync(), commands, atomic)
+    def _round(self, commands: Wire) -> list[Any]:
+        return self._plan.execute(self._sync or self._open_sync(), commands)
 
-    async def _around(self, commands: Wire, atomic: bool) -> list[Any]:
-        lane = await self._lane()
-        return await (lane.execute(commands, True) if atomic else lane.send(commands))
+    async def _around(self, commands: Wire) -> list[Any]:
+        return await (await self._lane()).send(commands)
 
-    async def _aside(self, commands: Wire, atomic: bool) -> list[Any]:
-        return await (await self._lane()).execute(commands, atomic)
+    async def _aside(self, commands: Wire) -> list[Any]:
+        return await (await self._lane()).execute(commands)
 
     def _masters(self) -> list[dict[str, Any]]:
         """For each server that holds keys, how redis-py is told to ask it."""

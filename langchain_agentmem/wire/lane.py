@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.wire.quick import Wire, quick_pool
 from langchain_agentmem.wire.tick import Tick
 
@@ -18,7 +17,7 @@ class Plan:
 
     Args:
         raw: redis-py option that keeps a reply as bytes; empty for a client that never decodes.
-        clustered: The client is a cluster client, which must be told the node of a transaction.
+        clustered: The client is a cluster client, which has to know its nodes before a pipeline is made.
         malformed: What the client raises, before it sends anything, for an argument that it cannot put on the wire.
         refused: What the client raises for an error that the server answered.
     """
@@ -33,27 +32,12 @@ class Plan:
         self.malformed = malformed
         self.refused = refused
 
-    def fill(self, client: Any, commands: Wire, atomic: bool) -> Any:
+    def fill(self, client: Any, commands: Wire) -> Any:
         """A pipeline of `client` that holds the commands."""
         pipe = client.pipeline(transaction=False)
-        options = self.raw
-        if atomic:
-            # redis-py decodes the replies inside its own transactions whatever it is told, and on a cluster it runs an
-            # event loop in a thread for each command: MULTI and EXEC go as commands.
-            options = options | {"target_nodes": _node(client, commands)} if self.clustered else options
-            commands = framed(commands)
         for command in commands:
-            pipe.execute_command(*command, **options)
+            pipe.execute_command(*command, **self.raw)
         return pipe
-
-    def read(self, replies: list[Any], atomic: bool) -> list[Any]:
-        """One reply for each command."""
-        if not atomic:
-            return replies
-        *queued, outcome = replies
-        if isinstance(outcome, Exception):  # refused as a whole: say which command was at fault
-            outcome = [next((reply for reply in queued if isinstance(reply, Exception)), outcome)] * (len(queued) - 1)
-        return list(outcome)
 
     def parsed(self, client: Any, commands: Wire, replies: list[Any]) -> list[Any]:
         """Raw replies in the shapes that redis-py gives them, such as the dict of an HGETALL."""
@@ -63,43 +47,29 @@ class Plan:
             for command, reply in zip(commands, replies, strict=True)
         ]
 
-    def execute(self, client: Any, commands: Wire, atomic: bool) -> list[Any]:
+    def execute(self, client: Any, commands: Wire) -> list[Any]:
         """Send and read in the sync colour. Errors of the server stand in place of their replies."""
         if pool := quick_pool(client):
-            replies = pool.exchange(framed(commands) if atomic else commands)
-            return self.read(replies, True) if atomic else self.parsed(client, commands, replies)
-        if len(commands) == 1 and not atomic:  # redis-py's pipelines cost a quarter more than its single commands
+            return self.parsed(client, commands, pool.exchange(commands))
+        if len(commands) == 1:  # redis-py's pipelines cost a quarter more than its single commands
             try:
                 return [client.execute_command(*commands[0], **self.raw)]
             except self.refused as error:
                 return [error]
-        return self.read(self.fill(client, commands, atomic).execute(raise_on_error=False), atomic)
+        return list(self.fill(client, commands).execute(raise_on_error=False))
 
-    async def aexecute(self, client: Any, commands: Wire, atomic: bool) -> list[Any]:
+    async def aexecute(self, client: Any, commands: Wire) -> list[Any]:
         """Send and read in the async colour."""
         if pool := quick_pool(client):
-            replies = await pool.exchange(framed(commands) if atomic else commands)
-            return self.read(replies, True) if atomic else self.parsed(client, commands, replies)
-        if len(commands) == 1 and not atomic:
+            return self.parsed(client, commands, await pool.exchange(commands))
+        if len(commands) == 1:
             try:
                 return [await client.execute_command(*commands[0], **self.raw)]
             except self.refused as error:
                 return [error]
         if self.clustered:
             await client.initialize()  # does nothing once the client knows its nodes
-        return self.read(await self.fill(client, commands, atomic).execute(raise_on_error=False), atomic)
-
-
-def framed(commands: Wire) -> Wire:
-    """The commands as one transaction."""
-    return (("MULTI",), *commands, ("EXEC",))
-
-
-def _node(client: Any, commands: Wire) -> Any:
-    """The cluster node of a transaction. A command's key is its first argument."""
-    if len({client.keyslot(command[1]) for command in commands}) > 1:
-        raise InvalidInputError("atomic: on a cluster all keys of one atomic call must share a hash tag")
-    return client.get_node_from_key(commands[0][1])
+        return list(await self.fill(client, commands).execute(raise_on_error=False))
 
 
 async def cancellable(call: Awaitable[T]) -> T:
@@ -154,9 +124,9 @@ class Lane:
             for client in owned:
                 await client.aclose()
 
-    async def execute(self, commands: Wire, atomic: bool = False) -> list[Any]:
+    async def execute(self, commands: Wire) -> list[Any]:
         """Send commands apart from all others."""
-        return await cancellable(self._plan.aexecute(self.client, commands, atomic))
+        return await cancellable(self._plan.aexecute(self.client, commands))
 
     async def send(self, commands: Wire) -> list[Any]:
         """Send commands together with those of every other call in this tick."""

@@ -41,9 +41,9 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     counted = Wire()
 
     def wrap(execute: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(plan: Plan, client: Any, commands: Any, atomic: bool) -> Any:
+        def wrapped(plan: Plan, client: Any, commands: Any) -> Any:
             counted.count(commands)
-            return execute(plan, client, commands, atomic)
+            return execute(plan, client, commands)
 
         return wrapped
 

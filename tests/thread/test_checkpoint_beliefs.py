@@ -217,15 +217,15 @@ def twice(monkeypatch: pytest.MonkeyPatch) -> None:
 def _repeated(method: Callable[..., Any]) -> Callable[..., Any]:
     if asyncio.iscoroutinefunction(method):
 
-        async def again(self: Connection, commands: list[Command], atomic: bool) -> Any:
-            await method(self, commands, atomic)
-            return await method(self, commands, atomic)
+        async def again(self: Connection, commands: list[Command]) -> Any:
+            await method(self, commands)
+            return await method(self, commands)
 
         return again
 
-    def again_sync(self: Connection, commands: list[Command], atomic: bool) -> Any:
-        method(self, commands, atomic)
-        return method(self, commands, atomic)
+    def again_sync(self: Connection, commands: list[Command]) -> Any:
+        method(self, commands)
+        return method(self, commands)
 
     return again_sync
 

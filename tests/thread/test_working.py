@@ -46,13 +46,13 @@ def replayed(plain: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on every pipeline is sent twice, as redis-py does when the first reply is lost."""
     around, around_sync = plain._around, plain._round
 
-    async def twice(commands: Any, atomic: bool) -> list[Any]:
-        await around(commands, atomic)
-        return await around(commands, atomic)
+    async def twice(commands: Any) -> list[Any]:
+        await around(commands)
+        return await around(commands)
 
-    def twice_sync(commands: Any, atomic: bool) -> list[Any]:
-        around_sync(commands, atomic)
-        return around_sync(commands, atomic)
+    def twice_sync(commands: Any) -> list[Any]:
+        around_sync(commands)
+        return around_sync(commands)
 
     monkeypatch.setattr(plain, "_around", twice)
     monkeypatch.setattr(plain, "_round", twice_sync)

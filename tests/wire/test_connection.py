@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 import redis
 import redis.asyncio as aioredis
 
-from langchain_agentmem.errors import ConfigurationError, InvalidInputError
+from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.scripts import Script
@@ -92,17 +91,14 @@ CLIENTS: dict[str, Callable[[str], Any]] = {
 
 
 @pytest.mark.parametrize("given", CLIENTS)
-@pytest.mark.parametrize("atomic", [False, True], ids=["pipeline", "atomic"])
-async def test_any_client_of_the_user_serves_both_colours(
-    given: str, atomic: bool, plain_url: str, answer: Script
-) -> None:
+async def test_any_client_of_the_user_serves_both_colours(given: str, plain_url: str, answer: Script) -> None:
     path = plain_url.removeprefix("unix://").partition("?")[0]
     clients = CLIENTS[given](path)
     try:
         async with Connection(**clients) as connection:
             for send in (connection.send, lambda *args, **kw: asyncio.to_thread(_sync, connection, *args, **kw)):
                 await send(("FLUSHALL",))
-                replies = await send(*COMMANDS, atomic=atomic)
+                replies = await send(*COMMANDS)
                 assert [raw(reply) for reply in replies] == [raw(reply) for reply in REPLIES]
                 assert await send(answer(["é"], [b"\xff", 2])) == [["é".encode(), b"\xff", 2]]
         await use(clients)  # closing the connection has left them open
@@ -264,26 +260,6 @@ def test_a_script_the_server_has_lost_is_sent_again(call: Call, plain: Connectio
         mixed = (("SET", "k", 1), answer(["a"], [1]), ("GET", "k"), answer(["b"], [2, 3]))
         assert call(plain.send(*mixed)) == [True, [b"a", b"1", 1], b"1", [b"b", b"2", 2]]
     assert call(plain.send(("SCRIPT", "EXISTS", answer.sha))) == [[True]]
-
-
-def test_a_script_in_a_transaction_is_refused(call: Call, plain: Connection, answer: Script) -> None:
-    with pytest.raises(InvalidInputError, match="atomic"):
-        call(plain.send(answer(["a"], [1]), atomic=True))
-
-
-def test_atomic_commands_are_seen_together(plain: Connection) -> None:
-    def write() -> None:
-        for i in range(200):
-            run(plain.send(("SET", "a", i), ("SET", "b", i), atomic=True))
-
-    torn: list[Any] = []
-    writers = [threading.Thread(target=write) for _ in range(2)]
-    for writer in writers:
-        writer.start()
-    while any(writer.is_alive() for writer in writers):
-        one, other = run(plain.send(("MGET", "a", "b")))[0]
-        torn += [(one, other)] * (one != other)
-    assert torn == []
 
 
 def test_many_threads_share_a_connection(plain: Connection) -> None:

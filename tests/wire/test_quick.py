@@ -95,18 +95,12 @@ def test_a_shape_of_the_users_own_is_taken(plain: Connection) -> None:
     assert run(plain.send(("ECHO", "a"), ("echo", "b"), ("ECHO", "c"))) == ["heard a", "heard b", "heard c"]
 
 
-def test_what_is_queued_is_given_no_shape(call: Call, plain: Connection) -> None:
-    commands = [("ZADD", "z", 1, "m"), ("ZSCORE", "z", "m"), ("XREAD", "STREAMS", "none", "0"), ("SET", "a", 1)]
-    assert call(plain.send(*commands, atomic=True)) == [1, b"1", None, b"OK"]
-
-
-@pytest.mark.parametrize("atomic", [False, True], ids=["pipeline", "atomic"])
-def test_what_cannot_be_packed_is_refused_before_anything_is_sent(call: Call, plain: Connection, atomic: bool) -> None:
+def test_what_cannot_be_packed_is_refused_before_anything_is_sent(call: Call, plain: Connection) -> None:
     async def both() -> None:
         opened = await connections(plain)
         for commands in ([("SET", "k", object())], [("SET", "k", 1), ("SET", "k", object())]):
             with pytest.raises(redis.DataError):
-                await plain.send(*commands, atomic=atomic)
+                await plain.send(*commands)
         assert await plain.send(("GET", "k"), ("SET", "part", memoryview(b"of it"))) == [None, True]
         assert await connections(plain) == opened  # none was harmed
 
@@ -122,9 +116,8 @@ class Interrupt(BaseException):
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
-@pytest.mark.parametrize("atomic", [False, True], ids=["pipeline", "atomic"])
 def test_an_interrupt_between_two_replies_leaves_none_behind(
-    call: Call, plain: Connection, monkeypatch: pytest.MonkeyPatch, after: int, atomic: bool
+    call: Call, plain: Connection, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     base = (redis if call is run else aioredis).connection.AbstractConnection
     read = base.read_response
@@ -142,7 +135,7 @@ def test_an_interrupt_between_two_replies_leaves_none_behind(
         with monkeypatch.context() as patch:
             patch.setattr(base, "read_response", interrupted)
             with pytest.raises(Interrupt):
-                await plain.send(*(("ECHO", f"old {i}") for i in range(3)), atomic=atomic)
+                await plain.send(*(("ECHO", f"old {i}") for i in range(3)))
         assert await plain.send(("ECHO", "new"), ("ECHO", "newer")) == [b"new", b"newer"]
 
     call(both())
@@ -242,7 +235,7 @@ def test_more_threads_than_connections_wait_for_one(plain_url: str) -> None:
 
         def work(number: int) -> bool:
             commands = [("ECHO", f"{number}.{i}") for i in range(1 + number % 3)]
-            replies = run(connection.send(*commands, atomic=number % 2 == 0))
+            replies = run(connection.send(*commands))
             return replies == [command[1].encode() for command in commands]
 
         assert all(pool.map(work, range(600)))
@@ -295,17 +288,14 @@ def restarted() -> Iterator[tuple[Connection, Callable[[], None]]]:
             yield connection, restart
 
 
-@pytest.mark.parametrize("atomic", [False, True], ids=["pipeline", "atomic"])
-async def test_a_server_that_was_restarted_between_two_calls(
-    restarted: tuple[Connection, Callable[[], None]], atomic: bool
-) -> None:
+async def test_a_server_that_was_restarted_between_two_calls(restarted: tuple[Connection, Callable[[], None]]) -> None:
     connection, restart = restarted
     for _ in range(2):
-        await connection.send(("SET", "k", 1), ("GET", "k"), atomic=atomic)
-        run(connection.send(("SET", "k", 1), ("GET", "k"), atomic=atomic))
+        await connection.send(("SET", "k", 1), ("GET", "k"))
+        run(connection.send(("SET", "k", 1), ("GET", "k")))
         restart()
-        assert (await connection.send(("SET", "k", 2), ("GET", "k"), atomic=atomic))[1] == b"2"
-        assert run(connection.send(("SET", "k", 3), ("GET", "k"), atomic=atomic))[1] == b"3"
+        assert (await connection.send(("SET", "k", 2), ("GET", "k")))[1] == b"2"
+        assert run(connection.send(("SET", "k", 3), ("GET", "k")))[1] == b"3"
 
 
 class Own(redis.Redis):

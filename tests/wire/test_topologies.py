@@ -11,7 +11,6 @@ import pytest
 import redis
 import redis.asyncio as aioredis
 
-from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.scripts import Script
@@ -85,20 +84,6 @@ def test_a_script_lost_by_one_node_is_sent_again(
     assert call(nodes.send(*(add([f"n{i}"], [1]) for i in range(20)))) == [2] * 20
 
 
-def test_atomic_within_one_tag(call: Call, nodes: Connection) -> None:
-    together = [("HSET", "a:{t}", "f", b"\xff"), ("INCR", "b:{t}"), ("HGET", "a:{t}", "f"), ("GET", "c:{t}")]
-    assert call(nodes.send(*together, atomic=True)) == [1, 1, b"\xff", None]
-    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
-        call(nodes.send(("INCR", "b:{t}"), ("INCR", "a:{t}"), atomic=True))
-    assert call(nodes.send(("GET", "b:{t}"))) == [b"2"]
-
-
-def test_atomic_over_two_tags_is_refused(call: Call, nodes: Connection) -> None:
-    with pytest.raises(InvalidInputError, match=r"^atomic: "):
-        call(nodes.send(("SET", "{a}", 1), ("SET", "{b}", 1), atomic=True))
-    assert call(nodes.send(("GET", "{a}"), ("GET", "{b}"))) == [None, None]
-
-
 def test_an_error_on_one_node_stands_in_its_place(call: Call, nodes: Connection) -> None:
     call(nodes.send(("SET", "text", "a")))
     good, bad, after = call(nodes.send(("SET", "x", 1), ("LPUSH", "text", "b"), ("SET", "y", 1), return_errors=True))
@@ -108,9 +93,8 @@ def test_an_error_on_one_node_stands_in_its_place(call: Call, nodes: Connection)
         call(nodes.send(("SET", "x", 1), ("LPUSH", "text", "b")))
 
 
-@pytest.mark.parametrize("atomic", [False, True], ids=["pipeline", "atomic"])
-async def test_300_coroutines_on_a_cluster(nodes: Connection, atomic: bool) -> None:
-    calls = [nodes.send(("INCR", "{n}"), atomic=atomic) for _ in range(300)]
+async def test_300_coroutines_on_a_cluster(nodes: Connection) -> None:
+    calls = [nodes.send(("INCR", "{n}")) for _ in range(300)]
     assert len({n for [n] in await asyncio.gather(*calls)}) == 300
 
 
@@ -124,7 +108,7 @@ async def test_the_users_own_cluster_clients(cluster: list[Server], add: Script)
         for send in (connection.send, lambda *args, **kw: asyncio.to_thread(run, connection.send(*args, **kw))):
             await send(("SET", "{t}a", b"\xff"), ("DEL", "{t}n"))
             assert await send(("GET", "{t}a"), add(["{t}n"], [3])) == [b"\xff", 3]
-            assert await send(("GET", "{t}a"), ("INCR", "{t}n"), atomic=True) == [b"\xff", 4]
+            assert await send(("GET", "{t}a"), ("INCR", "{t}n")) == [b"\xff", 4]
     finally:
         sync.close()
         await async_.aclose()
@@ -148,7 +132,7 @@ def test_a_sentinel_names_the_master(call: Call, sentinel: tuple[Server, str]) -
     with Connection(url) as connection:
         assert not connection.clustered
         assert call(connection.send(("SET", "k", b"\xff"), ("GET", "k"))) == [True, b"\xff"]
-        assert call(connection.send(("GET", "k"), atomic=True)) == [b"\xff"]
+        assert call(connection.send(("GET", "k"))) == [b"\xff"]
         assert "s3same" not in repr(connection)
     with redis.Redis(unix_socket_path=master.socket, password="s3same", db=3) as client:
         assert client.get("k") == b"\xff"
@@ -168,5 +152,5 @@ def test_a_sentinels_query_string_is_read_as_for_one_server(call: Call, sentinel
 
 async def test_300_coroutines_on_a_sentinels_pool_of_two(sentinel: tuple[Server, str]) -> None:
     async with Connection(sentinel[1], max_connections=2) as connection:
-        calls = [connection.send(("INCR", "n"), atomic=True) for _ in range(300)]
-        assert len({n for [n] in await asyncio.gather(*calls)}) == 300
+        calls = [connection.block("INCR", "n") for _ in range(300)]
+        assert len({*await asyncio.gather(*calls)}) == 300

@@ -43,23 +43,9 @@ def test_a_failing_command_raises_and_the_others_are_done(call: Call, plain: Con
     assert call(plain.send(("MGET", "text", "after"))) == [[b"a", b"b"]]
 
 
-def test_a_failing_command_of_a_transaction_raises_and_the_others_are_done(call: Call, plain: Connection) -> None:
-    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
-        call(plain.send(("SET", "text", "a"), WRONG, ("SET", "after", "b"), atomic=True))
-    assert call(plain.send(("MGET", "text", "after"))) == [[b"a", b"b"]]
-
-
-def test_a_transaction_with_a_command_that_cannot_be_queued_does_nothing(call: Call, plain: Connection) -> None:
-    with pytest.raises(redis.ResponseError, match="unknown command"):
-        call(plain.send(("SET", "a", 1), UNKNOWN, ("SET", "b", 1), atomic=True))
-    assert call(plain.send(("MGET", "a", "b"))) == [[None, None]]
-    assert call(plain.send(("SET", "a", 1), atomic=True)) == [b"OK"]
-
-
-@pytest.mark.parametrize("atomic", [False, True], ids=["pipeline", "atomic"])
-def test_errors_can_be_asked_for_as_replies(call: Call, plain: Connection, atomic: bool) -> None:
+def test_errors_can_be_asked_for_as_replies(call: Call, plain: Connection) -> None:
     call(plain.send(("SET", "text", "a")))
-    good, bad, after = call(plain.send(("GET", "text"), WRONG, ("GET", "text"), atomic=atomic, return_errors=True))
+    good, bad, after = call(plain.send(("GET", "text"), WRONG, ("GET", "text"), return_errors=True))
     assert (good, after) == (b"a", b"a")
     assert isinstance(bad, redis.ResponseError)
 
@@ -130,11 +116,10 @@ async def test_a_lone_cancelled_caller_does_not_spoil_the_connection(plain: Conn
         assert await plain.send(("ECHO", "mine")) == [b"mine"]
 
 
-@pytest.mark.parametrize("atomic", [False, True], ids=["pipeline", "atomic"])
-async def test_300_coroutines_on_a_pool_of_two(plain_url: str, atomic: bool) -> None:
+async def test_300_coroutines_on_a_pool_of_two(plain_url: str) -> None:
     async with Connection(plain_url, max_connections=2) as connection:
-        calls = [connection.send(("INCR", "pooled"), atomic=atomic) for _ in range(300)]
-        assert len({n for [n] in await asyncio.gather(*calls)}) == 300
+        calls = [connection.block("INCR", "pooled") for _ in range(300)]
+        assert len({*await asyncio.gather(*calls)}) == 300
         await connection.send(("DEL", "pooled"))
 
 
@@ -196,14 +181,13 @@ async def test_every_caller_hears_of_a_killed_server(server: Server) -> None:
         assert await connection.send(("ECHO", "back")) == [b"back"]
 
 
-@pytest.mark.parametrize("atomic", [False, True], ids=["pipeline", "atomic"])
-async def test_a_connection_that_the_server_closed_is_opened_anew(server: Server, atomic: bool) -> None:
+async def test_a_connection_that_the_server_closed_is_opened_anew(server: Server) -> None:
     """As when it was idle for longer than the server's `timeout`, or a proxy dropped it."""
     commands: list[Command] = [("SET", "k", 1), ("GET", "k")]
     async with Connection(url(server)) as connection, asyncio.timeout(10):
         for _ in range(3):
-            assert (await connection.send(*commands, atomic=atomic))[1] == b"1"
-            assert run(connection.send(*commands, atomic=atomic))[1] == b"1"
+            assert (await connection.send(*commands))[1] == b"1"
+            assert run(connection.send(*commands))[1] == b"1"
             with redis.Redis(unix_socket_path=server.socket, password="s3same") as admin:
                 admin.client_kill_filter(_type="normal", skipme=True)
 
