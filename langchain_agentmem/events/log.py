@@ -10,12 +10,13 @@ from langchain_core.runnables import RunnableConfig
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.appender import Appender
+from langchain_agentmem.events.checks import checked_cursor, cursor_at, require_positive
 from langchain_agentmem.events.consumer import Consumer
 from langchain_agentmem.events.event import Document, Event, UsedMemory, new_id, now
 from langchain_agentmem.events.here import here, traced_run
 from langchain_agentmem.events.redact import Redactor, plain, redact_secrets
 from langchain_agentmem.events.signals import Signals
-from langchain_agentmem.events.streams import checked_cursor, ends, events_of, follow, milliseconds, pages, position
+from langchain_agentmem.events.streams import ends, events_of, follow, pages, position
 from langchain_agentmem.events.writer import Writer
 from langchain_agentmem.wire.bridge import either, run, walk
 from langchain_agentmem.wire.closing import Closing
@@ -55,6 +56,10 @@ class EventLog(Closing):
         connection: Where the events go.
         signals: The transient twin: Pub/Sub.
         redactor: What texts and payloads pass before they are written.
+
+    Raises:
+        ConfigurationError: `redis` is none of the above, or an async client from whose settings no sync one can be
+            built: it takes one to write in the background.
     """
 
     def __init__(
@@ -70,10 +75,11 @@ class EventLog(Closing):
         redact: Callable[[str], str] = redact_secrets,
         **options: Any,
     ) -> None:
-        _require_positive(max_events=max_events, retention=retention)
-        _require_positive(feed_max_events=feed_max_events, feed_shards=feed_shards + 1)
+        require_positive(max_events=max_events, retention=retention)
+        require_positive(feed_max_events=feed_max_events, feed_shards=feed_shards + 1)
         self._owned = not isinstance(redis, Connection)
         self.connection = Connection.of(redis, **options)
+        self.connection.expect_sync()  # the writer's colour
         self._keys = keys = Keys(prefix, tenant)
         self._feeds = [keys.feed(shard) for shard in range(feed_shards)]
         self.signals = Signals(self.connection, keys)
@@ -235,7 +241,7 @@ class EventLog(Closing):
             thread_id: Of this thread. Default: of all threads of the tenant.
             n: How many.
         """
-        _require_positive(n=n)
+        require_positive(n=n)
         streams = self._streams(thread_id)
         replies = await self.connection.send(*(("XREVRANGE", stream, "+", "-", "COUNT", n) for stream in streams))
         found = [event for reply in replies for event in events_of(reply)]
@@ -261,8 +267,8 @@ class EventLog(Closing):
             until: Only what the server stored at that time or earlier.
             after_id: Only what came after the event with this `cursor`. With a thread only.
         """
-        first = f"({checked_cursor(after_id, thread_id)}" if after_id is not None else milliseconds("since", since, "-")
-        return pages(self.connection, self._streams(thread_id), first, milliseconds("until", until, "+"))
+        first = f"({checked_cursor(after_id, thread_id)}" if after_id is not None else cursor_at("since", since, "-")
+        return pages(self.connection, self._streams(thread_id), first, cursor_at("until", until, "+"))
 
     def replay(
         self,
@@ -364,7 +370,7 @@ class EventLog(Closing):
         Returns:
             How many were removed.
         """
-        _require_positive(keep=keep + 1)
+        require_positive(keep=keep + 1)
         return int((await self.connection.send(("XTRIM", self._keys.events(thread_id), "MAXLEN", keep)))[0])
 
     def trim(self, thread_id: str, keep: int) -> int:
@@ -392,9 +398,3 @@ class EventLog(Closing):
 
     def _streams(self, thread_id: str | None) -> list[str]:
         return self._feeds if thread_id is None else [self._keys.events(thread_id)]
-
-
-def _require_positive(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if number <= 0:
-            raise InvalidInputError(f"{name}: {number} is too small; it must be positive")

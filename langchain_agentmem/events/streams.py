@@ -6,10 +6,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from datetime import datetime
 from typing import Any
 
-from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.event import Event, decode
 from langchain_agentmem.wire.bridge import sleep
 from langchain_agentmem.wire.connection import LOST_CONNECTION, Connection
@@ -43,33 +41,6 @@ def position(cursor: str) -> tuple[int, int]:
     """A cursor as a pair that sorts in stream order."""
     ms, _, seq = cursor.partition("-")
     return int(ms), int(seq or 0)
-
-
-def checked_cursor(after_id: str, thread_id: str | None) -> str:
-    """A user's cursor.
-
-    Raises:
-        InvalidInputError: It is none, or nothing says which stream it belongs to.
-    """
-    if thread_id is None and after_id != START:
-        raise InvalidInputError("after_id: a cursor belongs to one thread's stream; name the thread, or use consume()")
-    ms, _, seq = after_id.partition("-")
-    if not (ms.isdecimal() and (seq or "0").isdecimal()):
-        raise InvalidInputError(f"after_id: {after_id!r} is not a cursor; pass the `cursor` of an event")
-    return after_id
-
-
-def milliseconds(name: str, moment: datetime | None, otherwise: str) -> str:
-    """A user's point in time as the first part of a cursor.
-
-    Raises:
-        InvalidInputError: It has no time zone.
-    """
-    if moment is None:
-        return otherwise
-    if moment.tzinfo is None:
-        raise InvalidInputError(f"{name}: a time without a zone is ambiguous; use datetime.now(UTC) or .astimezone()")
-    return str(max(0, int(moment.timestamp() * 1000)))
 
 
 async def ends(redis: Connection, streams: list[str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from weakref import WeakSet
 
 from langchain_core.runnables.config import run_in_executor
 
+from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.wire.bridge import either
 
 Item = TypeVar("Item")
@@ -164,6 +165,9 @@ class Writer(Generic[Item, Parcel]):
         while True:
             try:
                 self._send(parcel)
+            except ConfigurationError as error:  # it will not get better
+                self._report(error)
+                return False
             except Exception as error:  # noqa: BLE001 - as above
                 self._report(error)
                 if time.monotonic() + pause > deadline:
@@ -181,8 +185,8 @@ class Writer(Generic[Item, Parcel]):
     def _report(self, error: Exception) -> None:
         if not self._failing:
             self._failing = True
-            # The class only: a message may quote what was to be written.
-            what = type(error).__name__
+            # The class only: a message may quote what was to be written. Those about the configuration are our own.
+            what = type(error).__name__ + (f": {error}" if isinstance(error, ConfigurationError) else "")
             _log.warning("events cannot be written (%s); %d are kept, then the oldest are lost", what, self._capacity)
 
     def _report_recovery(self) -> None:

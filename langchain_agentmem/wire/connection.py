@@ -24,6 +24,7 @@ from langchain_agentmem.wire.lane import Lane, Plan
 from langchain_agentmem.wire.quick import Direct, Lending, Packing, Wire, watcher
 from langchain_agentmem.wire.scripts import ScriptCall
 from langchain_agentmem.wire.subscription import Subscription
+from langchain_agentmem.wire.twins import Scheme, twin_of
 from langchain_agentmem.wire.url import FORMS, Address, parse, redact
 
 Command: TypeAlias = tuple[Any, ...] | ScriptCall
@@ -40,20 +41,14 @@ MALFORMED: tuple[type[Exception], ...] = (DataError, UnicodeEncodeError)
 # All that redis-py raises when it or the server refuses.
 REDIS_ERRORS: tuple[type[Exception], ...] = (RedisError, RedisClusterException)
 
-# Settings of a user's client that mean the same to redis-py's other colour.
-_SHARED_SETTINGS = frozenset(
-    (
-        *("host", "port", "path", "db", "username", "password", "credential_provider", "client_name", "protocol"),
-        *("socket_timeout", "socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"),
-        *("health_check_interval", "encoding", "encoding_errors"),
-    )
-)
-_SYNC_TO_ASYNC: dict[Any, Any] = {
-    redis.Connection: aioredis.Connection,
-    redis.SSLConnection: aioredis.SSLConnection,
-    redis.UnixDomainSocketConnection: aioredis.UnixDomainSocketConnection,
+_SCHEMES: dict[type, Scheme] = {
+    redis.Connection: "redis",
+    redis.SSLConnection: "rediss",
+    redis.UnixDomainSocketConnection: "unix",
+    aioredis.Connection: "redis",
+    aioredis.SSLConnection: "rediss",
+    aioredis.UnixDomainSocketConnection: "unix",
 }
-_TWINS = _SYNC_TO_ASYNC | {twin: kind for kind, twin in _SYNC_TO_ASYNC.items()}
 
 
 class Connection(Closing):
@@ -65,7 +60,8 @@ class Connection(Closing):
     Args:
         url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://h1,h2/service/db` or `redis+cluster://h1,h2`.
         client: The user's own sync client, instead of a URL. Never closed here; `decode_responses=True` works.
-        async_client: The user's own async client. With one of the two, the other colour is built from its settings.
+        async_client: The user's own async client. With one of the two, the other colour is built from its settings, if
+            its class of connections does not connect in a way of its own.
         **options: For redis-py, with the URL: `credential_provider`, `socket_timeout`, `max_connections`, `ssl_*`...
 
     Raises:
@@ -86,15 +82,11 @@ class Connection(Closing):
         if given and options:
             raise ConfigurationError(f"{', '.join(options)}: options go with a url; set them on your own client")
         self._shown = redact(url) if url is not None else repr(type(client or async_client).__name__)
-        self._address = parse(url) if url is not None else None
-        self._options = options
+        # How to open a client: of either colour, or of the one that the user did not give.
+        self._way = (parse(url), options) if url is not None else twin_of(client or async_client, _SCHEMES)
         self._given_sync, self._given_async = client, async_client
         self._sync: SyncClient | None = client
-        self.clustered = (
-            self._address.kind == "cluster"
-            if self._address
-            else isinstance(client or async_client, redis.RedisCluster | aioredis.RedisCluster)
-        )
+        self.clustered = self._way is not None and self._way[0].kind == "cluster"
         raw = {NEVER_DECODE: True} if _decodes(client) or _decodes(async_client) else {}
         self._plan = Plan(raw, clustered=self.clustered, malformed=MALFORMED, refused=ResponseError)
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane] = WeakKeyDictionary()
@@ -205,6 +197,15 @@ class Connection(Closing):
         await subscription.open(channel)
         return subscription
 
+    def expect_sync(self) -> None:
+        """Say now, not later in the background, if the sync colour cannot be had. Opens nothing.
+
+        Raises:
+            ConfigurationError: The user's async client has no twin, and no sync one was given.
+        """
+        if self._sync is None and self._way is None:
+            self._build(redis)
+
     @property
     def client(self) -> SyncClient:
         """The sync redis-py client, for libraries that take one. It is closed with this object, unless it is yours."""
@@ -266,21 +267,26 @@ class Connection(Closing):
             await client.initialize()  # redis-py's Pub/Sub asks which node has a channel before it asks the cluster
         return Subscription(client, self.clustered)
 
+    def _build(self, colour: Any) -> Any:
+        if self._way is None:
+            missing, given = ("client", "async_client") if colour is redis else ("async_client", "client")
+            raise ConfigurationError(
+                f"{missing}: this needs a client of that colour, and your {given} connects in a way of its own, so that"
+                f" none can be built from it; pass both: Connection(client=..., async_client=...)"
+            )
+        return _open(*self._way, colour)
+
     def _open_sync(self) -> SyncClient:
         with self._lock:
             if self._sync is None:
-                self._sync = (
-                    _open(self._address, self._options, redis) if self._address else _twin(self._given_async, redis)
-                )
+                self._sync = self._build(redis)
             return self._sync
 
     async def _lane(self) -> Lane:
         loop = asyncio.get_running_loop()
         lane = self._lanes.get(loop)
         if lane is None:
-            client = self._given_async or (
-                _open(self._address, self._options, aioredis) if self._address else _twin(self._given_sync, aioredis)
-            )
+            client = self._given_async or self._build(aioredis)
             parts = () if client is self._given_async else (client, *_sentinels(client))
             lane = self._lanes[loop] = Lane(client, self._plan, parts, forget=lambda: self._lanes.pop(loop, None))
             await lane.open()
@@ -311,7 +317,7 @@ def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
         settings.setdefault("retry", _retry(colour))
         if address.kind == "sentinel":
             lookup = {name: value for name, value in settings.items() if name.startswith("socket_")}
-            settings.setdefault("sentinel_kwargs", lookup | {"retry": _retry(colour)})
+            settings["sentinel_kwargs"] = {"retry": _retry(colour)} | settings.get("sentinel_kwargs", lookup)
             sentinels = colour.sentinel.Sentinel(address.hosts, **settings)
             master = sentinels.master_for(address.service, connection_pool_class=_sentinel_pool(colour))
             master.connection_pool.connection_class(**master.connection_pool.connection_kwargs)
@@ -370,23 +376,6 @@ def _sentinels(client: Any) -> list[Any]:
     """The clients by which a client asks its sentinels; it does not close them itself."""
     manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
     return manager.sentinels if manager else []
-
-
-def _twin(client: Any, colour: Any) -> Any:
-    """A client of the other colour with the settings of the user's own."""
-    pool: Any = getattr(client, "connection_pool", None)
-    kind = _TWINS.get(getattr(pool, "connection_class", None))
-    if kind is None:
-        missing = "client" if colour is redis else "async_client"
-        raise ConfigurationError(
-            f"{missing}: this call needs that colour, and it cannot be built from your other client; pass it"
-        )
-    settings = {
-        name: value for name, value in pool.connection_kwargs.items() if name in _SHARED_SETTINGS or name[:4] == "ssl_"
-    }
-    settings["protocol"] = settings.get("protocol") or 2  # as for a URL
-    pool = _pool(colour)(connection_class=_packing(kind), retry=_retry(colour), **settings)
-    return colour.Redis.from_pool(pool)
 
 
 def _decodes(client: Any) -> bool:

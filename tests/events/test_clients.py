@@ -9,6 +9,7 @@ import pytest
 import redis
 import redis.asyncio as aioredis
 
+from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.events.event import Event
 from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.wire.connection import Connection
@@ -55,3 +56,17 @@ async def test_both_colours_read_alike(any_log: EventLog) -> None:
     assert sorted(delivery.event.id for delivery in second) == ids
     assert sync_side.lag() == await async_side.alag()
     assert sync_side.dead_letters() == await async_side.adead_letters() == []
+
+
+class Tunnel(aioredis.Connection):
+    """Reaches its server in a way of its own, so that no sync client can be built beside it."""
+
+    async def _connect(self) -> None:
+        raise NotImplementedError
+
+
+def test_a_client_beside_which_nothing_can_be_written_is_refused(plain: Connection) -> None:
+    client = aioredis.Redis.from_pool(aioredis.ConnectionPool(connection_class=Tunnel))
+    with pytest.raises(ConfigurationError, match=r"^client: "):
+        EventLog(client)
+    EventLog(Connection(client=plain.client, async_client=client))

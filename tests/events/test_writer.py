@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.events import writer as writer_module
 from langchain_agentmem.events.event import Event
 from langchain_agentmem.events.log import EventLog
@@ -69,6 +70,17 @@ def test_items_of_each_thread_keep_their_order() -> None:
     assert sorted(shelf.items) == list(range(4_000))
     for n in range(4):
         assert [item for item in shelf.items if item % 4 == n] == list(range(n, 4_000, 4))
+
+
+def test_a_mistake_in_the_setup_is_told_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(parcel: list[int]) -> None:
+        raise ConfigurationError("client: pass one")
+
+    writer: Writer[int, list[int]] = Writer(list, refuse)
+    writer.put(1)
+    assert writer.flush()  # it is not tried again
+    assert writer.dropped == 1
+    assert "client: pass one" in caplog.text
 
 
 def test_a_full_queue_loses_the_oldest_and_counts(caplog: pytest.LogCaptureFixture) -> None:

@@ -20,7 +20,7 @@ from tests.thread.conftest import Call
 def tap(server: Connection) -> Iterator[Tap]:
     """A tap on the line to an empty server that knows the scripts already."""
     run(server.send(("SCRIPT", "FLUSH")))
-    with Tap(server._address.url) as tap:  # type: ignore[union-attr]
+    with Tap(server._way[0].url) as tap:  # type: ignore[index]
         yield tap
 
 

@@ -174,19 +174,6 @@ def test_a_password_a_user_and_a_provider_open_the_door(call: Call, guarded: Ser
             assert "pa" not in repr(connection).removeprefix("Connection(redis")
 
 
-@pytest.mark.parametrize("colour", [redis, aioredis], ids=["from sync", "from async"])
-def test_the_other_colour_is_built_with_the_users_settings(colour: Any, guarded: Server) -> None:
-    client = colour.Redis(port=guarded.port, username="alice", password="pa/ss@w:ord", db=3, client_name="me")
-    given = {"client": client} if colour is redis else {"async_client": client}
-    other = asyncio.run if colour is redis else run
-    with Connection(**given) as connection:
-        user, info = other(connection.send(("ACL", "WHOAMI"), ("CLIENT", "INFO")))
-    assert user == b"alice"
-    assert {b"db=3", b"name=me"} <= set(info.split())
-    if colour is redis:
-        client.close()
-
-
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -217,15 +204,6 @@ def test_what_redis_py_cannot_use_is_refused_without_its_secret(call: Call, url:
         call(Connection(url, **options).send(("PING",)))
     assert isinstance(caught.value, ConfigurationError) or "host" in str(caught.value)
     assert "s3" not in f"{caught.value} {caught.value!r}"
-
-
-def test_a_client_of_an_unknown_kind_has_no_twin(guarded: Server) -> None:
-    class Odd(redis.Connection):
-        pass
-
-    client = redis.Redis.from_pool(redis.ConnectionPool(connection_class=Odd))
-    with pytest.raises(ConfigurationError, match=r"^async_client: "):
-        asyncio.run(Connection(client=client).send(("PING",)))
 
 
 def test_from_env(call: Call, plain_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 import redis
 import redis.asyncio as aioredis
 
+from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.scripts import Script
@@ -114,6 +115,27 @@ async def test_the_users_own_cluster_clients(cluster: list[Server], add: Script)
         await async_.aclose()
 
 
+@pytest.mark.parametrize("colour", [redis, aioredis], ids=["from sync", "from async"])
+async def test_a_cluster_client_of_one_colour_serves_both(colour: Any, cluster: list[Server]) -> None:
+    client = colour.RedisCluster("127.0.0.1", cluster[0].port, decode_responses=True)
+    connection = Connection.of(client)
+    assert connection.clustered
+    try:
+        for send in (connection.send, lambda *commands: asyncio.to_thread(run, connection.send(*commands))):
+            assert await send(("SET", "a", b"\xff"), ("SET", "b", 2)) == [True, True]
+            assert await send(("GET", "a"), ("GET", "b"), ("DEL", "a"), ("DEL", "b")) == [b"\xff", b"2", 1, 1]
+    finally:
+        await connection.aclose()
+        await close(client)
+
+
+async def close(client: Any) -> None:
+    if isinstance(client, aioredis.Redis | aioredis.RedisCluster):
+        await client.aclose()
+    else:
+        client.close()
+
+
 @pytest.fixture(scope="module")
 def sentinel() -> Iterator[tuple[Server, str]]:
     """A master with a password, and the URL by which its sentinel names it."""
@@ -154,3 +176,25 @@ async def test_300_coroutines_on_a_sentinels_pool_of_two(sentinel: tuple[Server,
     async with Connection(sentinel[1], max_connections=2) as connection:
         calls = [connection.block("INCR", "n") for _ in range(300)]
         assert len({*await asyncio.gather(*calls)}) == 300
+
+
+@pytest.mark.parametrize("colour", [redis, aioredis], ids=["from sync", "from async"])
+async def test_a_sentinels_client_of_one_colour_serves_both(colour: Any, sentinel: tuple[Server, str]) -> None:
+    port = int(sentinel[1].rpartition("/main")[0].rpartition(":")[2])
+    asked = colour.sentinel.Sentinel([("127.0.0.1", port)], password="s3same", db=3)
+    client = asked.master_for("main", client_name="me")
+    connection = Connection.of(client)
+    try:
+        for send in (connection.send, lambda *commands: asyncio.to_thread(run, connection.send(*commands))):
+            [name, info, _] = await send(("CLIENT", "GETNAME"), ("CLIENT", "INFO"), ("SET", "k", 1))
+            assert (name, b"db=3" in info.split()) == (b"me", True)
+    finally:
+        await connection.aclose()
+        for part in (client, *asked.sentinels):
+            await close(part)
+
+
+def test_a_client_of_replicas_has_no_twin(sentinel: tuple[Server, str]) -> None:
+    asked: Any = aioredis.Sentinel([("127.0.0.1", sentinel[0].port)])  # type: ignore[no-untyped-call]
+    with pytest.raises(ConfigurationError, match=r"^client: "):
+        Connection(async_client=asked.slave_for("main")).expect_sync()
