@@ -8,7 +8,6 @@ import threading
 from collections.abc import AsyncGenerator
 from importlib import import_module
 from typing import Any, Self, TypeAlias
-from weakref import WeakKeyDictionary
 
 import redis
 import redis.asyncio as aioredis
@@ -55,7 +54,8 @@ class Connection(Closing):
     """A connection to one Redis or Valkey, sync and async from the same object.
 
     Nothing is opened until the first command. Safe to share between threads, event loops (each gets a client of its
-    own, closed when its loop shuts down) and across fork. Pools wait for a free connection rather than raise.
+    own, closed when its loop shuts down) and across fork. Pools wait for a free connection rather than raise. A loop
+    that is closed without `shutdown_asyncgens` leaves its client until another loop sends its first command.
 
     Args:
         url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://h1,h2/service/db` or `redis+cluster://h1,h2`.
@@ -89,7 +89,7 @@ class Connection(Closing):
         self.clustered = self._way is not None and self._way[0].kind == "cluster"
         raw = {NEVER_DECODE: True} if _decodes(client) or _decodes(async_client) else {}
         self._plan = Plan(raw, clustered=self.clustered, malformed=MALFORMED, refused=ResponseError)
-        self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane] = WeakKeyDictionary()
+        self._lanes: dict[asyncio.AbstractEventLoop, Lane] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -286,11 +286,18 @@ class Connection(Closing):
         loop = asyncio.get_running_loop()
         lane = self._lanes.get(loop)
         if lane is None:
+            self._abandon_lanes()
             client = self._given_async or self._build(aioredis)
             parts = () if client is self._given_async else (client, *_sentinels(client))
             lane = self._lanes[loop] = Lane(client, self._plan, parts, forget=lambda: self._lanes.pop(loop, None))
             await lane.open()
         return lane
+
+    def _abandon_lanes(self) -> None:
+        """Let go of the clients of loops that were closed without a word to them."""
+        for loop in [*self._lanes]:
+            if loop.is_closed() and (lane := self._lanes.pop(loop, None)):
+                lane.abandon()
 
 
 def url_from_env() -> str:

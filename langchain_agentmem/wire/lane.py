@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio.trsock import TransportSocket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from socket import SHUT_RDWR
 from typing import Any, TypeVar
 
 from langchain_agentmem.wire.quick import Wire, quick_pool
@@ -106,6 +109,7 @@ class Lane:
         self.client = client
         self._plan = plan
         self._tick: Tick[tuple[Any, ...], Any] = Tick(self.execute, blame=plan.malformed)
+        self._owned = owned
         self._guard = self._open_until_closed(owned, forget)
 
     async def open(self) -> None:
@@ -115,6 +119,12 @@ class Lane:
     async def aclose(self) -> None:
         """Close what is ours."""
         await self._guard.aclose()
+
+    def abandon(self) -> None:
+        """Hang up what is ours, when its loop is closed and nothing can be awaited there any more."""
+        for client in self._owned:
+            for connection in _connections(client):
+                _hang_up(connection)
 
     async def _open_until_closed(self, owned: Sequence[Any], forget: Callable[[], object]) -> AsyncGenerator[None]:
         try:
@@ -131,3 +141,24 @@ class Lane:
     async def send(self, commands: Wire) -> list[Any]:
         """Send commands together with those of every other call in this tick."""
         return list(await self._tick.join(commands))
+
+
+def _connections(client: Any) -> list[Any]:
+    """All that an async client of redis-py has open, which it says nowhere in public."""
+    pool = getattr(client, "connection_pool", None)
+    if pool is not None:
+        return [*pool._available_connections, *pool._in_use_connections]  # noqa: SLF001 - see above
+    nodes = client.nodes_manager.nodes_cache.values()
+    return [connection for node in nodes for connection in node._connections]  # noqa: SLF001 - see above
+
+
+def _hang_up(connection: Any) -> None:
+    """End a connection at the socket: a transport of asyncio cannot be closed without its loop.
+
+    Those of other loops, such as uvloop's, are closed with the loop.
+    """
+    transport = getattr(connection._writer, "transport", None)  # noqa: SLF001 - there is no other way to it
+    end = transport.get_extra_info("socket") if transport else None
+    if isinstance(end, TransportSocket) and end.fileno() >= 0:
+        with suppress(OSError):  # the server was faster
+            end.shutdown(SHUT_RDWR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from enum import IntEnum
@@ -14,6 +15,7 @@ import redis
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command, Connection
 from tests.servers import Server, free_port, serving
+from tests.users import wait_until
 
 Call = Callable[[Any], Any]
 WRONG = ("LPUSH", "text", "x")  # WRONGTYPE once `text` is a string
@@ -134,6 +136,27 @@ async def test_many_loops_one_after_the_other_and_at_once(plain: Connection) -> 
     assert answers == [[[[b"%d.%d" % (n, i)] for i in range(10)]] * 3 for n in range(4)]
     assert not plain._lanes  # each was closed with its loop
     assert await plain.send(("ECHO", "here")) == [b"here"]
+
+
+# What such a loop leaves to the garbage collector is warned of.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_loop_that_was_closed_without_a_word_leaves_no_client_behind(server: Server) -> None:
+    with Connection(url(server), client_name="looped") as connection:
+        for _ in range(5):
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(connection.send(("PING",)))
+            loop.close()
+            del loop
+        assert len(connection._lanes) == 1
+        asyncio.run(connection.send(("PING",)))
+        assert not connection._lanes
+
+        def none_is_left() -> bool:
+            [clients] = run(connection.send(("CLIENT LIST",)))
+            return [client["name"] for client in clients] == ["looped"]  # the one that asks
+
+        wait_until(none_is_left)
+    gc.collect()  # now, so that no other test is warned
 
 
 def assert_secretless(error: BaseException | None, log: pytest.LogCaptureFixture) -> None:
