@@ -23,7 +23,7 @@ GROUP = "workers"
 
 Outcome: TypeAlias = Literal["done", "retry", "deferred", "released", "alone", "dead", "lost"]
 """How a job ended: stored; to be tried again; later, without counting as an attempt; its turns one by one; given up; or
-the thread is somebody else's now."""
+the thread is somebody else's now, or its turns are gone."""
 
 _MAY_BE_ZERO = ("quiet", "max_wait", "backoff", "max_backoff", "context")
 _MOST_TURNS = 1_000  # of a batch: a dead letter has a field for each, and Lua a limit on the arguments of a call

@@ -98,6 +98,15 @@ local function holds(thread, job, fence)
   return false, state[3] and string.match(state[3], '^' .. fence .. ' (%l+)$') or ''
 end
 
+-- How many turns of a thread wait: as counted, but none where the server has evicted them, or somebody deleted them.
+local function number_waiting(thread)
+  local number = tonumber(redis.call('HGET', state_of(thread), 'waiting') or 0)
+  if number == 0 or #waiting(thread, '+', 1) > 0 then return number end
+  count('waiting', -number)
+  redis.call('HSET', state_of(thread), 'waiting', 0)
+  return 0
+end
+
 -- Give a thread back: its job is over, and what waits meanwhile is due again.
 local function close(thread, job, fence, outcome, delay)
   local state = state_of(thread)
@@ -108,7 +117,7 @@ local function close(thread, job, fence, outcome, delay)
     redis.call('HSET', state, 'held', 1)
     redis.call('ZADD', due, whole(now + delay), thread)
   else
-    local number = tonumber(redis.call('HGET', state, 'waiting'))
+    local number = number_waiting(thread)
     if number > 0 then debounce(thread, number, newest_of(thread)) else expire(thread) end
   end
   return outcome
@@ -119,7 +128,7 @@ local function advance(thread, upto)
   local turns, state = turns_of(thread), state_of(thread)
   local done = waiting(thread, upto)
   local number = #done
-  redis.call('PEXPIRE', scope_of(field(done[1], 'recipe')), kept)
+  if done[1] then redis.call('PEXPIRE', scope_of(field(done[1], 'recipe')), kept) end -- else evicted meanwhile
   redis.call('HSET', state, 'cursor', upto)
   redis.call('HDEL', state, 'plan', 'upto', 'attempts')
   redis.call('HINCRBY', state, 'waiting', -number)
@@ -132,10 +141,17 @@ local function advance(thread, upto)
   return number
 end
 
+-- The turns of a batch are gone: the server evicted them, or somebody deleted them.
+local function lost(thread)
+  redis.call('HDEL', state_of(thread), 'plan', 'upto', 'attempts', 'alone')
+  return 'lost'
+end
+
 -- No attempt is left. Turns that failed together are tried one by one first, so that one which cannot be promoted takes
 -- no others with it; one that failed alone moves to the dead letters, and so do turns whose changes were found already.
 local function give_up(thread, upto, kind, text)
   local state, entries = state_of(thread), waiting(thread, upto)
+  if #entries == 0 then return lost(thread) end
   local last = redis.call('HMGET', state, 'plan', 'alone', 'attempts')
   if not last[1] and not last[2] and #entries > 1 then
     redis.call('HSET', state, 'alone', upto)

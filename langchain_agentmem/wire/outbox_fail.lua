@@ -4,8 +4,8 @@
 -- ARGV[2] thread  [3] job  [4] fence  [5] id of the batch's last turn
 -- ARGV[6] 'retry', or without counting as an attempt 'deferred' or 'released'  [7] ms until it is tried again
 -- ARGV[8] type of the error  [9] its text
--- Returns how it ended: as asked, or, if no attempt is left, 'alone' (its turns are tried one by one) or 'dead'; '' if
--- the worker no longer held the thread, and nothing was changed.
+-- Returns how it ended: as asked, or, if no attempt is left, 'alone' (its turns are tried one by one), 'dead' or, where
+-- the turns are gone, 'lost'; '' if the worker no longer held the thread, and nothing was changed.
 local thread, job, fence, outcome = ARGV[2], ARGV[3], ARGV[4], ARGV[6]
 local mine, ended = holds(thread, job, fence)
 if not mine then return ended end
@@ -17,5 +17,6 @@ else
     outcome = give_up(thread, ARGV[5], ARGV[8], ARGV[9])
   end
 end
-if outcome ~= 'dead' then count(outcome, 1) end
-return close(thread, job, fence, outcome, outcome ~= 'dead' and ARGV[7])
+local over = outcome == 'dead' or outcome == 'lost'
+if not over then count(outcome, 1) end
+return close(thread, job, fence, outcome, not over and ARGV[7])

@@ -9,6 +9,7 @@ local turns, state = turns_of(thread), state_of(thread)
 local scope = stem .. ':scope:' .. path
 local function goes(entry) return path == '' or scope_of(field(entry, 'recipe')) == scope end
 
+number_waiting(thread) -- without those that were evicted
 local before = waiting(thread, '+')
 local held = redis.call('HMGET', state, 'job', 'until')
 local concerned = before[1] == nil or goes(before[1]) -- a batch has one scope and starts with the first that waits

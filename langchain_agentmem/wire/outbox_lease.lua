@@ -6,7 +6,7 @@
 -- ended, if no attempt is left; or nothing, if there is nothing to do or another worker holds the thread.
 local thread, job, worker = ARGV[2], ARGV[3], ARGV[4]
 local state = state_of(thread)
-local held = redis.call('HMGET', state, 'job', 'until', 'owner', 'plan', 'upto', 'alone')
+local held = redis.call('HMGET', state, 'job', 'until', 'owner', 'plan', 'upto', 'alone', 'fence')
 if held[1] ~= job then -- it was done, or forgotten
   drop(job)
   return false
@@ -19,6 +19,11 @@ for _, entry in ipairs(waiting(thread, held[5] or '+', not held[5] and (held[6] 
   local too_large = not held[5] and #batch > 0 and bytes > tonumber(ARGV[7])
   if too_large or field(entry, 'recipe') ~= recipe then break end
   batch[#batch + 1] = entry
+end
+if #batch == 0 then
+  redis.call('HDEL', state, 'held')
+  close(thread, job, held[7] or '0', lost(thread))
+  return false
 end
 local upto = batch[#batch][1]
 

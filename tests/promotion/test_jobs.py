@@ -13,6 +13,7 @@ from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
+from langchain_agentmem.wire.keys import Keys
 from tests.promotion.scribe import ANN, Call, said
 from tests.promotion.steps import QUICK, apromoted, atake, names
 
@@ -204,3 +205,39 @@ def test_turns_that_workers_die_over_are_given_up(plain: Connection) -> None:
     assert run(atake(outbox, "last")) == []
     (letter,) = outbox.dead()
     assert letter.error_type == "WorkerDied"
+
+
+# --- turns that are gone, as when the server evicts a stream
+
+
+def lose(redis: Connection, thread_id: str) -> None:
+    assert run(redis.send(("UNLINK", f"{Keys().outbox()}:turns:{thread_id}"))) == [1]
+
+
+def test_turns_that_are_gone_hold_up_no_others(plain: Connection, outbox: Outbox, call: Call) -> None:
+    for thread in ("gone", "here"):
+        outbox.add(thread, said(thread), ANN, "x@1")
+    lose(plain, "gone")
+    assert call(apromoted(outbox)) == ["here"]
+    stats = outbox.stats()
+    assert (stats.waiting, stats.running, stats.taken, stats.promoted) == (0, 0, 2, 1)
+    outbox.add("gone", said("new"), ANN, "x@1")
+    assert call(apromoted(outbox)) == ["new"]
+
+
+@pytest.mark.parametrize("more", [(), ("new",)])
+@pytest.mark.parametrize("fails", [False, True])
+def test_turns_that_go_while_a_worker_is_at_them(
+    plain: Connection, call: Call, more: tuple[str, ...], fails: bool
+) -> None:
+    outbox = Outbox(plain, **QUICK | {"max_attempts": 1})
+    outbox.add("t", said("gone"), ANN, "x@1")
+    (lease,) = call(atake(outbox))
+    lose(plain, "t")
+    outbox.add("t", said(*more), ANN, "x@1")
+    if fails:
+        assert call(outbox.jobs.afail(lease, ValueError("no"))) == "lost"
+    else:
+        assert call(outbox.jobs.afinish(lease)) == "done"
+    assert call(apromoted(outbox)) == [*more]
+    assert (outbox.stats().waiting, outbox.stats().running, outbox.dead()) == (0, 0, [])
