@@ -218,7 +218,8 @@ class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
     ) -> RunnableConfig:
         """Store a checkpoint; the id in `config` is its parent's. One round trip.
 
-        A second trip sends lists whole, or all values, where the server does not hold what it is believed to hold.
+        A second trip sends lists whole, or all values, where the server does not hold what it is believed to hold; a
+        third does where the thread went away between the two.
 
         Returns:
             The config that names the stored checkpoint.
@@ -228,12 +229,12 @@ class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
         place, threads = draft.place, self.threads
         head, keys = self._keys.head(place.thread_id, place.ns), threads.keys_of(place.thread_id)
         args, belief = draft.arguments(ttl, self._beliefs.get(head))
-        beside = [*threads.registering(place.thread_id, draft.user), *self._event(draft, facts)]
-        [stored, *_] = await self._redis.send(_PUT(keys, args), *beside)
-        if stored != b"OK":
+        registering = threads.registering(place.thread_id, draft.user)
+        [stored, *_] = await self._redis.send(_PUT(keys, args), *registering, *self._event(draft, facts))
+        while stored in (b"STALE", b"LOST"):  # ends: nothing sent whole is stale, or lost
             draft = draft.with_everything(checkpoint, codec) if stored == b"LOST" else draft
             args, belief = draft.arguments(ttl, None)
-            await self._redis.send(_PUT(keys, args))
+            [stored, *_] = await self._redis.send(_PUT(keys, args), *registering)
         self._beliefs.learn(head, belief)
         return config_of(place.thread_id, place.ns, checkpoint["id"])
 

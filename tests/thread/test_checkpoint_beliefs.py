@@ -207,6 +207,30 @@ def test_lists_of_any_history(plain: Connection, turns: list[tuple[int, list[str
     assert [values_of(one)["items"] for one in savers[0].list(config())] == expected[::-1]
 
 
+async def test_a_thread_that_goes_away_between_two_tries(
+    call: Call, server: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first finds a list that another worker changed, the second a thread that is not there any more."""
+    mine, other = (Thread(AgentMemorySaver(server)) for _ in range(2))
+    await call(mine.saver.put, *mine.draft(messages=chat(5), kept="once"))
+    other.values, other.versions, other.step = dict(mine.values), dict(mine.versions), mine.step
+    await call(other.saver.get_tuple, config())
+    await call(other.saver.put, *other.draft(messages=chat(6)))
+    send, answers = server.send, list[Any]()
+
+    async def expires_meanwhile(*commands: Command, **options: Any) -> list[Any]:
+        replies = await send(*commands, **options)
+        answers.append(replies[0])
+        if replies[0] == b"STALE":
+            await send(("FLUSHALL",))
+        return replies
+
+    monkeypatch.setattr(server, "send", expires_meanwhile)
+    await call(mine.saver.put, *mine.draft(messages=chat(7)))
+    assert answers == [b"STALE", b"LOST", b"OK"]
+    assert values_of(await call(mine.saver.get_tuple, config())) == {"messages": chat(7), "kept": "once"}
+
+
 @pytest.fixture
 def twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every pipeline arrives twice, as when redis-py repeats one whose answer was lost."""
