@@ -40,7 +40,7 @@ LOOP_LIBRARIES = {"asyncio", "anyio"}
 COLOURED = {"close"}  # connections are kept by colour, so each colour closes its own
 # Files of the floors 1 to 3 that may use an event loop, each with the reason why it cannot do without.
 ASYNCIO_ALLOWED: dict[str, str] = {
-    "promotion/worker.py": "promotes several threads at a time, renews their leases meanwhile, and ends on a signal",
+    "promotion/worker.py": "promotes several threads at a time, and ends on a signal",
 }
 
 Rule = Callable[[str, str], Iterator[str]]

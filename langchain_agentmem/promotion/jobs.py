@@ -234,10 +234,10 @@ class Jobs:
         told = [turn for turn in told if turn.id not in again]
         return replace(lease, batch=Batch(unescape(job.thread), whose.scope, new, whose.strategies, told, whose.replay))
 
-    async def arenew(self, lease: Lease, worker: str) -> bool:
+    async def arenew(self, lease: Lease) -> bool:
         """Go on holding a thread; False if it was taken away."""
         ms = round(self.settings.lease * 1000)
-        return bool((await self._redis.send(self._held(_RENEW, lease, worker, ms)))[0])
+        return bool((await self._redis.send(self._held(_RENEW, lease, ms)))[0])
 
     async def akeep(self, lease: Lease, plan: bytes) -> bool:
         """Keep the changes that were found, before the first is made; False if the thread was taken away."""

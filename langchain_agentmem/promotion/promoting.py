@@ -14,8 +14,8 @@ from langchain_agentmem.events.log import EventLog
 from langchain_agentmem.promotion.batch import Batch, Changed, Extracts, Planned, Usage
 from langchain_agentmem.promotion.budget import Budget
 from langchain_agentmem.promotion.jobs import Job, Jobs, Lease, Outcome
-from langchain_agentmem.wire.bridge import run
-from langchain_agentmem.wire.connection import LOST_CONNECTION
+from langchain_agentmem.wire.bridge import beside, run
+from langchain_agentmem.wire.connection import LOST_CONNECTION, REDIS_ERRORS
 from langchain_agentmem.wire.tick import each
 
 _PAGE = 1_000  # threads that are handed over in one step of the server
@@ -58,7 +58,10 @@ class Promoter:
         self._events, self._budget = events, budget
 
     async def apromote(self, lease: Lease) -> Promotion:
-        """Promote a batch. Whatever fails in it is kept with its turns and tried again; only a lost server raises."""
+        """Promote a batch, and hold its thread meanwhile, however long that takes.
+
+        Whatever fails in it is kept with its turns and tried again; only a lost server raises.
+        """
         started = time.monotonic()
         promotion = await self._attempt(lease)
         self._tell(lease, promotion, time.monotonic() - started)
@@ -67,10 +70,10 @@ class Promoter:
     async def _attempt(self, lease: Lease) -> Promotion:
         batch = lease.batch
         try:
-            plan = await self._plan(lease)
-            if plan is None:
+            done = await beside(self._work(lease), lambda: self._renew(lease), self._jobs.settings.lease / 3)
+            if done is None:
                 return Promotion("lost", batch)
-            changes = await self._extractor.aapply(plan)
+            plan, changes = done
             return Promotion(await self._jobs.afinish(lease), batch, changes, plan.usage)
         except LOST_CONNECTION:
             raise  # nothing can be noted now; when the lease has run out, a worker goes on from the last step
@@ -78,6 +81,18 @@ class Promoter:
             return Promotion(await self._jobs.adefer(lease, error.until), batch, error=error)
         except Exception as error:  # noqa: BLE001 - a model may raise anything; it is stored, counted and told
             return Promotion(await self._jobs.afail(lease, error), batch, error=error)
+
+    async def _work(self, lease: Lease) -> tuple[Planned, Sequence[Changed]] | None:
+        """What takes long. None if the thread was taken away."""
+        plan = await self._plan(lease)
+        return None if plan is None else (plan, await self._extractor.aapply(plan))
+
+    async def _renew(self, lease: Lease) -> bool:
+        """Go on holding the thread; False if it was taken away, and the work is for nothing."""
+        try:
+            return await self._jobs.arenew(lease)
+        except REDIS_ERRORS:  # the server may be back at the next beat
+            return True
 
     async def _plan(self, lease: Lease) -> Planned | None:
         """The changes to make: those that a worker before found, else new ones. None if the thread was taken away."""
@@ -88,7 +103,7 @@ class Promoter:
         return plan if await self._jobs.akeep(lease, plan.dumps()) else None
 
     def _tell(self, lease: Lease, promotion: Promotion, seconds: float) -> None:
-        if self._events is None:
+        if self._events is None or promotion.outcome == "lost":  # who has the thread now tells of it, if anybody has
             return
         batch, usage, error = lease.batch, promotion.usage, promotion.error
         ids = [change.id for change in promotion.changes if change.id]

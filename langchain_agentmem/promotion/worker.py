@@ -17,7 +17,7 @@ from langchain_agentmem.events.streams import Patience
 from langchain_agentmem.promotion.batch import Extracts
 from langchain_agentmem.promotion.budget import Budget
 from langchain_agentmem.promotion.health import Health, Tally
-from langchain_agentmem.promotion.jobs import Job, Lease
+from langchain_agentmem.promotion.jobs import Job
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.promoting import Promoter, Promotion, PromotionReport, apromote_all
 from langchain_agentmem.promotion.stats import OutboxStats
@@ -173,33 +173,13 @@ class Worker:
     async def _work(self, job: Job) -> None:
         try:
             if lease := await self._jobs.alease(job, self.name):
-                await self._hold(lease)
+                try:
+                    self._note(await self._promoter.apromote(lease))
+                except asyncio.CancelledError:  # the end of the worker's grace
+                    await self._jobs.arelease(lease)
+                    raise
         except REDIS_ERRORS as error:  # when the lease has run out, this worker or another takes the job up again
             _log.warning("a promotion lost its server (%s); it goes on when the server is back", type(error).__name__)
-
-    async def _hold(self, lease: Lease) -> None:
-        """Promote while a heartbeat renews the lease. The work ends with the lease, or when the grace is over."""
-        work = asyncio.create_task(self._promoter.apromote(lease))
-        beat = asyncio.create_task(self._beat(lease, work))
-        try:
-            self._note(await work)
-        except asyncio.CancelledError:
-            if not beat.done():  # not the heartbeat, but the end of the worker's grace
-                await self._jobs.arelease(lease)
-                raise
-        finally:
-            beat.cancel()
-
-    async def _beat(self, lease: Lease, work: asyncio.Task[Promotion]) -> None:
-        while True:
-            await asyncio.sleep(self._jobs.settings.lease / 3)
-            try:
-                if await self._jobs.arenew(lease, self.name):
-                    continue
-            except LOST_CONNECTION:
-                continue
-            work.cancel()
-            return
 
     def _note(self, promotion: Promotion) -> None:
         self._tally.note(promotion)

@@ -8,6 +8,7 @@ part only where the outside world is called, and that place is `either`.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from contextvars import ContextVar
@@ -56,6 +57,59 @@ async def either(sync_fn: Callable[[*Args], T], async_fn: Callable[[*Args], Awai
 async def sleep(seconds: float) -> None:
     """Wait, in either colour."""
     await either(time.sleep, asyncio.sleep, seconds)
+
+
+async def beside(
+    work: Coroutine[Any, Any, T], beat: Callable[[], Coroutine[Any, Any, bool]], seconds: float
+) -> T | None:
+    """Do `work` while `beat` runs every so many seconds: as a task, or in the sync colour in a thread of its own.
+
+    Args:
+        work: What is to be done.
+        beat: Says whether the work may go on. Must not raise.
+        seconds: From one beat to the next.
+
+    Returns:
+        The result; None where a beat said no, and work that could be ended was ended. The sync colour cannot end it.
+    """
+    return await either(_beside_sync, _beside_async, work, beat, seconds)
+
+
+def _beside_sync(
+    work: Coroutine[Any, Any, T], beat: Callable[[], Coroutine[Any, Any, bool]], seconds: float
+) -> T | None:
+    over = threading.Event()
+
+    def pulse() -> None:
+        while not over.wait(seconds) and run(beat()):
+            pass
+
+    beating = threading.Thread(target=pulse, name="agentmem-beat", daemon=True)
+    beating.start()
+    try:
+        return run(work)
+    finally:
+        over.set()
+        beating.join()
+
+
+async def _beside_async(
+    work: Coroutine[Any, Any, T], beat: Callable[[], Coroutine[Any, Any, bool]], seconds: float
+) -> T | None:
+    async def pulse() -> None:
+        wanted = True
+        while wanted:
+            await asyncio.sleep(seconds)
+            wanted = await beat()
+
+    working, beating = asyncio.create_task(work), asyncio.create_task(pulse())
+    try:
+        await asyncio.wait((working, beating), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:  # done, ended by a beat, or cancelled from outside
+        for task in (working, beating):
+            task.cancel()
+        await asyncio.gather(working, beating, return_exceptions=True)
 
 
 class Nothing:

@@ -87,14 +87,14 @@ def test_two_workers_never_hold_one_thread(plain: Connection, call: Call) -> Non
     assert call(outbox.jobs.aclaim("two", 10)) == []
     assert call(outbox.jobs.alease(first.job, "two")) is None
     time.sleep(0.3)
-    assert call(outbox.jobs.arenew(first, "one"))
+    assert call(outbox.jobs.arenew(first))
     time.sleep(0.3)
     assert call(outbox.jobs.aclaim("two", 10)) == []  # the heartbeat kept it
     time.sleep(0.4)
     (second,) = call(atake(outbox, "two"))
     assert int(second.fence) > int(first.fence)
     assert not call(outbox.jobs.akeep(first, b"late"))
-    assert not call(outbox.jobs.arenew(first, "one"))
+    assert not call(outbox.jobs.arenew(first))
     assert call(outbox.jobs.afinish(first)) == "lost"
     assert call(outbox.jobs.afail(first, ValueError())) == "lost"
     assert call(outbox.jobs.akeep(second, b"plan"))

@@ -168,7 +168,7 @@ async def alife(outbox: Outbox) -> None:
     """Every operation once."""
     await outbox.aadd("t", conversation(3), ANN, "x@1")
     leases = await atake(outbox)
-    assert await outbox.jobs.arenew(leases[0], "w")
+    assert await outbox.jobs.arenew(leases[0])
     assert await outbox.jobs.akeep(leases[0], b"plan")
     assert await outbox.jobs.afail(leases[0], ValueError("\xe9")) == "dead"
     assert [len(letter.turns) for letter in await outbox.adead()] == [6]

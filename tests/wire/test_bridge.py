@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
-from langchain_agentmem.wire.bridge import either, run, sleep, walk
+from langchain_agentmem.wire.bridge import beside, either, run, sleep, walk
 
 
 async def colour() -> str:
@@ -161,3 +162,54 @@ def test_sleep_waits_in_either_colour() -> None:
         start = time.monotonic()
         call(sleep(0.02))
         assert time.monotonic() - start >= 0.019
+
+
+class Beats:
+    """Says so many times that the work may go on."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    async def __call__(self) -> bool:
+        self.left -= 1
+        return self.left > 0
+
+
+async def work(seconds: float, result: str) -> str:
+    await sleep(seconds)
+    if result == "error":
+        raise LookupError(result)
+    return result
+
+
+@pytest.mark.parametrize("run", [run, asyncio.run], ids=["sync", "async"])
+def test_work_is_done_beside_a_beat(run: Callable[[Any], Any]) -> None:
+    beats = Beats(1_000_000)
+    assert run(beside(work(0.1, "done"), beats, 0.01)) == "done"
+    assert beats.left < 1_000_000
+    assert run(beside(work(0.0, "done"), beats, 60)) == "done"  # and does not wait for it
+    with pytest.raises(LookupError, match="error"):
+        run(beside(work(0.0, "error"), beats, 60))
+
+
+def test_a_beat_ends_the_work_where_that_can_be_done() -> None:
+    assert asyncio.run(beside(work(60, "done"), Beats(3), 0.001)) is None
+    assert run(beside(work(0.05, "done"), Beats(3), 0.001)) == "done"
+
+
+async def test_work_beside_a_beat_ends_with_its_caller() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def for_ever() -> None:
+        try:
+            begun.set()
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    task = asyncio.create_task(beside(for_ever(), Beats(9), 60))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
