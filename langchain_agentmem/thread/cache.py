@@ -105,7 +105,8 @@ class AgentMemoryCache(BaseCache[ValueT]):
         cleared = [_CLEAR([self._keys.cache(tuple(namespace))]) for namespace in namespaces]
         if cleared:
             gone = [write_namespace(tuple(namespace)) for namespace in namespaces]
-            await self._redis.send(*cleared, ("ZREM", self._keys.caches(), *gone))
+            # First, since who writes there meanwhile notes the namespace last: what is kept is always noted.
+            await self._redis.send(("ZREM", self._keys.caches(), *gone), *cleared)
 
     def clear(self, namespaces: Sequence[Namespace] | None = None) -> None:
         """Sync form of `aclear`."""

@@ -15,7 +15,7 @@ from langgraph.types import CachePolicy
 
 from langchain_agentmem.thread.cache import AgentMemoryCache
 from langchain_agentmem.wire.bridge import run
-from langchain_agentmem.wire.connection import Connection
+from langchain_agentmem.wire.connection import Command, Connection
 from langchain_agentmem.wire.keys import Keys
 
 Call = Callable[[Any], Any]
@@ -120,6 +120,28 @@ def test_clear_without_names_empties_all_of_the_tenants(
     assert left(plain) == before
     assert call(other.aget([(NODE, "a")])) == {(NODE, "a"): "other"}
     call(cache.aclear())
+
+
+def test_what_is_set_while_another_one_clears_is_found_by_the_next(
+    call: Call, plain: Connection, cache: AgentMemoryCache[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other: AgentMemoryCache[Any] = AgentMemoryCache(Connection(client=plain.client))
+    cache.set({(NODE, "a"): ("mine", None)})
+    send = plain.send
+
+    async def bit_by_bit(*commands: Command) -> list[Any]:
+        replies = []
+        for number, command in enumerate(commands):
+            if number:
+                other.set({(NODE, "b"): ("theirs", None)})
+            replies += await send(command)
+        return replies
+
+    with monkeypatch.context() as patch:
+        patch.setattr(plain, "send", bit_by_bit)
+        call(cache.aclear())
+    call(cache.aclear())
+    assert run(plain.send(("KEYS", "*"))) == [[]]
 
 
 async def test_get_and_set_are_one_round_trip(plain: Connection, cache: AgentMemoryCache[Any]) -> None:
