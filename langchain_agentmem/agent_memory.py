@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
@@ -23,6 +23,7 @@ from langchain_agentmem.promotion.asking import ChatModel
 from langchain_agentmem.promotion.budget import Budget
 from langchain_agentmem.promotion.extraction import ExtractionNode
 from langchain_agentmem.promotion.factory import PromotionFactory, Strategies
+from langchain_agentmem.promotion.health import Health
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.promoting import PromotionReport
 from langchain_agentmem.promotion.worker import Worker
@@ -151,17 +152,38 @@ class AgentMemory(Tiers):
         """
         return self.promotion.worker(model, strategy, **options)
 
-    async def apromote_pending(self, **options: Any) -> PromotionReport:
+    async def apromote_pending(
+        self,
+        model: ChatModel | str | None = None,
+        strategy: Strategies | None = None,
+        *,
+        concurrency: int = 10,
+        name: str | None = None,
+        on_progress: Callable[[Health], object] | None = None,
+    ) -> PromotionReport:
         """Promote all that waits now, due or not: for notebooks and cron.
 
         Args:
-            **options: As for `worker`.
+            model: As for `worker`.
+            strategy: As for `worker`.
+            concurrency: Threads that are promoted at the same time; the sync form takes one after the other.
+            name: A name that no other worker has; by default made of host and process.
+            on_progress: Called after each promotion with how it is going.
         """
-        return await self.worker(**options).apromote_pending()
+        worker = self.worker(model, strategy, concurrency=concurrency, name=name, on_progress=on_progress)
+        return await worker.apromote_pending()
 
-    def promote_pending(self, **options: Any) -> PromotionReport:
+    def promote_pending(
+        self,
+        model: ChatModel | str | None = None,
+        strategy: Strategies | None = None,
+        *,
+        concurrency: int = 10,
+        name: str | None = None,
+        on_progress: Callable[[Health], object] | None = None,
+    ) -> PromotionReport:
         """Sync form of `apromote_pending`."""
-        return run(self.apromote_pending(**options))
+        return run(self.apromote_pending(model, strategy, concurrency=concurrency, name=name, on_progress=on_progress))
 
     # --- the agent's surface
 

@@ -349,3 +349,13 @@ def test_embeddings_that_cannot_be_made_are_told(name: str, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "langchain.embeddings", None)
     with pytest.raises(ConfigurationError, match=r"langchain-agentmem\[langchain\]"):
         _ = memory.bank
+
+
+def test_a_drain_takes_what_has_a_meaning_for_it(plain: Connection) -> None:
+    told = list[Any]()
+    with AgentMemory(plain) as memory:
+        memory.outbox.add("t", [HumanMessage("I am vegetarian", id="h")], Scope("ada"), ["verbatim"])
+        assert memory.promote_pending(concurrency=1, name="cron", on_progress=told.append).promoted == 1
+        assert [(health.name, health.promoted) for health in told] == [("cron", 1)]
+        with pytest.raises(TypeError, match="grace"):
+            memory.promote_pending(grace=5)  # type: ignore[call-arg]

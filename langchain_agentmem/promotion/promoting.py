@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,6 @@ from langchain_agentmem.wire.connection import LOST_CONNECTION, REDIS_ERRORS
 from langchain_agentmem.wire.tick import each
 
 _PAGE = 1_000  # threads that are handed over in one step of the server
-_AT_ONCE = 10  # jobs that a drain in the async colour works on side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,23 +153,31 @@ class PromotionReport:
     errors: Sequence[Exception]
 
 
-async def apromote_all(jobs: Jobs, promoter: Promoter, worker: str) -> PromotionReport:
+async def apromote_all(
+    jobs: Jobs, promoter: Promoter, worker: str, at_once: int, noted: Callable[[Promotion], object]
+) -> PromotionReport:
     """Promote all that waits now, due or not, once. What fails is tried again when it is due.
 
     Args:
         jobs: The workers' side of the outbox.
         promoter: Promotes one batch.
         worker: A name that no other worker has.
+        at_once: Jobs that are taken together; the async colour works on them side by side.
+        noted: Called with each promotion when it has ended.
     """
 
     async def work(job: Job) -> tuple[Lease, Promotion] | None:
         lease = await jobs.alease(job, worker)
-        return (lease, await promoter.apromote(lease)) if lease else None
+        if lease is None:
+            return None
+        promotion = await promoter.apromote(lease)
+        noted(promotion)
+        return lease, promotion
 
     ended: list[Promotion] = []
     while (scheduled := await jobs.aschedule(_PAGE, which="all")).threads == _PAGE:
         pass
-    while claimed := await jobs.aclaim(worker, _AT_ONCE):
+    while claimed := await jobs.aclaim(worker, at_once):
         done = [result for result in await each(lambda job: run(work(job)), work, claimed) if result]
         ended += [promotion for _, promotion in done]
         # What came after the start may wait for its time, or this would never end while people talk.

@@ -51,7 +51,8 @@ class Worker:
         events: An event log that is told of each promotion, in the background.
         budget: By whose prices the events tell the cost.
         on_progress: Called with the worker's health after each promotion, and about every second.
-        grace: Seconds for which running jobs may go on after a stop. What is not done then goes back untouched.
+        grace: Seconds for which running jobs may go on after a stop. What is not done then goes back untouched. Without
+            meaning for `promote_pending`, which nobody stops.
 
     Raises:
         InvalidInputError: A number is too small.
@@ -85,8 +86,12 @@ class Worker:
     # --- once
 
     async def apromote_pending(self) -> PromotionReport:
-        """Promote all that waits now, due or not, and return. What fails is tried again when it is due."""
-        return await apromote_all(self._jobs, self._promoter, self.name)
+        """Promote all that waits now, due or not, and return. What fails is tried again when it is due.
+
+        The sync colour promotes one thread after the other, whatever the `concurrency`.
+        """
+        self._tally.looked()
+        return await apromote_all(self._jobs, self._promoter, self.name, self._concurrency, self._note)
 
     def promote_pending(self) -> PromotionReport:
         """Sync form of `apromote_pending`: needs no event loop."""
@@ -182,6 +187,7 @@ class Worker:
             _log.warning("a promotion lost its server (%s); it goes on when the server is back", type(error).__name__)
 
     def _note(self, promotion: Promotion) -> None:
+        self._tally.looked()
         self._tally.note(promotion)
         self._on_progress(self.health())
 

@@ -88,6 +88,35 @@ def test_what_fails_is_tried_once_and_waits(outbox: Outbox, bank: MemoryBank, ca
     assert call(aheld(bank)) == {"a": 1, "b": 1}
 
 
+def test_a_drain_tells_how_it_is_going(outbox: Outbox, bank: MemoryBank, call: Call) -> None:
+    told = list[Health]()
+    for thread in "tuv":
+        outbox.add(thread, said(thread), ANN, "x@1")
+    call(Worker(outbox, Scribe(bank), on_progress=told.append).apromote_pending())
+    assert [(health.promoted, health.alive) for health in told] == [(1, True), (2, True), (3, True)]
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_a_drain_promotes_so_many_threads_side_by_side(
+    outbox: Outbox, bank: MemoryBank, concurrency: int
+) -> None:
+    scribe, most, now = Scribe(bank), 0, set[str]()
+
+    class Watched(Scribe):
+        async def aplan(self, batch: Batch) -> Any:
+            nonlocal most
+            now.add(batch.thread_id)
+            most = max(most, len(now))
+            await asyncio.sleep(0.02)
+            now.discard(batch.thread_id)
+            return await scribe.aplan(batch)
+
+    for thread in "tuv":
+        await outbox.aadd(thread, said(thread), ANN, "x@1")
+    await Worker(outbox, Watched(bank), concurrency=concurrency).apromote_pending()
+    assert (most, len(scribe.batches)) == (concurrency, 3)
+
+
 def test_what_comes_meanwhile_does_not_keep_it_from_ending(plain: Connection, bank: MemoryBank) -> None:
     outbox, scribe = Outbox(plain, quiet=600), Scribe(bank)
     names_ = [f"m{i}" for i in range(3)]
