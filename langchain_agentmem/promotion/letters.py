@@ -67,6 +67,8 @@ class DeadLetters:
     async def anewest(self, n: int, thread: str | None) -> list[DeadLetter]:
         """The last `n` letters, oldest first; of one thread, as keys have it, or of all."""
         found: list[DeadLetter] = []
+        if n <= 0:
+            return found
         async for id_, letter in self._pages():
             if thread is None or letter[b"thread"].decode() == thread:
                 found.append(self._read(id_, letter))

@@ -22,6 +22,7 @@ from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.thread.beliefs import Beliefs
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.layout import VERSION_WIDTH
+from langchain_agentmem.thread.lifetime import milliseconds
 from langchain_agentmem.thread.listing import Listing, Query
 from langchain_agentmem.thread.reading import Head, config_of, load_delta_history
 from langchain_agentmem.thread.threads import Threads
@@ -78,7 +79,7 @@ class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
         self._owned = not isinstance(redis, Connection)
         self._redis = Connection.of(redis, **options)
         self._keys = Keys(prefix, tenant)
-        self._ttl = _milliseconds(ttl)
+        self._ttl = milliseconds(ttl)
         self._refresh = refresh_on_read
         self._events = events
         self._beliefs = Beliefs()
@@ -271,8 +272,7 @@ class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
     def _ttl_of(self, config: RunnableConfig) -> int | str:
         """Milliseconds for the scripts, '' = never: this call's own, else the saver's."""
         configurable = config.get("configurable", {})
-        ttl = _milliseconds(configurable[_TTL_OVERRIDE]) if _TTL_OVERRIDE in configurable else self._ttl
-        return "" if ttl is None else ttl
+        return milliseconds(configurable[_TTL_OVERRIDE]) if _TTL_OVERRIDE in configurable else self._ttl
 
     def _event(self, draft: Draft, metadata: CheckpointMetadata) -> Sequence[Command]:
         if self._events is None:
@@ -372,11 +372,3 @@ class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
         """Close the connections, if this saver opened them."""
         if self._owned:
             await self._redis.aclose()
-
-
-def _milliseconds(ttl: Any) -> int | None:
-    if ttl is None:
-        return None
-    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl < float("inf"):
-        raise InvalidInputError(f"ttl: pass seconds over 0, or None for never, not {ttl!r}")
-    return max(1, round(ttl * 1000))

@@ -12,12 +12,12 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.thread.codec import Codec
+from langchain_agentmem.thread.lifetime import milliseconds
 from langchain_agentmem.thread.messages import (
     Messages,
     at_least_one,
     dump_messages,
     load_messages,
-    milliseconds,
     new_operation,
     read_messages,
 )

@@ -1,4 +1,4 @@
-"""What working memory and chat history have in common: messages as bytes, and how long and how many are kept."""
+"""What working memory and chat history have in common: messages as bytes, and how many are kept."""
 
 from __future__ import annotations
 
@@ -57,19 +57,6 @@ def load_messages(stored: Iterable[bytes], codec: Codec) -> list[AnyMessage]:
 def new_operation() -> str:
     """An id for one operation, so that its replay is known as such."""
     return uuid4().hex
-
-
-def milliseconds(ttl: float | None) -> int | str:
-    """A time to live as a script takes it: "" is never.
-
-    Raises:
-        InvalidInputError: It is not positive.
-    """
-    if ttl is None:
-        return ""
-    if not ttl > 0:
-        raise InvalidInputError(f"ttl is {ttl}; pass seconds above 0, or None for never")
-    return max(1, round(ttl * 1000))
 
 
 def at_least_one(name: str, count: int) -> int:

@@ -12,7 +12,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.data import Path, ancestors, dump_leaf, field_of, leaves
-from langchain_agentmem.thread.messages import at_least_one, dump_messages, milliseconds, new_operation, read_messages
+from langchain_agentmem.thread.lifetime import milliseconds
+from langchain_agentmem.thread.messages import at_least_one, dump_messages, new_operation, read_messages
 from langchain_agentmem.thread.session import Session
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.changes import Changes

@@ -177,6 +177,7 @@ def test_a_letter_is_replayed_or_discarded(plain: Connection, call: Call) -> Non
     letters = call(outbox.adead())
     assert [letter.thread_id for letter in letters] == ["a", "b", "c"]
     assert call(outbox.adead(1)) == letters[2:]
+    assert call(outbox.adead(0)) == call(outbox.adead(-1)) == []
     assert call(outbox.adead(thread_id="b")) == letters[1:2]
     assert outbox.stats().waiting == 0
     assert call(outbox.areplay([letters[1].id])) == 1
