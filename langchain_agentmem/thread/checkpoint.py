@@ -135,7 +135,7 @@ class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
         head_key = self._keys.head(place.thread_id, place.ns)
         commands: list[Command] = [("HGETALL", head_key)]
         if self._refresh:
-            commands.append(_TOUCH([self._keys.thread(place.thread_id)], ["read"]))
+            commands.append(_TOUCH(self.threads.keys_of(place.thread_id), ["read"]))
         fields = (await self._redis.send(*commands))[0]
         if not fields:
             return None
@@ -261,7 +261,7 @@ class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
             raise InvalidInputError("config: name the checkpoint that the writes belong to, checkpoint_id")
         rows = pack_rows(writes, task_id, task_path, self._codec)
         args = [escape(place.ns), place.checkpoint_id, task_id, rows, self._ttl_of(config)]
-        await self._redis.send(_WRITES([self._keys.thread(place.thread_id)], args))
+        await self._redis.send(_WRITES(self.threads.keys_of(place.thread_id), args))
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""

@@ -10,6 +10,7 @@ from langgraph.checkpoint.base import CheckpointTuple
 
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.reading import Page
+from langchain_agentmem.thread.threads import keys_of_thread
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys, escape
 from langchain_agentmem.wire.scripts import Script
@@ -61,7 +62,7 @@ class Listing:
         scope = "*" if query.ns is None else escape(query.ns)
         while True:
             args = [scope, query.only, query.before, *after, size, self._refresh]
-            [reply] = await self._redis.send(_READ([self._keys.thread(thread_id)], args))
+            [reply] = await self._redis.send(_READ(keys_of_thread(self._redis, self._keys, thread_id), args))
             page = Page(thread_id, reply, self._codec)
             for checkpoint in page.load(query.metadata):
                 yield checkpoint

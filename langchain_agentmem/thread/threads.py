@@ -60,9 +60,8 @@ class Threads:
         self._redis, self._keys, self._codec = redis, keys, codec
 
     def keys_of(self, thread_id: str) -> list[str]:
-        """The keys of a script that changes a thread: its own and, where one server holds all, the registry."""
-        keys = [self._keys.thread(thread_id)]
-        return keys if self._redis.clustered else [*keys, self._keys.threads()]
+        """The keys of a script that changes a thread, or moves its expiry."""
+        return keys_of_thread(self._redis, self._keys, thread_id)
 
     def registering(self, thread_id: str, user: str) -> list[Command]:
         """On a cluster, where no script reaches the registries, the commands that note a thread in them."""
@@ -224,8 +223,14 @@ class Threads:
 
     async def touch(self, thread_id: str, how: str) -> bool:
         """`pin`, `unpin` or `read` a thread. Returns whether it exists."""
-        [existed] = await self._redis.send(_TOUCH([self._keys.thread(thread_id)], [how]))
+        [existed] = await self._redis.send(_TOUCH(self.keys_of(thread_id), [how]))
         return bool(existed)
+
+
+def keys_of_thread(redis: Connection, keys: Keys, thread_id: str) -> list[str]:
+    """A thread's own key and, where one server holds all, the registry."""
+    own = keys.thread(thread_id)
+    return [own] if redis.clustered else [own, keys.threads()]
 
 
 def _refuse_text(name: str, ids: object) -> None:

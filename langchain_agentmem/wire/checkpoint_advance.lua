@@ -73,7 +73,10 @@ if ARGV[10] ~= '' and #ARGV < 800 then
         local time = redis.call('TIME')
         local score = time[1] .. string.sub(string.format('%06d', time[2]), 1, 3)
         redis.call('ZADD', KEYS[2], score, ARGV[5])
-        if ARGV[6] ~= '' then redis.call('ZADD', KEYS[2] .. ':' .. ARGV[6], score, ARGV[5]) end
+        if ARGV[6] ~= '' then
+          redis.call('ZADD', KEYS[2] .. ':' .. ARGV[6], score, ARGV[5])
+          redis.call('PERSIST', KEYS[2] .. ':' .. ARGV[6]) -- as the thread does, it lives for ever
+        end
       end
       return redis.status_reply('OK')
     end

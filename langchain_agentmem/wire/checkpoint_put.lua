@@ -160,5 +160,5 @@ if user ~= '' and state.user ~= user then facts[#facts + 1], facts[#facts + 2] =
 in_parts('HSET', thread, facts)
 if state.orphan then redis.call('HDEL', thread, 'orphan') end
 expire_as_asked(state, ARGV[4], ns)
-register(ARGV[5], user, is_new)
+register(ARGV[5], state, user, is_new)
 return redis.status_reply('OK')

@@ -1,6 +1,6 @@
 -- uses: checkpoint
 -- Read checkpoints, newest id first, each with its writes; values and logs that several of them share are sent once.
--- KEYS[1] thread
+-- KEYS[1] thread; KEYS[2] registry of threads, where one server holds all
 -- ARGV[1] namespace, '*' = all  [2] this id only, '' = any  [3] only ids under this one, '' = no bound
 -- ARGV[4] id and [5] namespace of the last one already read, '' = from the start  [6] limit  [7] '1' = refresh the ttl
 -- Returns {{namespace, id, record, rows}...}, {{namespace, channel, version, value}...}, {{namespace, generation, chunks}...}

@@ -3,7 +3,7 @@
 | key | type | what it holds |
 |---|---|---|
 | `P:T:threads` | ZSET | every thread of the tenant, by last activity |
-| `P:T:threads:U` | ZSET | the threads of user U, by last activity |
+| `P:T:threads:U` | ZSET | the threads of user U, by last activity; lives as long as the last of them |
 | `P:T:thread:{I}` | HASH | a thread's registry: its beginning, user, runs, expiry, pin |
 | `P:T:thread:{I}:spaces` | SET | the thread's namespaces |
 | `P:T:thread:{I}:N:head` | HASH | namespace N's current checkpoint, channel values and pending writes |

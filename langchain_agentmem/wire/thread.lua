@@ -58,6 +58,7 @@ local function expire(state, ttl, ns)
     if state.at then
       each_key(function(key) redis.call('PERSIST', key) end)
       redis.call('HDEL', thread, 'at')
+      state.at = false
     elseif not state.known then
       redis.call('PERSIST', events) -- those from before the thread's first checkpoint had a term of their own
     end
@@ -72,6 +73,7 @@ local function expire(state, ttl, ns)
   end
   if many then at = at + math.floor(ttl / 8) end
   local instant = string.format('%.0f', at)
+  state.at = instant
   redis.call('HSET', thread, 'at', instant, 'ttl', text)
   each_key(function(key) redis.call('PEXPIREAT', key, instant) end)
 end
@@ -82,28 +84,50 @@ local function expire_as_asked(state, text, ns)
   expire(state, tonumber(text), ns)
 end
 
+-- The registries are other keys: KEYS[2] is the tenant's, given only where one server holds all (no cluster); a user's is
+-- that and ':' and the user.
+
+-- A user's registry lives as long as the last of the user's threads: let it outlive this one, whose expiry has moved.
+-- With a member and its score, note the thread there first.
+local function keep_registry(state, user, member, score)
+  if not KEYS[2] or not user or user == '' then return end
+  local registry = KEYS[2] .. ':' .. user
+  local left = redis.call('PTTL', registry) -- -1: it lives for ever; -2: there is none
+  if member then redis.call('ZADD', registry, score, member) elseif left == -2 then return end
+  if not state.at then
+    if left >= 0 then redis.call('PERSIST', registry) end
+  elseif left == -2 or left >= 0 and now_ms() + left < tonumber(state.at) then
+    redis.call('PEXPIREAT', registry, state.at)
+  end
+end
+
 -- Count on from now, by the ttl that the thread has.
 local function refresh()
   local state = state_of()
-  if state.ttl then expire(state, tonumber(state.ttl)) end
+  if not state.ttl then return end
+  expire(state, tonumber(state.ttl))
+  keep_registry(state, state.user)
 end
 
--- Note the thread in the tenant's registry and its user's. Those are other keys: KEYS[2] is the tenant's, given only where
--- one server holds all (no cluster); a user's is that and ':' and the user.
--- An entry may outlive its thread, so each new thread looks at three others, spread by the clock, and drops the dead.
-local function register(member, user, is_new)
-  if not KEYS[2] then return end
-  local now = now_ms()
-  local score = string.format('%.0f', now)
-  redis.call('ZADD', KEYS[2], score, member)
-  if user ~= '' then redis.call('ZADD', KEYS[2] .. ':' .. user, score, member) end
-  if not is_new then return end
-  local base, count = string.match(thread, '^(.*){'), redis.call('ZCARD', KEYS[2])
-  for i = 1, 3 do
+-- An entry may outlive its thread: look at three, spread by the clock, and drop the dead.
+local function sweep(registry)
+  local base, now, count = string.match(thread, '^(.*){'), now_ms(), redis.call('ZCARD', registry)
+  for i = 1, count > 0 and 3 or 0 do
     local rank = now * i % count
-    local other = redis.call('ZRANGE', KEYS[2], rank, rank)[1]
-    if other and redis.call('EXISTS', base .. '{' .. other .. '}') == 0 then redis.call('ZREM', KEYS[2], other) end
+    local other = redis.call('ZRANGE', registry, rank, rank)[1]
+    if other and redis.call('EXISTS', base .. '{' .. other .. '}') == 0 then redis.call('ZREM', registry, other) end
   end
+end
+
+-- Note the thread in the tenant's registry and its user's. Each new thread sweeps a little.
+local function register(member, state, user, is_new)
+  if not KEYS[2] then return end
+  local score = string.format('%.0f', now_ms())
+  redis.call('ZADD', KEYS[2], score, member)
+  if user ~= '' then keep_registry(state, user, member, score) else keep_registry(state, state.user) end
+  if not is_new then return end
+  sweep(KEYS[2])
+  if user ~= '' then sweep(KEYS[2] .. ':' .. user) end
 end
 
 local function unregister(member, user)

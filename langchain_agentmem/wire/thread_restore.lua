@@ -8,5 +8,5 @@ for i = 2, #ARGV, 2 do redis.call('RESTORE', thread .. ARGV[i], 0, ARGV[i + 1], 
 local state = state_of()
 state.at = '0' -- the restored keys have no expiry yet
 expire(state, tonumber(state.ttl or ''))
-register(ARGV[1], state.user or '', false)
+register(ARGV[1], state, state.user or '', false)
 return state.user or ''

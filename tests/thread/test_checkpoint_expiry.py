@@ -232,3 +232,75 @@ async def test_a_copy_of_a_thread_without_ttl(call: Call, plain: Connection) -> 
     await fill(call, saver)
     await call(saver.copy_thread, "thread", "copy")
     assert remaining(plain) == [-1]
+
+
+# --- a user's registry of threads
+
+
+def registries(connection: Connection) -> dict[str, int]:
+    """Milliseconds that each user's registry has to live; -1 = for ever."""
+    now = time.time() * 1000
+    found = expiries_in(connection, "*:threads:*")
+    return {key.rpartition(":")[2]: -1 if at < 0 else round(at - now) for key, at in found.items()}
+
+
+async def test_a_users_registry_lives_as_long_as_the_last_of_the_threads(call: Call, plain: Connection) -> None:
+    saver, facts = AgentMemorySaver(plain), {"user_id": "u"}
+
+    async def put(thread_id: str, **configurable: Any) -> Thread:
+        thread = Thread(saver, thread_id, **configurable)
+        await call(saver.put, *thread.draft(facts, n=1))
+        return thread
+
+    await put("short", thread_ttl=600)
+    assert registries(plain) == {"u": about(600_000)}
+    long = await put("long", thread_ttl=3600)
+    await put("short again", thread_ttl=60)
+    assert registries(plain) == {"u": about(HOUR)}
+    await call(saver.put_writes, config("long", name(1), thread_ttl=7200), [("n", 1)], "task")
+    assert registries(plain) == {"u": about(2 * HOUR)}
+    long.configurable["thread_ttl"] = 10_800
+    await call(saver.put, *long.draft(n=2))  # without a word about the user
+    assert registries(plain) == {"u": about(3 * HOUR)}
+    await put("for ever")
+    assert registries(plain) == {"u": -1}
+    await put("short", thread_ttl=600)
+    assert registries(plain) == {"u": -1}
+
+
+@pytest.mark.parametrize("how", ["get", "list", "pin", "copy"])
+async def test_a_registry_outlives_a_thread_whose_expiry_moves(call: Call, plain: Connection, how: str) -> None:
+    saver = AgentMemorySaver(plain, ttl=3600, refresh_on_read=True)
+    await call(saver.put, *Thread(saver).draft({"user_id": "u"}, n=1))
+    age(plain, HOUR // 2)
+    [registry] = keys_in(plain, "*:threads:u")
+    run(plain.send(("PEXPIRE", registry, HOUR // 2)))
+    match how:
+        case "get":
+            await call(saver.get_tuple, config())
+        case "list":
+            await call(saver.list, config(ns=""))
+        case "copy":
+            await call(saver.copy_thread, "thread", "copy")
+        case "pin":
+            await call(saver.pin, "thread")
+    assert registries(plain) == {"u": -1 if how == "pin" else about(HOUR)}
+
+
+async def test_the_registry_of_a_user_who_comes_no_more_goes(call: Call, plain: Connection) -> None:
+    saver = AgentMemorySaver(plain, ttl=0.1)
+    for user in "abc":
+        await call(saver.put, *Thread(saver, f"of {user}").draft({"user_id": user}, n=1))
+    await asyncio.sleep(0.2)
+    assert keys_in(plain, "*:threads:*") == []
+
+
+async def test_new_threads_of_a_user_sweep_the_users_registry(call: Call, plain: Connection) -> None:
+    saver = AgentMemorySaver(plain)
+    registry = saver._keys.threads("u")
+    await plain.send(*(("ZADD", registry, number, f"gone{number}") for number in range(20)))
+    for number in range(100):
+        await call(saver.put, *Thread(saver, f"{number}").draft({"user_id": "u"}, n=1))
+        if (await plain.send(("ZCARD", registry)))[0] == number + 1:
+            return
+    raise AssertionError("what is gone stays in the registry")
