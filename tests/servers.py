@@ -97,6 +97,12 @@ def serving(*options: str, port: int = 0, sentinel: bool = False) -> Iterator[Se
             server.kill()
 
 
+def loading_json() -> list[str]:
+    """Options by which a server has JSON; none where the module is not installed."""
+    modules = (module for program in installed_programs() for module in program.modules)
+    return next((["--loadmodule", str(module)] for module in modules if "json" in module.name), [])
+
+
 def free_port() -> int:
     """A loopback port that nobody uses now."""
     with socket.socket() as probe:

@@ -163,7 +163,7 @@ class AgentMemoryChatHistory(BaseChatMessageHistory):
         class does not keep: ids, usage, names and tool calls other than the provider's own.
 
         Args:
-            source: Where they are: a URL, a client or a `Connection` to a single server; None = where this history is.
+            source: Where they are: a URL, a client or a `Connection`; None = where this history is.
             session_id: Their session; None = the one of this history.
             key_prefix: The prefix that class was given.
 
@@ -171,7 +171,6 @@ class AgentMemoryChatHistory(BaseChatMessageHistory):
             How many messages the history holds.
 
         Raises:
-            ConfigurationError: `source` is a cluster.
             CorruptDataError: A document is not one of that class.
         """
         redis = self._redis if source is None else Connection.of(source)

@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple, copy
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.graph.message import add_messages
 
-from langchain_agentmem.errors import ConfigurationError, CorruptDataError, InvalidInputError
+from langchain_agentmem.errors import CorruptDataError, InvalidInputError
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.wire.bridge import either
 from langchain_agentmem.wire.connection import Connection
@@ -120,11 +120,8 @@ async def read_langchain_redis(redis: Connection, session_id: str, key_prefix: s
     `session_id` and `timestamp` (langchain-redis 0.1 to 0.2.6).
 
     Raises:
-        ConfigurationError: The connection is to a cluster.
         CorruptDataError: A document is not of that kind.
     """
-    if redis.clustered:
-        raise ConfigurationError("source: pass a single server; SCAN does not reach all of a cluster")
     pattern = re.sub(r"([*?\[\]\\])", r"\\\1", f"{key_prefix}{session_id}:") + "*"
     found: dict[bytes, Any] = {}
     async for keys in redis.scan(pattern, _PAGE):

@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.types import Command
 
-from langchain_agentmem import AgentMemory, ConfigurationError
+from langchain_agentmem import AgentMemory
 from langchain_agentmem.serve import commands
 from langchain_agentmem.serve.migrate import Migration, Outcome
 from langchain_agentmem.serve.migrate.values import TheirSerializer
@@ -336,11 +336,6 @@ def test_on_one_server_and_from_its_own_prefix(source: Connection) -> None:
     migration = Migration(memory)
     assert [move().problems for move in (migration.threads, migration.store, migration.histories)] == [[], [], []]
     assert {thread.thread_id for thread in memory.threads()} == set(peers.THREADS)
-
-
-def test_a_cluster_cannot_be_read(memory: AgentMemory) -> None:
-    with pytest.raises(ConfigurationError, match=r"^source: "):
-        Migration(memory, "redis+cluster://localhost").threads()
 
 
 def test_the_command(source: Connection, search_url: str, plain: Connection, plain_url: str) -> None:

@@ -28,12 +28,14 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import StateGraph
 from langgraph.graph.message import add_messages
 
-from langchain_agentmem.errors import ConfigurationError, CorruptDataError, InvalidInputError
+from langchain_agentmem.errors import CorruptDataError, InvalidInputError
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.thread.history import AgentMemoryChatHistory
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys
+from tests.conftest import MODULES_EXPECTED
+from tests.servers import loading_json, serving_cluster
 
 Call = Callable[[Any], Any]
 MESSAGES: list[BaseMessage] = [
@@ -325,6 +327,15 @@ def test_what_langchain_redis_did_not_write_is_refused(call: Call, search: Conne
         call(AgentMemoryChatHistory("s", search).afrom_langchain_redis())
 
 
-def test_a_cluster_cannot_be_scanned(history: AgentMemoryChatHistory) -> None:
-    with pytest.raises(ConfigurationError, match=r"^source: "):
-        history.from_langchain_redis(Connection("redis+cluster://localhost"))
+@pytest.mark.skipif(not MODULES_EXPECTED, reason="no JSON module for this platform")
+def test_from_langchain_redis_on_a_cluster(call: Call, plain: Connection) -> None:
+    said: list[BaseMessage] = [HumanMessage(f"{number}") for number in range(9)]
+    with (
+        serving_cluster(2, *loading_json()) as servers,
+        Connection(f"redis+cluster://127.0.0.1:{servers[0].port}") as there,
+    ):
+        for number, message in enumerate(said):
+            store_as_langchain_redis(there, "s", f"{number}", number, message)
+        history = AgentMemoryChatHistory("s", plain)
+        assert call(history.afrom_langchain_redis(there)) == 9
+        assert history.messages == said

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from langchain_agentmem.errors import ConfigurationError, UnsupportedServerError
+from langchain_agentmem.errors import UnsupportedServerError
 from langchain_agentmem.wire.connection import REDIS_ERRORS, Connection
 
 PAGE = 100
@@ -18,11 +18,8 @@ async def keys_with(redis: Connection, prefix: str) -> list[bytes]:
     """The keys of the JSON documents whose name begins with a prefix, sorted.
 
     Raises:
-        ConfigurationError: The connection is to a cluster.
         UnsupportedServerError: The server has never held such a document: it has no JSON.
     """
-    if redis.clustered:
-        raise ConfigurationError("source: pass the URL of a single server; SCAN does not reach all of a cluster")
     pattern = _WILD.sub(r"\\\1", prefix) + "*"
     try:
         return sorted({key async for page in redis.scan(pattern, kind="ReJSON-RL") for key in page})

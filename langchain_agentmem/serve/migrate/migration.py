@@ -18,11 +18,8 @@ class Migration:
 
     Args:
         memory: What takes them.
-        source: Where they are: a URL, a client or a `Connection` to a single server. None: the memory's own server.
+        source: Where they are: a URL, a client or a `Connection`. None: the memory's own server.
         dry_run: Read and understand everything, write nothing.
-
-    Raises:
-        ConfigurationError: When something is moved: the source is a cluster.
     """
 
     def __init__(self, memory: AgentMemory, source: Source | None = None, *, dry_run: bool = False) -> None:
