@@ -1,10 +1,19 @@
 -- uses: thread
 -- Make a thread what another one was when it was dumped. Its own content is replaced, so a replay changes nothing.
+-- A server that refuses RESTORE refuses the first: what the thread had before is removed only after the last.
 -- KEYS[1] thread; KEYS[2] registry of threads, where one server holds all
 -- ARGV[1] registry member  [2..] suffix, DUMP, suffix, DUMP...
 -- Returns the thread's user (escaped, '' = none)
-forget_thread()
-for i = 2, #ARGV, 2 do redis.call('RESTORE', thread .. ARGV[i], 0, ARGV[i + 1], 'REPLACE') end
+local before, restored = {events .. ':seen'}, {}
+each_key(function(key) before[#before + 1] = key end)
+for i = 2, #ARGV, 2 do
+  local key = thread .. ARGV[i]
+  redis.call('RESTORE', key, 0, ARGV[i + 1], 'REPLACE')
+  restored[key] = true
+end
+for _, key in ipairs(before) do
+  if not restored[key] then redis.call('UNLINK', key) end
+end
 local state = state_of()
 state.at = '0' -- the restored keys have no expiry yet
 expire(state, tonumber(state.ttl or ''))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
@@ -215,6 +216,32 @@ async def test_copy_of_nothing_and_onto_itself(call: Call, saver: AgentMemorySav
     await call(saver.copy_thread, "nothing", "new")
     assert await seen(call, saver, "thread") == before
     assert names(await call(saver.threads.list)) == ["thread"]
+
+
+async def test_a_copy_that_the_server_refuses_leaves_the_target(
+    call: Call, plain: Connection, plain_url: str, saver: AgentMemorySaver
+) -> None:
+    """Access lists count RESTORE among the dangerous commands, so a user may have all the others."""
+    for thread_id in ("thread", "target"):
+        await fill(call, saver, thread_id)
+    run(plain.send(("XADD", saver._keys.events("target"), "*", "k", "v")))
+
+    async def copied(*rules: str) -> bool:
+        run(plain.send(("ACL", "SETUSER", "narrow", "reset", "on", ">s3same", "~*", "+@all", "-@dangerous", *rules)))
+        before = run(plain.send(*(("DUMP", key) for key in keys_in(plain, "*{target}*"))))
+        with Connection(plain_url, username="narrow", password="s3same") as narrow:
+            if rules:
+                await call(AgentMemorySaver(narrow).copy_thread, "thread", "target")
+            else:
+                with pytest.raises(ResponseError, match="restore"):
+                    await call(AgentMemorySaver(narrow).copy_thread, "thread", "target")
+        return run(plain.send(*(("DUMP", key) for key in keys_in(plain, "*{target}*")))) != before
+
+    try:
+        assert not await copied()
+        assert await copied("+restore"), "its events have gone"
+    finally:
+        run(plain.send(("ACL", "DELUSER", "narrow")))
 
 
 async def test_prune_keeps_the_newest(call: Call, server: Connection) -> None:
