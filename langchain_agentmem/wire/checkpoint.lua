@@ -5,7 +5,8 @@
 --   …:past HASH  r<id> record; b<channel><version> value; w<id> rows of all tasks; l<generation><i> chunk
 --   …:ids  ZSET  ids of the records in past, all of score 0
 -- A value is in head if the head's record names its version, else in past: in one place, once. So a server that evicts
--- the head has lost the namespace, and one that evicts past has lost all but the current checkpoint.
+-- the head has lost the namespace, and one that evicts past has lost all but the current checkpoint. One that evicts ids
+-- has lost the listing of the earlier ones; each can still be read by its id.
 -- record = frames: parent, versions, aux, rest of the checkpoint, metadata (the last two are opaque here)
 --   versions = msgpack {channel, version, ...}; aux = msgpack {run id, id of the root checkpoint, delta channel...}
 -- value  = 'p' opaque  |  'L' generation length count digest: the first `length` bytes of a generation's chunks
@@ -236,4 +237,25 @@ local function adopt_rows(ns, id)
     add_head_rows(head, task, of_task, found[1], found[2])
   end
   redis.call('HDEL', past, 'w' .. id)
+end
+
+-- The ids behind the head. Past says which there are: a server that evicts may have taken the key of the ids.
+local function ids_in_past(ns)
+  local ids = {}
+  for _, field in ipairs(redis.call('HKEYS', past_of(ns))) do
+    if string.byte(field) == 114 then ids[#ids + 1] = string.sub(field, 2) end
+  end
+  return ids
+end
+
+-- The head was evicted: what past holds of this namespace is incomplete. Rows that wait for their checkpoint stay.
+local function clear_ruins(ns)
+  local past, gone = past_of(ns), {}
+  for _, id in ipairs(redis.call('ZRANGE', ids_of(ns), 0, -1)) do gone[#gone + 1] = 'w' .. id end
+  for _, id in ipairs(ids_in_past(ns)) do gone[#gone + 1] = 'w' .. id end
+  for _, field in ipairs(redis.call('HKEYS', past)) do
+    if string.byte(field) ~= 119 then gone[#gone + 1] = field end
+  end
+  in_parts('HDEL', past, gone)
+  redis.call('UNLINK', ids_of(ns))
 end

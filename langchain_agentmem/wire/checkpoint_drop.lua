@@ -5,18 +5,11 @@
 -- ARGV[2] 'latest': all but the newest of each namespace, and namespaces of subgraph calls whose root checkpoint goes
 --         'runs': the checkpoints of some runs, whose ids are ARGV[3..]
 -- Returns whether the thread is gone, and its user (escaped, '' = none)
-local function ids_in(ns)
-  local ids = redis.call('ZRANGE', ids_of(ns), 0, -1)
-  local top = redis.call('HGET', head_of(ns), 'id')
-  if top then ids[#ids + 1] = top end
-  return ids
-end
-
 local function open_all(ns)
   local records, top = {}, top_of(ns)
+  for _, id in ipairs(ids_in_past(ns)) do records[id] = open_record(redis.call('HGET', past_of(ns), 'r' .. id)) end
   for _, id in ipairs(redis.call('ZRANGE', ids_of(ns), 0, -1)) do
-    local record = redis.call('HGET', past_of(ns), 'r' .. id)
-    if record then records[id] = open_record(record) else redis.call('ZREM', ids_of(ns), id) end
+    if not records[id] then redis.call('ZREM', ids_of(ns), id) end
   end
   if top then records[top.id] = top end
   return records, top
@@ -85,7 +78,7 @@ end
 
 local function keep_only(ns, records, top, keep)
   local best = newest(keep)
-  if top and top.id ~= best then
+  if top.id ~= best then
     retire_top(ns, top)
     switch(ns, top, records[best].versions, {})
     raise(ns, best, records[best])
@@ -112,18 +105,14 @@ end
 
 local user = redis.call('HGET', thread, 'user') or ''
 local namespaces = redis.call('SMEMBERS', spaces)
-local root_ids = {}
-for _, id in ipairs(ids_in('%')) do root_ids[id] = true end
+local root_ids = {} -- of all root checkpoints, as they were before
 local runs = {}
 for i = 3, #ARGV do runs[ARGV[i]] = true end
 local kept_runs = {} -- runs of which something had to stay
 
-local function to_keep(ns, records, top)
+local function to_keep(records, top)
+  if ARGV[2] == 'latest' then return {[top.id] = true} end
   local keep = {}
-  if ARGV[2] == 'latest' then
-    if top then keep[top.id] = true end
-    return keep
-  end
   for id, record in pairs(records) do
     if not runs[record.aux[1]] then keep[id] = true end
   end
@@ -132,10 +121,18 @@ end
 
 local function work(ns, kept_roots)
   local records, top = open_all(ns)
-  local root = top and top.aux[2] or ''
+  if ns == '%' then
+    for id in pairs(records) do root_ids[id] = true end
+  end
+  if not next(records) then return {} end
+  if not top then
+    clear_ruins(ns)
+    if redis.call('EXISTS', past_of(ns)) == 0 then redis.call('SREM', spaces, ns) end
+    return {}
+  end
+  local root = top.aux[2] or ''
   local pruned_call = ARGV[2] == 'latest' and string.find(ns, '%3A', 1, true) and root_ids[root] and not kept_roots[root]
-  local keep = pruned_call and {} or to_keep(ns, records, top)
-  if not next(records) then return keep end
+  local keep = pruned_call and {} or to_keep(records, top)
   if not next(keep) then
     drop_namespace(ns)
     return keep

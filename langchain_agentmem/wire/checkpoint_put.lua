@@ -115,16 +115,7 @@ local function store()
     end
   end
 
-  -- The head was evicted: what past holds of this namespace is incomplete. Rows that wait for their checkpoint stay.
-  local function clear_ruins()
-    for _, old in ipairs(redis.call('ZRANGE', ids_of(ns), 0, -1)) do redis.call('HDEL', past, 'w' .. old) end
-    for _, field in ipairs(redis.call('HKEYS', past)) do
-      if string.byte(field) ~= 119 then redis.call('HDEL', past, field) end
-    end
-    redis.call('UNLINK', ids_of(ns))
-  end
-
-  if not top and redis.call('EXISTS', ids_of(ns)) == 1 then clear_ruins() end
+  if not top and redis.call('EXISTS', past, ids_of(ns)) > 0 then clear_ruins(ns) end
   if leads then
     if top and top.id ~= id then retire_top(ns, top) end
     local ours = {}

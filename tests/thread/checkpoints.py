@@ -102,3 +102,10 @@ def expiries_in(connection: Connection, pattern: str = "*") -> dict[str, int]:
     """When each key of a server expires, in milliseconds since 1970; -1 for never."""
     keys = keys_in(connection, pattern)
     return dict(zip(keys, run(connection.send(*[("PEXPIRETIME", key) for key in keys])), strict=True))
+
+
+def lose(connection: Connection, *suffixes: str) -> None:
+    """Evict keys of threads by how they end."""
+    gone = [key for key in keys_in(connection, "*:thread:*") if key.endswith(suffixes)]
+    assert gone
+    run(connection.send(("DEL", *gone)))

@@ -14,17 +14,21 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command, Connection
-from tests.thread.checkpoints import Thread, chat, checkpoint, config, expiries_in, ids_of, keys_in, name, values_of
+from tests.thread.checkpoints import (
+    Thread,
+    chat,
+    checkpoint,
+    config,
+    expiries_in,
+    ids_of,
+    keys_in,
+    lose,
+    name,
+    values_of,
+)
 from tests.thread.conftest import Call
 
 CHUNK = 8192
-
-
-def lose(connection: Connection, *suffixes: str) -> None:
-    """Evict keys of threads by how they end."""
-    gone = [key for key in keys_in(connection, "*:thread:*") if key.endswith(suffixes)]
-    assert gone
-    run(connection.send(("DEL", *gone)))
 
 
 LOSSES: dict[str, Callable[[Connection], Any]] = {
