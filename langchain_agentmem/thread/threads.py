@@ -194,21 +194,31 @@ class Threads:
 
         Raises:
             InvalidInputError: `run_ids` is one text.
+            redis.exceptions.RedisError: The server failed for a thread; all others are done then.
         """
         _refuse_text("run_ids", run_ids)
         if not run_ids:
             return
+        failed: list[Exception] = []
         async for members in self._pages(self._keys.threads(), None):
             names = [unescape(member) for member, _ in members]
-            await self._send_drops(names, _DROP_CHECKPOINTS, "runs", *map(str, run_ids))
+            failed += await self._try_drops(names, _DROP_CHECKPOINTS, "runs", *map(str, run_ids))
+        _raise_first(failed)
 
     async def _send_drops(self, thread_ids: Sequence[str], script: Script, *args: str) -> None:
-        replies = await self._redis.send(*[script(self.keys_of(name), [escape(name), *args]) for name in thread_ids])
+        _raise_first(await self._try_drops(thread_ids, script, *args))
+
+    async def _try_drops(self, thread_ids: Sequence[str], script: Script, *args: str) -> Sequence[Exception]:
+        """Run a script for each thread. Returns what the server said of those where it failed."""
+        commands = [script(self.keys_of(name), [escape(name), *args]) for name in thread_ids]
+        replies = await self._redis.send(*commands, return_errors=True)
+        done = [(name, reply) for name, reply in zip(thread_ids, replies, strict=True) if isinstance(reply, list)]
         if self._redis.clustered:
-            gone = [(name, unescape(user)) for name, (lost, user) in zip(thread_ids, replies, strict=True) if lost]
+            gone = [(name, unescape(user)) for name, (lost, user) in done if lost]
             await self._redis.send(
                 *[("ZREM", registry, escape(name)) for name, user in gone for registry in self._registries(user)]
             )
+        return [reply for reply in replies if isinstance(reply, Exception)]
 
     async def copy(self, source_id: str, target_id: str) -> None:
         """Make a thread a copy of another: every checkpoint and write. Two round trips; a replay changes nothing.
@@ -237,6 +247,11 @@ def _refuse_text(name: str, ids: object) -> None:
     """One text in the place of a list of ids: its letters would be taken for ids."""
     if isinstance(ids, str):
         raise InvalidInputError(f"{name}: pass a list of ids, not one text: [{ids!r}]")
+
+
+def _raise_first(errors: Sequence[Exception]) -> None:
+    for error in errors:
+        raise error
 
 
 def _belongs(state: Sequence[bytes | None], user: str | None) -> bool:

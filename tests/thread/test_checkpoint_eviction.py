@@ -6,8 +6,10 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
+from langchain_agentmem.wire.bridge import run
 from tests.thread.checkpoints import Thread, chat, config, ids_of, keys_in, lose, name, values_of
 from tests.thread.conftest import Call
 
@@ -82,3 +84,12 @@ def _next(saver: AgentMemorySaver, thread_id: str) -> tuple[Any, ...]:
     thread = Thread(saver, thread_id)
     thread.step = 1
     return thread.draft({"run_id": "run"}, n=2)
+
+
+async def test_a_thread_that_fails_holds_up_no_other(call: Call, saver: AgentMemorySaver) -> None:
+    for number in range(130):
+        await call(saver.put, *Thread(saver, f"{number}").draft({"run_id": "run"}, n=1))
+    run(saver._redis.send(("SET", f"{saver._keys.thread('128')}:%:past", "no hash")))
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await call(saver.delete_for_runs, ["run"])
+    assert [one.thread_id for one in await call(saver.threads.list)] == ["128"]
