@@ -13,7 +13,7 @@ from langchain_agentmem.wire.bridge import sleep
 from langchain_agentmem.wire.connection import LOST_CONNECTION, Connection
 
 PAGE = 500
-WAIT = 1.0  # seconds that one blocking read waits: well under the socket timeout of any client
+WAIT = 1.0  # seconds that one blocking read waits, where the client's socket timeout is not too short for it
 START = "0-0"  # before the first entry of any stream
 _SHARDS_WAIT = 0.1  # seconds between two looks at the shards of a cluster
 

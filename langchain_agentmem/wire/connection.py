@@ -25,6 +25,7 @@ from langchain_agentmem.wire.scripts import ScriptCall
 from langchain_agentmem.wire.subscription import Subscription
 from langchain_agentmem.wire.twins import Scheme, twin_of
 from langchain_agentmem.wire.url import FORMS, Address, parse, redact
+from langchain_agentmem.wire.waiting import in_time
 
 Command: TypeAlias = tuple[Any, ...] | ScriptCall
 SyncClient: TypeAlias = "redis.Redis | redis.RedisCluster"
@@ -155,11 +156,8 @@ class Connection(Closing):
         return replies
 
     async def block(self, *command: Any) -> Any:
-        """Send one command that waits at the server, such as XREAD BLOCK, on a connection of its own.
-
-        The time it waits must stay under the socket timeout (redis-py's default: 5 s), or redis-py counts it as failed.
-        """
-        reply = (await either(self._round, self._aside, [command]))[0]
+        """Send one command that waits at the server, as XREAD BLOCK does, for up to half of the socket timeout."""
+        reply = (await either(self._wait, self._await, command))[0]
         if isinstance(reply, RedisError):
             raise reply
         return reply
@@ -234,8 +232,12 @@ class Connection(Closing):
     async def _around(self, commands: Wire) -> list[Any]:
         return await (await self._lane()).send(commands)
 
-    async def _aside(self, commands: Wire) -> list[Any]:
-        return await (await self._lane()).execute(commands)
+    def _wait(self, command: tuple[Any, ...]) -> list[Any]:
+        return self._plan.execute(self.client, [in_time(command, self.client)])
+
+    async def _await(self, command: tuple[Any, ...]) -> list[Any]:
+        lane = await self._lane()
+        return await lane.execute([in_time(command, lane.client)])
 
     def _masters(self) -> list[dict[str, Any]]:
         """For each server that holds keys, how redis-py is told to ask it."""

@@ -278,3 +278,28 @@ def test_a_blocking_command_that_gets_nothing(call: Call, plain: Connection) -> 
     assert not call(plain.block("XREAD", "BLOCK", 10, "STREAMS", "s", "$"))
     with pytest.raises(redis.ResponseError, match=r"(?i)wrong number"):
         call(plain.block("XREAD", "BLOCK"))
+
+
+SHORT = 0.5  # seconds of a socket timeout
+IMPATIENT: dict[str, Callable[[str], dict[str, Any]]] = {
+    "option": lambda url: {"url": url, "socket_timeout": SHORT},
+    "query": lambda url: {"url": f"{url}?socket_timeout={SHORT}"},
+    "sync client": lambda url: {"client": redis.Redis.from_url(url, socket_timeout=SHORT)},
+    "async client": lambda url: {"async_client": aioredis.Redis.from_url(url, socket_timeout=SHORT)},
+}
+
+
+@pytest.mark.parametrize("given", IMPATIENT)
+async def test_a_blocking_command_ends_before_the_socket_timeout(given: str, plain: Connection, plain_url: str) -> None:
+    await plain.send(("XGROUP", "CREATE", "s", "BLOCK", "$", "MKSTREAM"))
+    options = IMPATIENT[given](plain_url)
+    try:
+        async with Connection(**options) as connection:
+            for command in (
+                ("XREAD", "BLOCK", 60_000, "STREAMS", "s", "$"),
+                ("XREADGROUP", "GROUP", "BLOCK", "c", "BLOCK", 60_000, "STREAMS", "s", ">"),
+            ):
+                assert not await connection.block(*command)
+                assert not await asyncio.to_thread(run, connection.block(*command))
+    finally:
+        await close({name: client for name, client in options.items() if "client" in name})
