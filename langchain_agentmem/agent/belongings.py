@@ -15,7 +15,7 @@ from langchain_agentmem.wire.keys import KeyName, escape, read_namespace, unesca
 
 _OF_A_THREAD = frozenset({"thread", "events", "session", "history"})
 _BY_USER = frozenset({"threads", "sessions"})
-_CACHES = frozenset({"cache", "caches", "answers"})
+_CACHES = frozenset({"cache", "answers"})
 _OTHER = frozenset({"namespaces", "feed", "outbox", "documents"})
 _OF_NO_NAMESPACE = _OF_A_THREAD | _BY_USER | _CACHES | _OTHER
 _OF_A_WAITING_THREAD = frozenset({"turns", "state", "seen"})

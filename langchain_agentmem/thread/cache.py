@@ -12,12 +12,11 @@ from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.layout import pack_typed, unpack_typed
 from langchain_agentmem.wire.bridge import either, run
 from langchain_agentmem.wire.connection import Command, Connection, Source
-from langchain_agentmem.wire.keys import Keys, read_namespace, write_namespace
+from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
 
 _SET = Script("cache_set")
 _CLEAR = Script("cache_clear")
-_REGISTER = Script("registry_note")
 
 
 class _Entry(NamedTuple):
@@ -34,8 +33,9 @@ class _Entry(NamedTuple):
 class AgentMemoryCache(BaseCache[ValueT]):
     """A node cache for `graph.compile(cache=...)`, shared by every process that uses the same server.
 
-    Sync and async are each native. `get` and `set` are one round trip; each namespace (one for each node) has an index
-    of its keys, so that `clear` looks at no others.
+    Sync and async are each native. `get` and `set` are one round trip. Each namespace (one for each node) has an index
+    of its keys, by which it is cleared. What no index names is not given out, as nothing could clear it: a full server
+    may evict an index.
 
     Args:
         redis: A Redis URL, your own redis-py client (sync, async or cluster), or a `Connection` to share.
@@ -66,11 +66,14 @@ class AgentMemoryCache(BaseCache[ValueT]):
     async def aget(self, keys: Sequence[FullKey]) -> dict[FullKey, ValueT]:
         """What is cached for the keys, each a namespace and a name; a key without an entry is left out."""
         wanted = [(tuple(namespace), key) for namespace, key in keys]
-        found = await self._redis.send(*(("GET", self._keys.cached(*full)) for full in wanted))
+        commands: list[Command] = [("GET", self._keys.cached(*full)) for full in wanted]
+        commands += [("ZSCORE", self._keys.cache(full[0]), self._keys.cached(*full)) for full in wanted]
+        replies = await self._redis.send(*commands)
+        found, named = replies[: len(wanted)], replies[len(wanted) :]
         return {
             full: self._codec.loads_typed(unpack_typed(stored))
-            for full, stored in zip(wanted, found, strict=True)
-            if stored is not None
+            for full, stored, expiry in zip(wanted, found, named, strict=True)
+            if stored is not None and expiry is not None
         }
 
     def get(self, keys: Sequence[FullKey]) -> dict[FullKey, ValueT]:
@@ -97,16 +100,14 @@ class AgentMemoryCache(BaseCache[ValueT]):
         """Forget what is cached.
 
         Args:
-            namespaces: Only in these, each exactly; None = everything of this tenant. One round trip more then.
+            namespaces: Only in these, each exactly, in one round trip; None = everything of this tenant, also what a
+                server that evicts has taken out of its index: that looks at each key of the server (SCAN).
         """
-        if namespaces is None:
-            members = (await self._redis.send(("ZRANGE", self._keys.caches(), 0, -1)))[0]
-            namespaces = [read_namespace(member) for member in members]
-        cleared = [_CLEAR([self._keys.cache(tuple(namespace))]) for namespace in namespaces]
-        if cleared:
-            gone = [write_namespace(tuple(namespace)) for namespace in namespaces]
-            # First, since who writes there meanwhile notes the namespace last: what is kept is always noted.
-            await self._redis.send(("ZREM", self._keys.caches(), *gone), *cleared)
+        if namespaces is not None:
+            await self._redis.send(*(_CLEAR([self._keys.cache(tuple(namespace))]) for namespace in namespaces))
+            return
+        async for found in self._redis.scan(self._keys.caches()):
+            await self._redis.send(*(("UNLINK", key) for key in found))
 
     def clear(self, namespaces: Sequence[Namespace] | None = None) -> None:
         """Sync form of `aclear`."""
@@ -122,15 +123,11 @@ class AgentMemoryCache(BaseCache[ValueT]):
         return run(self.aclose())
 
     def _set(self, namespace: Namespace, entries: Sequence[_Entry]) -> list[Command]:
-        """The commands that store a namespace's entries, and note it among the tenant's, which lie in another slot."""
+        """The commands that store a namespace's entries."""
         kept = [entry for entry in entries if entry.ttl is None or entry.ttl > 0]
         gone = [self._keys.cached(namespace, entry.key) for entry in entries if entry not in kept]
         commands: list[Command] = [("UNLINK", *gone)] if gone else []
         if kept:
             keys = [self._keys.cache(namespace), *(self._keys.cached(namespace, entry.key) for entry in kept)]
-            longest = max(kept, key=lambda entry: float("inf") if entry.ttl is None else entry.ttl).milliseconds
-            commands += [
-                _SET(keys, [part for entry in kept for part in (entry.stored, entry.milliseconds)]),
-                _REGISTER([self._keys.caches()], [write_namespace(namespace), longest, "GT"]),
-            ]
+            commands.append(_SET(keys, [part for entry in kept for part in (entry.stored, entry.milliseconds)]))
         return commands

@@ -285,7 +285,7 @@ class WorkingMemory:
 
     async def _send(self, write: ScriptCall) -> Any:
         # The registries lie in other slots of a cluster, so they are written beside the session, in the same pipeline.
-        noted = [_REGISTER([registry], [escape(self.thread_id), self._ttl, ""]) for registry in self._registries]
+        noted = [_REGISTER([registry], [escape(self.thread_id), self._ttl]) for registry in self._registries]
         return (await self._redis.send(write, *noted))[0]
 
     def _signature(self) -> list[Any]:

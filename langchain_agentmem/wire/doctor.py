@@ -19,7 +19,6 @@ TIER_OF_KIND = {
     "sessions": "thread",
     "session": "thread",
     "history": "thread",
-    "caches": "thread",
     "cache": "thread",
     "events": "events",
     "feed": "events",

@@ -21,7 +21,6 @@
 | `...:done:O` | STRING | what operation O there (session, history, `known`) answered, so that a replay does nothing |
 | `P:T:cache:{L:L}` | ZSET | the cached keys of a namespace of nodes, by expiry |
 | `P:T:cache:{L:L}:K` | STRING | what a node wrote for the input that has key K |
-| `P:T:caches` | ZSET | every namespace with cached keys, by expiry |
 | `P:T:item:{L:L}:K` | HASH | item K of namespace L:L; beside it what it was (`:v3`), further vectors (`:x1`) |
 | `P:T:gone:{L:L}:K` | HASH | what was forgotten as item K, its facts too, while that can be undone; also `:v3`, `:x1` |
 | `P:T:items:{L:L}` | ZSET | the items of a namespace, by expiry |
@@ -157,8 +156,8 @@ class Keys:
         return f"{owner}:done:{operation}"
 
     def caches(self) -> str:
-        """The ZSET of the namespaces of nodes that have cached keys, by expiry."""
-        return f"{self.base}:caches"
+        """The pattern of all that nodes have cached."""
+        return f"{self.base}:cache:*"
 
     def cache(self, namespace: tuple[str, ...]) -> str:
         """The ZSET of a namespace's cached keys, by expiry."""

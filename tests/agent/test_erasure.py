@@ -136,7 +136,7 @@ def test_after_it_all_is_as_if_the_user_had_never_been(memory: AgentMemory, forg
         "facts": 1,
         "events": 17,
         "turns": 2,
-        "cached": 5,
+        "cached": 4,
         "keys": 0,
     }
     assert str(receipt).startswith("forgot 'u1': 2 threads, 4 checkpoints, 1 sessions")
