@@ -21,6 +21,7 @@ from langchain_agentmem.wire.bridge import either
 from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.lane import Lane, Plan
 from langchain_agentmem.wire.quick import Direct, Lending, Packing, Wire, watcher
+from langchain_agentmem.wire.retiring import AsyncRetiring, Retiring
 from langchain_agentmem.wire.scripts import ScriptCall
 from langchain_agentmem.wire.subscription import Subscription
 from langchain_agentmem.wire.twins import Scheme, twin_of
@@ -210,7 +211,7 @@ class Connection(Closing):
         return self._sync or self._open_sync()
 
     def close(self) -> None:
-        """Close the sync connections that this object opened. A later call opens them anew."""
+        """Close the sync connections opened here, lent ones when they come back. A later call opens anew."""
         client, self._sync = self._sync, self._given_sync
         if client is not None and client is not self._given_sync:
             for part in (client, *_sentinels(client)):
@@ -347,12 +348,8 @@ def _pool(colour: Any) -> Any:
     """redis-py's pool that waits for a free connection."""
     quick = Lending if colour is aioredis else Direct
     observability = getattr(redis, "observability", None)  # since redis-py 7.2
-    knows = {
-        "refused": ResponseError,
-        "lost": LOST_CONNECTION,
-        "late": RedisTimeoutError,
-        "watched": staticmethod(watcher(colour, getattr(observability, "providers", None))),
-    }
+    watched = staticmethod(watcher(colour, getattr(observability, "providers", None)))
+    knows = {"refused": ResponseError, "lost": LOST_CONNECTION, "late": RedisTimeoutError, "watched": watched}
     return type("QuickPool", (quick, colour.BlockingConnectionPool), knows)
 
 
@@ -378,7 +375,8 @@ def _retry(colour: Any) -> Any:
 
 def _sentinel_pool(colour: Any) -> Any:
     """redis-py's pool for a sentinel's master, made to wait for a free connection."""
-    return type("SentinelPool", (colour.sentinel.SentinelConnectionPool, colour.BlockingConnectionPool), {})
+    retiring = AsyncRetiring if colour is aioredis else Retiring
+    return type("SentinelPool", (retiring, colour.sentinel.SentinelConnectionPool, colour.BlockingConnectionPool), {})
 
 
 def _sentinels(client: Any) -> list[Any]:

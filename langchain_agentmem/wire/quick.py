@@ -12,6 +12,8 @@ from queue import Empty, Full
 from types import FunctionType
 from typing import Any, TypeAlias
 
+from langchain_agentmem.wire.retiring import AsyncRetiring, Retiring
+
 Wire: TypeAlias = Sequence[tuple[Any, ...]]
 
 
@@ -93,7 +95,7 @@ def quick_pool(client: Any) -> Any:
     return pool if isinstance(pool, Quick) and pool.quick else None
 
 
-class Direct(Quick):
+class Direct(Quick, Retiring):
     """For a sync blocking pool: commands go straight over a connection of the pool."""
 
     def exchange(self, commands: Wire) -> list[Any]:
@@ -167,9 +169,10 @@ class Direct(Quick):
             pool.pool.put_nowait(connection)
         except Full:  # the pool was reset meanwhile
             connection.disconnect()
+        self.returned()
 
 
-class Lending(Quick):
+class Lending(Quick, AsyncRetiring):
     """For an asyncio blocking pool: commands go straight over a connection of the pool.
 
     A free connection is lent at once, without the lock and the timer of those who wait for one.
