@@ -4,14 +4,16 @@
 -- KEYS[1] thread; KEYS[2] registry of threads, where one server holds all
 -- ARGV[1] registry member  [2..] suffix, DUMP, suffix, DUMP...
 -- Returns the thread's user (escaped, '' = none)
-local before, restored = {events .. ':seen'}, {}
-each_key(function(key) before[#before + 1] = key end)
+local held, restored = {[events .. ':seen'] = true}, {}
+local function note(key) held[key] = true end
+each_key(note)
 for i = 2, #ARGV, 2 do
   local key = thread .. ARGV[i]
   redis.call('RESTORE', key, 0, ARGV[i + 1], 'REPLACE')
   restored[key] = true
 end
-for _, key in ipairs(before) do
+each_key(note) -- of the copy's namespaces too: a server that evicts may have taken the list of those that were there
+for key in pairs(held) do
   if not restored[key] then redis.call('UNLINK', key) end
 end
 local state = state_of()

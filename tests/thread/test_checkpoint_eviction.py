@@ -93,3 +93,15 @@ async def test_a_thread_that_fails_holds_up_no_other(call: Call, saver: AgentMem
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         await call(saver.delete_for_runs, ["run"])
     assert [one.thread_id for one in await call(saver.threads.list)] == ["128"]
+
+
+async def test_a_copy_is_mixed_with_nothing_though_the_namespaces_of_the_target_are_lost(
+    call: Call, saver: AgentMemorySaver
+) -> None:
+    stored: dict[str, Any] = {}
+    await grow(call, saver, Thread(saver), stored)
+    await call(saver.put, *Thread(saver, "short").draft(n=0))
+    lose(saver._redis, "{thread}:spaces")
+    await call(saver.copy_thread, "short", "thread")
+    assert ids_of(await call(saver.list, config())) == [name(1)]
+    assert await call(saver.get_tuple, config(checkpoint_id=name(2))) is None
