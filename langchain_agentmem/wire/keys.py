@@ -25,6 +25,7 @@
 | `P:T:gone:{L:L}:K` | HASH | what was forgotten as item K, its facts too, while that can be undone; also `:v3`, `:x1` |
 | `P:T:items:{L:L}` | ZSET | the items of a namespace, by expiry |
 | `P:T:namespaces` | ZSET | every namespace that has items, by expiry |
+| `P:T:namespaces:names` | ZSET | the same by name; not on a cluster |
 | `P:T:known:{L:L}` | HASH | the memories of a namespace by what they say, so that none is stored twice |
 | `P:T:facts:{L:L}` | HASH | the exact facts of a namespace |
 | `P:T:facts:{L:L}:A:3` | STRING | what fact A was, in version 3 |

@@ -183,9 +183,9 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     seen: list[Any] = []
 
     def wrap(execute: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(plan: Plan, client: Any, commands: Any, atomic: bool) -> Any:
+        def wrapped(plan: Plan, client: Any, commands: Any) -> Any:
             seen.append(commands)
-            return execute(plan, client, commands, atomic)
+            return execute(plan, client, commands)
 
         return wrapped
 

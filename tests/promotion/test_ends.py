@@ -11,7 +11,7 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.extraction import Extractor
 from tests.openai_stub import OpenAIStub
-from tests.promotion.talks import ANN, batch, fact, promote, says, slot
+from tests.promotion.talks import ANN, NOON, batch, fact, promote, says, slot
 
 REX = "User has a dog called Rex."
 KIND = pytest.mark.parametrize("loose", [False, True], ids=["memory", "fact"])
@@ -37,7 +37,8 @@ def knows(bank: MemoryBank, *, loose: bool, **values: str) -> None:
         if loose:
             bank.facts.set(ANN, state, value)
         else:
-            bank.remember(Memory(text=f"Known of user's {state}: {value}", state=state, value=value), ANN)
+            text = f"Known of user's {state}: {value}"
+            bank.remember(Memory(text=text, state=state, value=value, valid_from=NOON), ANN)
 
 
 def gone(name: str, value: str | None, *cited: int, **more: Any) -> dict[str, Any]:

@@ -140,7 +140,10 @@ def test_the_data_of_an_embedded_server_is_found(tmp_path: Path) -> None:
         ),
         (("worker", "--url", "redis://127.0.0.1:1", "--model", "openai:gpt-x"), "OPENAI_API_KEY"),
         (("memories", "search", "x", "--url", "redis://127.0.0.1:1", "--embeddings", "x"), "--embeddings: x cannot be"),
-        (("migrate", "--url", "redis://127.0.0.1:1", "--source", "redis+cluster://127.0.0.1"), "a single server"),
+        (
+            ("migrate", "--url", "redis://127.0.0.1:1", "--source", "redis+cluster://127.0.0.1:1"),
+            "Is the server running",
+        ),
     ],
 )
 def test_what_the_user_can_mend_is_one_line(args: tuple[str, ...], remedy: str) -> None:

@@ -42,7 +42,7 @@ async def test_a_thread_that_waits_gets_its_answer(plain: Connection, plain_url:
 
 async def test_a_task_that_waits_gets_its_answer(plain: Connection, plain_url: str) -> None:
     leaver = Connection(plain_url, client_name="leaver")
-    await asyncio.gather(leaver.send(("PING",)), leaver.send(("PING",), atomic=True))
+    await asyncio.gather(leaver.send(("PING",)), leaver.block("PING"))
     waiting = asyncio.create_task(leaver.block(*READ))
     await somebody_waits(plain)
     await leaver.aclose()
