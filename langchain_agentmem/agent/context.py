@@ -22,6 +22,7 @@ from langchain_agentmem.longterm.cost import count_tokens
 from langchain_agentmem.longterm.recalling import Recalled
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.text import ends
+from langchain_agentmem.promotion.guard import is_small_talk
 from langchain_agentmem.promotion.taking import by_human, is_said
 from langchain_agentmem.thread.sessions import Sessions
 from langchain_agentmem.wire.bridge import run
@@ -122,7 +123,7 @@ class ContextAssembler:
         """What memory has to say to a question.
 
         Args:
-            query: What to recall for; without a word in it only state and events are shown.
+            query: What to recall for; where it says nothing, as thanks do, only state and events are shown.
             scope: Whose memories.
             thread_id: The thread whose session and events are shown.
             messages: The conversation that the model will see: what it says is not said twice.
@@ -132,7 +133,7 @@ class ContextAssembler:
         Raises:
             Exception: What the server or the embedder raised, with `on_error="raise"`.
         """
-        asked, searching = self._states.ask(scope, thread_id), bool(query.strip() and self._wish["limit"])
+        asked, searching = self._states.ask(scope, thread_id), bool(self._wish["limit"]) and _asks(query)
         draft = Draft(Budget(self._budget, self._count), query, messages, halve=searching)
         found, failure = await self._recall(query, asked, draft, along) if searching else ((), None)
         if draft.state is None:
@@ -202,6 +203,11 @@ def _together(
         draft.begin(asked.read(replies[:number]))
 
     return [*asked.commands, *(along.commands if along else ())], heard
+
+
+def _asks(query: str) -> bool:
+    """Whether there is something to recall for. Any memory resembles a "thanks a lot!" as much as any other."""
+    return "?" in query or not is_small_talk(query)
 
 
 def question_of(messages: Sequence[BaseMessage]) -> str:

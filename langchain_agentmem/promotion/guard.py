@@ -20,8 +20,9 @@ _SMALL_TALK = frozenset(
     soon later then there thanks thank thx ty so much very a lot many cheers ok okay great cool nice perfect awesome
     wonderful lovely excellent sure alright fine got it welcome please again everyone all how are doing today what's
     up sup is going and hope well for your help that's that was helpful haha lol wow
-    hallo guten tag morgen abend danke tschüss hola buenos días gracias adiós bonjour salut merci ciao grazie
-    buongiorno olá obrigado obrigada hej tack 你好 谢谢 こんにちは ありがとう""".split()
+    hallo guten gute tag morgen abend nacht danke schön sehr vielen dank tschüss hola buenos días buenas tardes noches
+    muchas gracias adiós bonjour bonsoir salut merci beaucoup ciao grazie mille buongiorno olá obrigado obrigada muito
+    hej tack 你好 谢谢 こんにちは ありがとう""".split()
 )
 
 _RULES = r"(?:instructions?|rules?|guidelines?|prompts?|polic(?:y|ies)|restrictions?|safety|training|orders?)"

@@ -181,3 +181,17 @@ async def test_sub_agents_of_one_run_have_questions_of_their_own(
     agent: Any = create_agent(ScriptedModel(lines=lines), tools=[asking(sub)], checkpointer=memory.checkpointer)
     await do(agent.invoke, {"messages": ASKED}, CONFIG)
     assert sorted(recalls) == ["When?", "Which hut?", "Which peak?"]
+
+
+@pytest.mark.parametrize(
+    ("said", "recalls"),
+    [("Thanks a lot!", False), ("Hi there", False), ("\U0001f44b", False), ("Hello, and the hike?", True)],
+)
+async def test_a_greeting_recalls_nothing_and_shows_what_is_so(
+    memory: AgentMemory, do: Do, said: str, recalls: bool
+) -> None:
+    memory.bank.remember(["Anna likes to hike in the Alps.", "Anna's dog is old."], ANNA)
+    memory.facts.set(ANNA, "name", "Anna")
+    context = await do(ContextAssembler(memory.bank).assemble, said, ANNA)
+    assert "name: Anna" in context.text
+    assert bool(context.memories) == recalls

@@ -90,7 +90,8 @@ def test_sentences_are_the_whole_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Hi!", "hello there", "Thanks a lot!", "OK, great", "Good morning!", "👋", "", "Danke"]
+    "text",
+    ["Hi!", "hello there", "Thanks a lot!", "OK, great", "Good morning!", "👋", "", "Danke schön", "Merci beaucoup !"],
 )
 def test_small_talk_says_nothing(text: str) -> None:
     assert is_small_talk(text)
