@@ -294,9 +294,10 @@ class AgentMemory(Tiers):
         if "tracer" in self.__dict__:
             await self.tracer.aflush()  # what it holds back would come after
         receipt = await aforget_user(self, scope, **options)
-        self.bank.unlearn()
+        if "bank" in self.__dict__:
+            self.bank.unlearn()
         for each in receipt.scopes:  # a run that goes on must not show it again
-            self.store.changes.note(each.path)
+            self._changes.note(each.path)
         for thread_id in receipt.threads:
             self.sessions.changes.note((thread_id,))
         return receipt

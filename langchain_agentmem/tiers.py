@@ -20,6 +20,7 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.facts import Facts
 from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.longterm.vectors import VectorIndexConfig
 from langchain_agentmem.thread.cache import AgentMemoryCache
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.thread.history import AgentMemoryChatHistory
@@ -27,6 +28,7 @@ from langchain_agentmem.thread.sessions import Sessions
 from langchain_agentmem.thread.threads import ThreadInfo
 from langchain_agentmem.thread.working import WorkingMemory
 from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.changes import Changes
 from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Connection, Source, url_from_env
 from langchain_agentmem.wire.doctor import diagnose
@@ -65,6 +67,7 @@ class Tiers(Closing):
         self.keys = Keys(prefix, tenant)
         self._names: dict[str, Any] = {"prefix": prefix, "tenant": tenant}
         self._serde, self._embeddings, self._dims, self._ttls = serde, embeddings, dims, ttls
+        self._changes = Changes()
         self.events = EventLog(self.connection, **self._names)
         self.checkpointer = AgentMemorySaver(
             self.connection,
@@ -185,17 +188,22 @@ class Tiers(Closing):
         """
         told = getattr(self.embeddings, "dimensions", None)  # as OpenAI's may; else one text is embedded to count them
         dims = self._dims or (told if isinstance(told, int) else len(self.embeddings.embed_query("dimensions")))
-        return AgentMemoryStore(self.connection, **self._names, index={"dims": dims, "embed": self.embeddings})
+        return self._store_with({"dims": dims, "embed": self.embeddings})
+
+    def _store_with(self, index: VectorIndexConfig | None = None) -> AgentMemoryStore:
+        store = AgentMemoryStore(self.connection, **self._names, index=index)
+        store.changes = self._changes  # of all that this memory writes
+        return store
 
     @once
     def bank(self) -> MemoryBank:
         """What is remembered and recalled: a `MemoryBank` on `store`."""
         return MemoryBank(self.store, ttls=self._ttls, events=self.events)
 
-    @property
+    @once
     def facts(self) -> Facts:
-        """Exact, versioned facts: `bank.facts`."""
-        return self.bank.facts
+        """Exact, versioned facts, those of `bank.facts`. They need no embedder."""
+        return Facts(self._store_with())
 
     # --- threads and server
 

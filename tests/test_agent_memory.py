@@ -31,6 +31,7 @@ from langchain_agentmem import (
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.embedded import EmbeddedServer
+from tests.conftest import Do
 from tests.users import gone, user
 
 PING = ("PING",)
@@ -359,3 +360,23 @@ def test_a_drain_takes_what_has_a_meaning_for_it(plain: Connection) -> None:
         assert [(health.name, health.promoted) for health in told] == [("cron", 1)]
         with pytest.raises(TypeError, match="grace"):
             memory.promote_pending(grace=5)  # type: ignore[call-arg]
+
+
+async def test_facts_and_erasure_need_no_embedder(
+    plain: Connection, plain_url: str, do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope = Scope("ada")
+    with AgentMemory(plain, embeddings=DeterministicFakeEmbedding(size=8)) as memory:
+        memory.bank.remember("Ada likes tea", scope)
+        before = memory.bank.store.changes.count(scope.path)
+        await do(memory.facts.set, scope, "diet", "vegan")
+        assert memory.bank.store.changes.count(scope.path) > before, "a turn that goes on sees it"
+        assert memory.bank.facts.get(scope, "diet") == memory.facts.get(scope, "diet")
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    with AgentMemory(plain_url) as bare:
+        await do(bare.facts.set, scope, "diet", "pescatarian")
+        assert [fact.value for fact in await do(bare.facts.history, scope, "diet")] == ["pescatarian", "vegan"]
+        receipt = await do(bare.forget_user, "ada")
+        assert (receipt.clean, receipt.erased["items"], receipt.erased["facts"]) == (True, 1, 1)
+        with pytest.raises(ConfigurationError, match="embedded"):
+            _ = bare.bank

@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm import checks, items, record
-from langchain_agentmem.longterm.facts import Facts
+from langchain_agentmem.longterm.facts import HISTORY_TTL, Facts
 from langchain_agentmem.longterm.forgetting import Forgetter
 from langchain_agentmem.longterm.heard import NOW, Heard
 from langchain_agentmem.longterm.importing import Importer
@@ -34,7 +34,6 @@ _WEEK = timedelta(days=7).total_seconds()
 _PIPELINE = 500  # commands in a round trip
 _MOMENT = 0.001  # seconds: the shortest time to live that a server takes
 _DAY = timedelta(days=1).total_seconds()
-_QUARTER = timedelta(days=90).total_seconds()
 
 
 class MemoryBank(MemoryReader):
@@ -65,7 +64,7 @@ class MemoryBank(MemoryReader):
         duplicate_threshold: float | None = None,
         related_threshold: float | None = None,
         ttls: Mapping[str, float | None] | None = None,
-        history_ttl: float = _QUARTER,
+        history_ttl: float = HISTORY_TTL,
         undo_ttl: float = _DAY,
         access_interval: float = 60.0,
         confirm: float = 0.25,

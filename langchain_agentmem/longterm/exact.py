@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from langchain_agentmem.errors import UnsupportedServerError
+from langchain_agentmem.errors import IndexMismatchError, UnsupportedServerError
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.searching import Hit, Wanted, read_hit
@@ -127,9 +127,19 @@ class ExactSearch:
 
 
 def similarities(field: VectorField, query: bytes, vectors: Sequence[bytes]) -> list[float]:
-    """How similar each packed vector is to a query: cosine, inner product or negative Euclidean distance."""
+    """How similar each packed vector is to a query: cosine, inner product or negative Euclidean distance.
+
+    Raises:
+        IndexMismatchError: Another embedder made one of them.
+    """
     if not vectors:
         return []
+    if other := next((each for each in vectors if len(each) != len(query)), None):
+        width = len(query) // field.dims
+        raise IndexMismatchError(
+            f"index: vectors of {len(other) // width} dimensions lie in this scope, this store is set up for"
+            f" {field.dims}; use the embedder that wrote them, or a prefix= or tenant= of its own"
+        )
     import numpy as np
 
     # In float32: a copy in float64 of a scope's vectors would take ten times as long as the comparison.

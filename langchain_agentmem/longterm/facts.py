@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from langchain_agentmem.errors import CorruptDataError, VersionConflictError
@@ -17,6 +17,9 @@ from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import escape, unescape
 from langchain_agentmem.wire.scripts import Script
+
+HISTORY_TTL = timedelta(days=90).total_seconds()
+"""Seconds that what facts and memories were is kept, by default."""
 
 _SET = Script("fact_set")
 _UNREADABLE: tuple[type[Exception], ...] = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
@@ -56,7 +59,7 @@ class Facts:
         history_ttl: Seconds that former values are kept.
     """
 
-    def __init__(self, store: AgentMemoryStore, *, history_ttl: float) -> None:
+    def __init__(self, store: AgentMemoryStore, *, history_ttl: float = HISTORY_TTL) -> None:
         self._store = store
         self._history = round(history_ttl * 1000)
 

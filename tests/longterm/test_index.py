@@ -28,6 +28,20 @@ async def test_an_index_for_other_vectors_is_refused(search: Connection, do: Do)
     assert len(await do(AgentMemoryStore(search, index=LETTERS).search, DOCS, query="a")) == 1
 
 
+async def test_without_an_index_vectors_of_another_embedder_are_told(plain: Connection, do: Do) -> None:
+    wide = [0.0, 1.0, 1.0, 1.0]
+    wider: VectorIndexConfig = {"dims": 4, "embed": lambda texts: [wide for _ in texts], "fields": ["text"]}
+    bank, other = (MemoryBank(AgentMemoryStore(plain, index=index)) for index in (LETTERS, wider))
+    await do(bank.remember, "a", ANNA)
+    told = r"vectors of 3 dimensions lie in this scope.* set up for 4; use"
+    for call in (other.remember, other.recall):
+        with pytest.raises(IndexMismatchError, match=told):
+            await do(call, "b", ANNA)
+    with pytest.raises(IndexMismatchError, match=told):
+        await do(other.store.search, ANNA.path, query="b")
+    assert [each.memory.text for each in await do(bank.recall, "a", ANNA)] == ["a"]
+
+
 @pytest.mark.parametrize("there", ["flat", "hnsw"])
 async def test_how_it_compares_vectors_the_index_that_is_there_says(search: Connection, do: Do, there: Any) -> None:
     await do(AgentMemoryStore(search, index={**LETTERS, "algorithm": there}).put, DOCS, "a", {"text": "a"})
