@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
@@ -28,7 +28,7 @@ from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.promoting import PromotionReport
 from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.tiers import Tiers
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import Source
 from langchain_agentmem.wire.once import once
 
@@ -173,17 +173,7 @@ class AgentMemory(Tiers):
         worker = self.worker(model, strategy, concurrency=concurrency, name=name, on_progress=on_progress)
         return await worker.apromote_pending()
 
-    def promote_pending(
-        self,
-        model: ChatModel | str | None = None,
-        strategy: Strategies | None = None,
-        *,
-        concurrency: int = 10,
-        name: str | None = None,
-        on_progress: Callable[[Health], object] | None = None,
-    ) -> PromotionReport:
-        """Sync form of `apromote_pending`."""
-        return run(self.apromote_pending(model, strategy, concurrency=concurrency, name=name, on_progress=on_progress))
+    promote_pending = sync_of(apromote_pending)
 
     # --- the agent's surface
 
@@ -281,19 +271,28 @@ class AgentMemory(Tiers):
 
     # --- the right to be forgotten
 
-    async def aforget_user(self, scope: str | Scope, **options: Any) -> Receipt:
-        """Erase everything of one user in every tier, and prove it.
+    async def aforget_user(
+        self,
+        scope: str | Scope,
+        *,
+        also: Sequence[Scope] = (),
+        threads: Sequence[str] = (),
+        on_progress: Callable[[str, int], object] | None = None,
+    ) -> Receipt:
+        """Erase everything of one user in every tier, and prove it; see `agent.erasure`.
 
         Args:
             scope: The user's id, or a scope that names the user.
-            **options: Of `agent.erasure.aforget_user`: `also`, `threads`, `on_progress`.
+            also: Further scopes that are this user's.
+            threads: Further threads, and chat histories, that are theirs, whatever their metadata say.
+            on_progress: Called with what was done ("looked at" or "erased") and how many keys that is by now.
 
         Returns:
             What was erased, and what a last walk over all keys found to be left: nothing, if `clean`.
         """
         if "tracer" in self.__dict__:
             await self.tracer.aflush()  # what it holds back would come after
-        receipt = await aforget_user(self, scope, **options)
+        receipt = await aforget_user(self, scope, also=also, threads=threads, on_progress=on_progress)
         if "bank" in self.__dict__:
             self.bank.unlearn()
         for each in receipt.scopes:  # a run that goes on must not show it again
@@ -302,9 +301,7 @@ class AgentMemory(Tiers):
             self.sessions.changes.note((thread_id,))
         return receipt
 
-    def forget_user(self, scope: str | Scope, **options: Any) -> Receipt:
-        """Sync form of `aforget_user`."""
-        return run(self.aforget_user(scope, **options))
+    forget_user = sync_of(aforget_user)
 
 
 def _middleware() -> tuple[type[RecallMiddleware], type[MemoryMiddleware]]:

@@ -27,7 +27,7 @@ from langchain_agentmem.thread.history import AgentMemoryChatHistory
 from langchain_agentmem.thread.sessions import Sessions
 from langchain_agentmem.thread.threads import ThreadInfo
 from langchain_agentmem.thread.working import WorkingMemory
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.changes import Changes
 from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Connection, Source, url_from_env
@@ -225,9 +225,7 @@ class Tiers(Closing):
         """
         return await self.checkpointer.threads.alist(user=user, filter=filter, limit=limit, after=after)
 
-    def threads(self, **page: Any) -> Sequence[ThreadInfo]:
-        """Sync form of `athreads`."""
-        return run(self.athreads(**page))
+    threads = sync_of(athreads)
 
     async def adoctor(self, *, limit: int = 20_000) -> Report:
         """Ask the server what it is, how safely it keeps memories, and what they take. Changes nothing.
@@ -243,9 +241,7 @@ class Tiers(Closing):
         """
         return await diagnose(self.connection, self.keys, limit=limit)
 
-    def doctor(self, *, limit: int = 20_000) -> Report:
-        """Sync form of `adoctor`."""
-        return run(self.adoctor(limit=limit))
+    doctor = sync_of(adoctor)
 
     def close(self) -> None:
         """Write the events that still wait, close the sync connections and stop the server, if they are ours."""

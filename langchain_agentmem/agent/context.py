@@ -25,7 +25,7 @@ from langchain_agentmem.longterm.text import ends
 from langchain_agentmem.promotion.guard import is_small_talk
 from langchain_agentmem.promotion.taking import by_human, is_said
 from langchain_agentmem.thread.sessions import Sessions
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import Command
 
 DEFAULT_BUDGET = 800  # tokens
@@ -149,11 +149,7 @@ class ContextAssembler:
         self.note(context, scope, thread_id)
         return context
 
-    def assemble(
-        self, query: str, scope: Scope, *, thread_id: str | None = None, messages: Sequence[BaseMessage] = ()
-    ) -> Context:
-        """Sync form of `aassemble`."""
-        return run(self.aassemble(query, scope, thread_id=thread_id, messages=messages))
+    assemble = sync_of(aassemble)
 
     def changes(self, scope: Scope, thread_id: str | None) -> int:
         """A number that changes when this process writes what a context may show: memories, facts, a session's texts.

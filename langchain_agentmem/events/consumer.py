@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from langchain_agentmem.errors import CorruptDataError, InvalidInputError
 from langchain_agentmem.events.event import Event, decode
 from langchain_agentmem.events.streams import Patience, per_stream, position, wait_for_new
-from langchain_agentmem.wire.bridge import run, walk
+from langchain_agentmem.wire.bridge import sync_of, walk
 from langchain_agentmem.wire.connection import LOST_CONNECTION, REDIS_ERRORS, Connection
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
@@ -111,9 +111,7 @@ class Consumer:
                 raise
         return await self._take(n)
 
-    def read(self, n: int = 10) -> list[Delivery]:
-        """`aread` without a loop."""
-        return run(self.aread(n))
+    read = sync_of(aread)
 
     async def aack(self, *deliveries: Delivery) -> None:
         """Say that these are done: no consumer of the group is given them again."""
@@ -122,18 +120,14 @@ class Consumer:
             done.setdefault(delivery.stream, []).append(delivery.event.cursor)
         await self._redis.send(*(("XACK", stream, self._group, *cursors) for stream, cursors in done.items()))
 
-    def ack(self, *deliveries: Delivery) -> None:
-        """`aack` without a loop."""
-        return run(self.aack(*deliveries))
+    ack = sync_of(aack)
 
     async def alag(self) -> Lag:
         """How far the group is behind."""
         replies = await self._redis.send(*(_lag([feed], [self._group]) for feed in self._feeds))
         return Lag(sum(waiting for waiting, _ in replies), sum(pending for _, pending in replies))
 
-    def lag(self) -> Lag:
-        """`alag` without a loop."""
-        return run(self.alag())
+    lag = sync_of(alag)
 
     async def adead_letters(self, n: int = 50) -> list[Event]:
         """The last `n` events that were delivered too often, oldest first."""
@@ -141,9 +135,7 @@ class Consumer:
         found = [event for reply in replies for cursor, entry in reply if (event := _event(cursor, entry))]
         return sorted(found, key=lambda event: position(event.cursor))[-n:]
 
-    def dead_letters(self, n: int = 50) -> list[Event]:
-        """`adead_letters` without a loop."""
-        return run(self.adead_letters(n))
+    dead_letters = sync_of(adead_letters)
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
         return self._deliveries()

@@ -18,7 +18,7 @@ from langchain_agentmem.events.redact import Redactor, plain, redact_secrets
 from langchain_agentmem.events.signals import Signals
 from langchain_agentmem.events.streams import ends, events_of, follow, pages, position
 from langchain_agentmem.events.writer import Writer
-from langchain_agentmem.wire.bridge import either, run, walk
+from langchain_agentmem.wire.bridge import either, run, sync_of, walk
 from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys
@@ -116,9 +116,7 @@ class EventLog(Closing):
                 raise InvalidInputError(f"events: kind {kind!r} and thread_id {thread_id!r} must be text")
         await self.asend(self.commands([event.document() for event in events]))
 
-    def append(self, *events: Event) -> None:
-        """`aappend` without a loop."""
-        return run(self.aappend(*events))
+    append = sync_of(aappend)
 
     def checkpoint(
         self,
@@ -202,9 +200,7 @@ class EventLog(Closing):
         """Send commands that were made here, in one round trip. Sending the same ones again writes nothing."""
         await self.connection.send(*commands)
 
-    def send(self, commands: Sequence[Command]) -> None:
-        """`asend` without a loop."""
-        return run(self.asend(commands))
+    send = sync_of(asend)
 
     def soon(self, commands: Sequence[Command]) -> None:
         """Send commands that were made here in the background, in order. Returns at once and never raises."""
@@ -218,9 +214,7 @@ class EventLog(Closing):
         """
         return await self._writer.flushed(seconds)
 
-    def flush(self, seconds: float = 5.0) -> bool:
-        """`aflush` without a loop."""
-        return run(self.aflush(seconds))
+    flush = sync_of(aflush)
 
     def _clean(self, document: Document) -> Document:
         if "id" not in document:
@@ -247,9 +241,7 @@ class EventLog(Closing):
         found = [event for reply in replies for event in events_of(reply)]
         return sorted(found, key=lambda event: position(event.cursor))[-n:]
 
-    def recent(self, thread_id: str | None = None, n: int = 50) -> list[Event]:
-        """`arecent` without a loop."""
-        return run(self.arecent(thread_id, n))
+    recent = sync_of(arecent)
 
     def areplay(
         self,
@@ -358,9 +350,7 @@ class EventLog(Closing):
                     found.setdefault((event.task_id, name), UsedMemory(name, score, event.node, event.time))
         return list(found.values())
 
-    def memories_used(self, thread_id: str, checkpoint_id: str) -> list[UsedMemory]:
-        """`amemories_used` without a loop."""
-        return run(self.amemories_used(thread_id, checkpoint_id))
+    memories_used = sync_of(amemories_used)
 
     # Keeping house
 
@@ -373,18 +363,14 @@ class EventLog(Closing):
         require_positive(keep=keep + 1)
         return int((await self.connection.send(("XTRIM", self._keys.events(thread_id), "MAXLEN", keep)))[0])
 
-    def trim(self, thread_id: str, keep: int) -> int:
-        """`atrim` without a loop."""
-        return run(self.atrim(thread_id, keep))
+    trim = sync_of(atrim)
 
     async def adelete(self, thread_id: str) -> None:
         """Remove a thread's events. The feed keeps what it has of them."""
         stream = self._keys.events(thread_id)
         await self.connection.send(("UNLINK", stream, self._keys.seen(stream)))
 
-    def delete(self, thread_id: str) -> None:
-        """`adelete` without a loop."""
-        return run(self.adelete(thread_id))
+    delete = sync_of(adelete)
 
     async def aclose(self) -> None:
         """Write what goes out in the background, and close the connections if this log opened them."""

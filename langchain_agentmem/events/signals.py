@@ -12,7 +12,7 @@ from typing import Any, Self
 from langchain_agentmem.errors import CorruptDataError, InvalidInputError
 from langchain_agentmem.events.event import Document, dumps, loads
 from langchain_agentmem.events.streams import Patience
-from langchain_agentmem.wire.bridge import run, walk
+from langchain_agentmem.wire.bridge import sync_of, walk
 from langchain_agentmem.wire.connection import LOST_CONNECTION, Command, Connection
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.subscription import Subscription
@@ -96,9 +96,7 @@ class Signals:
         """
         return int((await self._redis.send(self.command(topic, body)))[0])
 
-    def publish(self, topic: str, body: Mapping[str, Any] | None = None) -> int:
-        """`apublish` without a loop."""
-        return run(self.apublish(topic, body))
+    publish = sync_of(apublish)
 
     def subscribe(self, *patterns: str, idle: float | None = None) -> Inbox:
         """Listen for topics such as `memory:*`, `task:*`, `tool:failed`.
@@ -132,9 +130,7 @@ class Inbox:
             self._subscription = await self._redis.subscribe(self._channel)
         return self
 
-    def open(self) -> Self:
-        """`aopen` without a loop."""
-        return run(self.aopen())
+    open = sync_of(aopen)
 
     async def aclose(self) -> None:
         """Stop listening."""
@@ -142,9 +138,7 @@ class Inbox:
         if subscription is not None:
             await subscription.close()
 
-    def close(self) -> None:
-        """`aclose` without a loop."""
-        return run(self.aclose())
+    close = sync_of(aclose)
 
     def __enter__(self) -> Self:
         return self.open()

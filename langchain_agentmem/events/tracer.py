@@ -32,7 +32,7 @@ from langchain_agentmem.events.runs import (
     tokens_in,
 )
 from langchain_agentmem.events.writer import Writer
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.whose import user_of
 
@@ -102,9 +102,7 @@ class EventTracer(GraphCallbackHandler):
         """
         return await self._writer.flushed(seconds)
 
-    def flush(self, seconds: float = 5.0) -> bool:
-        """`aflush` without a loop."""
-        return run(self.aflush(seconds))
+    flush = sync_of(aflush)
 
     def on_chain_start(
         self,

@@ -21,7 +21,7 @@ from langchain_agentmem.longterm.scoring import RecallWeights
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.tracing import ids, outcome, outcomes, traced
 from langchain_agentmem.longterm.transfer import from_lines
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.keys import unescape
 from langchain_agentmem.wire.scripts import Script
 
@@ -333,37 +333,14 @@ class MemoryBank(MemoryReader):
         self._journal.note("remembered", [each.id for each in done], scope.path)
         return done
 
-    def remember(self, memories: str | Memory | Iterable[str | Memory], scope: Scope, **more: Any) -> list[Remembered]:
-        """Sync form of `aremember`."""
-        return run(self.aremember(memories, scope, **more))
-
-    def correct(self, id: str, text: str, scope: Scope, **more: Any) -> Remembered:
-        """Sync form of `acorrect`."""
-        return run(self.acorrect(id, text, scope, **more))
-
-    def retire(self, id: str, scope: Scope, **more: Any) -> Remembered:
-        """Sync form of `aretire`."""
-        return run(self.aretire(id, scope, **more))
-
-    def reinforce(self, id: str, scope: Scope, **more: Any) -> Remembered:
-        """Sync form of `areinforce`."""
-        return run(self.areinforce(id, scope, **more))
-
-    def undo(self, id: str, scope: Scope, **more: Any) -> Memory | None:
-        """Sync form of `aundo`."""
-        return run(self.aundo(id, scope, **more))
-
-    def pin(self, id: str, scope: Scope, pinned: bool = True) -> bool:
-        """Sync form of `apin`."""
-        return run(self.apin(id, scope, pinned))
-
-    def forget(self, scope: Scope, ids: Sequence[str] | None = None, **choice: Any) -> list[str]:
-        """Sync form of `aforget`."""
-        return run(self.aforget(scope, ids, **choice))
-
-    def import_(self, lines: Iterable[str], scope: Scope, *, on_progress: Progress | None = None) -> list[Remembered]:
-        """Sync form of `aimport`."""
-        return run(self.aimport(lines, scope, on_progress=on_progress))
+    remember = sync_of(aremember)
+    correct = sync_of(acorrect)
+    retire = sync_of(aretire)
+    reinforce = sync_of(areinforce)
+    undo = sync_of(aundo)
+    pin = sync_of(apin)
+    forget = sync_of(aforget)
+    import_ = sync_of(aimport)
 
 
 def _memories(given: str | Memory | Iterable[str | Memory]) -> list[Memory]:

@@ -13,7 +13,7 @@ from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.operations import guard
 from langchain_agentmem.longterm.record import Scope, Source, check_source, dump_source, path_of
 from langchain_agentmem.longterm.store import AgentMemoryStore
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import escape, unescape
 from langchain_agentmem.wire.scripts import Script
@@ -135,25 +135,11 @@ class Facts:
         found = [read_past(name, text, key) for key, text in zip(keys, past, strict=True) if text]
         return found if now is None else [_read(name, now, facts), *found]
 
-    def set(self, scope: Scope, name: str, value: Any, **more: Any) -> int:
-        """Sync form of `aset`."""
-        return run(self.aset(scope, name, value, **more))
-
-    def delete(self, scope: Scope, name: str, **more: Any) -> bool:
-        """Sync form of `adelete`."""
-        return run(self.adelete(scope, name, **more))
-
-    def get(self, scope: Scope, name: str) -> Fact | None:
-        """Sync form of `aget`."""
-        return run(self.aget(scope, name))
-
-    def all(self, scope: Scope) -> dict[str, Fact]:
-        """Sync form of `aall`."""
-        return run(self.aall(scope))
-
-    def history(self, scope: Scope, name: str) -> list[Fact]:
-        """Sync form of `ahistory`."""
-        return run(self.ahistory(scope, name))
+    set = sync_of(aset)
+    delete = sync_of(adelete)
+    get = sync_of(aget)
+    all = sync_of(aall)
+    history = sync_of(ahistory)
 
     def command(self, path: Namespace) -> Command:
         """What reads all facts of a namespace, for `read_all`."""

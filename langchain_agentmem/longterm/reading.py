@@ -22,7 +22,7 @@ from langchain_agentmem.longterm.scoring import RecallWeights
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.tracing import documents, traced
 from langchain_agentmem.longterm.transfer import Entry, write_entry
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import escape
 
@@ -202,33 +202,13 @@ class MemoryReader:
         """Forget what this process has read of memories, to recall them faster: none of it is kept after an erasure."""
         self._recaller.forget()
 
-    def recall(self, query: str, scope: Scope, **wish: Any) -> list[Recalled]:
-        """Sync form of `arecall`."""
-        return run(self.arecall(query, scope, **wish))
-
-    def get(self, id: str, scope: Scope, *, version: int | None = None) -> Memory | None:
-        """Sync form of `aget`."""
-        return run(self.aget(id, scope, version=version))
-
-    def history(self, id: str, scope: Scope) -> list[Memory]:
-        """Sync form of `ahistory`."""
-        return run(self.ahistory(id, scope))
-
-    def list(self, scope: Scope, **page: Any) -> list[Memory]:
-        """Sync form of `alist`."""
-        return run(self.alist(scope, **page))
-
-    def count(self, scope: Scope, *, filter: Mapping[str, Any] | None = None) -> int:
-        """Sync form of `acount`."""
-        return run(self.acount(scope, filter=filter))
-
-    def export(self, scope: Scope, *, on_progress: Progress | None = None) -> Iterator[str]:
-        """Sync form of `aexport`."""
-        return run(self.aexport(scope, on_progress=on_progress))
-
-    def flush(self) -> None:
-        """Sync form of `aflush`."""
-        return run(self.aflush())
+    recall = sync_of(arecall)
+    get = sync_of(aget)
+    history = sync_of(ahistory)
+    list = sync_of(alist)
+    count = sync_of(acount)
+    export = sync_of(aexport)
+    flush = sync_of(aflush)
 
     async def _find(self, wish: Wish) -> Sequence[Ranked]:
         notes, heard = self._accesses.take(), self._heard

@@ -11,7 +11,7 @@ from uuid import uuid4
 from langchain_agentmem.errors import BudgetExceededError, InvalidInputError
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.batch import Usage
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import Connection, Source
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
@@ -126,9 +126,7 @@ class Budget:
             raise BudgetExceededError(f"{reached}: the limit of {limit} a day is reached until {until}", until)
         return reservation
 
-    def reserve(self, scope: Scope, tokens: int) -> Reservation:
-        """Sync form of `areserve`."""
-        return run(self.areserve(scope, tokens))
+    reserve = sync_of(areserve)
 
     async def asettle(self, reservation: Reservation, usage: Usage, *, failed: bool = False) -> None:
         """Count what a call took, in the place of what was set aside for it. Settling it again changes nothing.
@@ -142,9 +140,7 @@ class Budget:
         used = (usage.input_tokens, usage.output_tokens)
         await self._redis.send(_SETTLE(keys, [reservation.id, *used, int(failed), repr(self.cost(usage))]))
 
-    def settle(self, reservation: Reservation, usage: Usage, *, failed: bool = False) -> None:
-        """Sync form of `asettle`."""
-        return run(self.asettle(reservation, usage, failed=failed))
+    settle = sync_of(asettle)
 
     async def aspent(self, scope: Scope | None = None) -> Spent:
         """What was used today: for a scope, or for all of them."""
@@ -153,9 +149,7 @@ class Budget:
         calls, tokens = (await self._redis.send(("HMGET", key, "calls", "tokens")))[0]
         return Spent(int(calls or 0), int(tokens or 0))
 
-    def spent(self, scope: Scope | None = None) -> Spent:
-        """Sync form of `aspent`."""
-        return run(self.aspent(scope))
+    spent = sync_of(aspent)
 
     def cost(self, usage: Usage) -> float:
         """What some usage costs, by the prices given."""

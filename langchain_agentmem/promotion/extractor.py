@@ -27,7 +27,7 @@ from langchain_agentmem.promotion.drafting import Draft
 from langchain_agentmem.promotion.known import Known, count_turns, look_up
 from langchain_agentmem.promotion.schemas import joint
 from langchain_agentmem.promotion.strategies import BUILT_IN, RULES, VERBATIM, Strategy, strategies_of
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 
 
 class Extractor:
@@ -98,9 +98,7 @@ class Extractor:
             traced.end(outputs={"changes": actions, "refused": dict(plan.refused)})
             return plan
 
-    def plan(self, batch: Batch) -> Plan:
-        """Sync form of `aplan`."""
-        return run(self.aplan(batch))
+    plan = sync_of(aplan)
 
     async def aapply(self, plan: Plan) -> list[Promoted]:
         """Make the changes of a plan, in order; those that were made already are not made again.
@@ -117,9 +115,7 @@ class Extractor:
                     done.append(await self._apply(change, plan, f"{plan.key}:{len(done)}"))
         return done
 
-    def apply(self, plan: Plan) -> list[Promoted]:
-        """Sync form of `aapply`."""
-        return run(self.aapply(plan))
+    apply = sync_of(aapply)
 
     def loads(self, data: bytes) -> Plan:
         """A plan that was kept, see `Plan.dumps`."""

@@ -23,7 +23,7 @@ from langchain_agentmem.promotion.letters import DeadLetter, DeadLetters
 from langchain_agentmem.promotion.stats import OutboxStats
 from langchain_agentmem.promotion.taking import Offer, current_turn, dated, everything
 from langchain_agentmem.thread.codec import Codec
-from langchain_agentmem.wire.bridge import run, sleep
+from langchain_agentmem.wire.bridge import run, sleep, sync_of
 from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape, write_namespace
@@ -254,9 +254,7 @@ class Outbox(Closing):
         """
         return await self._letters.anewest(n, None if thread_id is None else escape(thread_id))
 
-    def dead(self, n: int = 50, thread_id: str | None = None) -> list[DeadLetter]:
-        """Sync form of `adead`."""
-        return run(self.adead(n, thread_id))
+    dead = sync_of(adead)
 
     async def areplay(self, ids: Sequence[str] | None = None) -> int:
         """Give dead letters another chance: their turns wait again, behind those of their thread that wait already.
@@ -269,9 +267,7 @@ class Outbox(Closing):
         """
         return await self._letters.areplay(ids)
 
-    def replay(self, ids: Sequence[str] | None = None) -> int:
-        """Sync form of `areplay`."""
-        return run(self.areplay(ids))
+    replay = sync_of(areplay)
 
     async def adiscard(self, ids: Sequence[str]) -> int:
         """Delete dead letters. This cannot be undone.
@@ -281,9 +277,7 @@ class Outbox(Closing):
         """
         return await self._letters.adiscard(ids)
 
-    def discard(self, ids: Sequence[str]) -> int:
-        """Sync form of `adiscard`."""
-        return run(self.adiscard(ids))
+    discard = sync_of(adiscard)
 
     # --- keeping house
 
@@ -291,9 +285,7 @@ class Outbox(Closing):
         """What waits, and what has become of all that was ever taken. One round trip."""
         return stats.read(await self._redis.send(*stats.ask(self._keys, self._common)))
 
-    def stats(self) -> OutboxStats:
-        """Sync form of `astats`."""
-        return run(self.astats())
+    stats = sync_of(astats)
 
     async def aforget(self, thread_ids: Sequence[str] = (), *, scope: Scope | None = None) -> Forgotten:
         """Forget turns: those that wait, those kept as context, and dead letters.
@@ -319,9 +311,7 @@ class Outbox(Closing):
         letters = await self._letters.aforget(threads, path)
         return Forgotten(len(forgotten), sum(turns for turns, _ in forgotten), letters)
 
-    def forget(self, thread_ids: Sequence[str] = (), *, scope: Scope | None = None) -> Forgotten:
-        """Sync form of `aforget`."""
-        return run(self.aforget(thread_ids, scope=scope))
+    forget = sync_of(aforget)
 
     def close(self) -> None:
         """Close the sync connections, if this outbox opened them."""

@@ -21,7 +21,7 @@ from langchain_agentmem.promotion.jobs import Job
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.promoting import Promoter, Promotion, PromotionReport, apromote_all
 from langchain_agentmem.promotion.stats import OutboxStats
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import LOST_CONNECTION, REDIS_ERRORS
 
 _WAIT = 1.0  # seconds that one look for jobs waits at the server: a stop is noticed that soon
@@ -93,9 +93,7 @@ class Worker:
         self._tally.looked()
         return await apromote_all(self._jobs, self._promoter, self.name, self._concurrency, self._note)
 
-    def promote_pending(self) -> PromotionReport:
-        """Sync form of `apromote_pending`: needs no event loop."""
-        return run(self.apromote_pending())
+    promote_pending = sync_of(apromote_pending)
 
     # --- until it is told to stop
 
@@ -145,9 +143,7 @@ class Worker:
         """What waits in the outbox, and what has become of all that was ever taken."""
         return await self._outbox.astats()
 
-    def stats(self) -> OutboxStats:
-        """Sync form of `astats`."""
-        return run(self.astats())
+    stats = sync_of(astats)
 
     # --- the loop
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_agentmem.errors import CorruptDataError
 from langchain_agentmem.promotion.health import Health
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
@@ -81,9 +81,7 @@ class Heartbeats:
         pairs = said.items() if isinstance(said, dict) else zip(said[::2], said[1::2], strict=True)
         return sorted((self._read(name, text, now) for name, text in pairs), key=lambda each: each.name)
 
-    def all(self) -> Sequence[Heartbeat]:
-        """Sync form of `aall`."""
-        return run(self.aall())
+    all = sync_of(aall)
 
     def _read(self, field: bytes, text: bytes, now: int) -> Heartbeat:
         at, _, health = text.partition(b" ")

@@ -12,7 +12,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.thread.messages import at_least_one
 from langchain_agentmem.thread.working import DEFAULT_TTL, DEFAULT_WINDOW, WorkingMemory
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.changes import Changes
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys, unescape
@@ -93,9 +93,7 @@ class Sessions:
         found = [_info(thread, row) for thread, row in zip(threads, rows, strict=True) if row[2] is not None]
         return [session for session in found if user is None or session.user == user]
 
-    def list(self, *, user: str | None = None, limit: int = 50, offset: int = 0) -> list[SessionInfo]:
-        """Sync form of `alist`."""
-        return run(self.alist(user=user, limit=limit, offset=offset))
+    list = sync_of(alist)
 
 
 def _info(thread_id: str, row: Sequence[Any]) -> SessionInfo:

@@ -11,7 +11,7 @@ from typing import Any
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.layout import Record
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import Command, Connection
 from langchain_agentmem.wire.keys import Keys, escape, unescape
 from langchain_agentmem.wire.scripts import Script
@@ -104,16 +104,7 @@ class Threads:
                     break
         return found
 
-    def list(
-        self,
-        *,
-        user: str | None = None,
-        filter: Mapping[str, Any] | None = None,
-        limit: int = 50,
-        after: ThreadInfo | None = None,
-    ) -> Sequence[ThreadInfo]:
-        """Sync form of `alist`."""
-        return run(self.alist(user=user, filter=filter, limit=limit, after=after))
+    list = sync_of(alist)
 
     async def _walk(self, user: str | None, after: ThreadInfo | None) -> AsyncIterator[ThreadInfo]:
         async for members in self._pages(self._keys.threads(user), after):

@@ -15,7 +15,7 @@ from langchain_agentmem.thread.data import Path, ancestors, dump_leaf, field_of,
 from langchain_agentmem.thread.lifetime import milliseconds
 from langchain_agentmem.thread.messages import at_least_one, dump_messages, new_operation, read_messages
 from langchain_agentmem.thread.session import Session
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.changes import Changes
 from langchain_agentmem.wire.connection import Command, Connection
 from langchain_agentmem.wire.keys import Keys, escape
@@ -90,9 +90,7 @@ class WorkingMemory:
         """Read the whole session. One HGETALL."""
         return self.read((await self._redis.send(self.command))[0])
 
-    def load(self) -> Session:
-        """Sync form of `aload`."""
-        return run(self.aload())
+    load = sync_of(aload)
 
     @property
     def command(self) -> Command:
@@ -123,24 +121,14 @@ class WorkingMemory:
         await self._step([part for name, text in texts.items() for part in _set_text(name, text)])
         self._changes.note((self.thread_id,))
 
-    def write(
-        self,
-        *,
-        goal: str | _Unchanged | None = UNCHANGED,
-        scratchpad: str | _Unchanged | None = UNCHANGED,
-        summary: str | _Unchanged | None = UNCHANGED,
-    ) -> None:
-        """Sync form of `awrite`."""
-        return run(self.awrite(goal=goal, scratchpad=scratchpad, summary=summary))
+    write = sync_of(awrite)
 
     async def anote(self, line: str) -> None:
         """Add a line to the scratchpad."""
         await self._once(_NOTE, _text("line", line))
         self._changes.note((self.thread_id,))
 
-    def note(self, line: str) -> None:
-        """Sync form of `anote`."""
-        return run(self.anote(line))
+    note = sync_of(anote)
 
     # --- data
 
@@ -156,9 +144,7 @@ class WorkingMemory:
         cleared = [part for key in data for part in _remove((key,))]
         await self._step([*cleared, *(part for path, value in leaves(data) for part in _set_leaf(path, value))])
 
-    def set(self, data: Mapping[str, Any]) -> None:
-        """Sync form of `aset`."""
-        return run(self.aset(data))
+    set = sync_of(aset)
 
     async def amerge(self, data: Mapping[str, Any]) -> None:
         """Merge into the data, deeply and in one step: dicts are merged key by key, anything else takes the old place.
@@ -171,17 +157,13 @@ class WorkingMemory:
         """
         await self._step([part for path, value in leaves(data) for part in _merge_leaf(path, value)])
 
-    def merge(self, data: Mapping[str, Any]) -> None:
-        """Sync form of `amerge`."""
-        return run(self.amerge(data))
+    merge = sync_of(amerge)
 
     async def adelete(self, *path: str) -> None:
         """Delete an entry of the data and all below it: `adelete("usage", "tokens")`. A dict goes with its last."""
         await self._step(_remove(path))
 
-    def delete(self, *path: str) -> None:
-        """Sync form of `adelete`."""
-        return run(self.adelete(*path))
+    delete = sync_of(adelete)
 
     async def aincrement(self, *path: str, by: float = 1) -> int | float:
         """Add to a number in the data, where nothing counts as 0.
@@ -202,9 +184,7 @@ class WorkingMemory:
             raise InvalidInputError(f"path: {'.'.join(path)} holds no number that {by} can be added to; set it first")
         return float(total) if b"." in total or b"e" in total else int(total)
 
-    def increment(self, *path: str, by: float = 1) -> int | float:
-        """Sync form of `aincrement`."""
-        return run(self.aincrement(*path, by=by))
+    increment = sync_of(aincrement)
 
     # --- turns
 
@@ -225,17 +205,13 @@ class WorkingMemory:
         skipped = len(messages) - len(kept)
         return int(await self._once(_APPEND, self._window, skipped, *dump_messages(kept, self._codec)))
 
-    def append(self, *turns: MessageLikeRepresentation) -> int:
-        """Sync form of `aappend`."""
-        return run(self.aappend(*turns))
+    append = sync_of(aappend)
 
     async def aneeds_summary(self, max_tokens: int) -> bool:
         """Whether the summary and the recent turns are more than `max_tokens`, approximately. Reads the session."""
         return (await self.aload()).needs_summary(max_tokens)
 
-    def needs_summary(self, max_tokens: int) -> bool:
-        """Sync form of `aneeds_summary`."""
-        return run(self.aneeds_summary(max_tokens))
+    needs_summary = sync_of(aneeds_summary)
 
     async def asummarize(self, summary: str, told: Session, *, keep: int = 0) -> int:
         """Put a summary in the place of the turns that it tells of; turns that came since `told` was loaded stay.
@@ -261,9 +237,7 @@ class WorkingMemory:
         self._changes.note((self.thread_id,))
         return int(gone)
 
-    def summarize(self, summary: str, told: Session, *, keep: int = 0) -> int:
-        """Sync form of `asummarize`."""
-        return run(self.asummarize(summary, told, keep=keep))
+    summarize = sync_of(asummarize)
 
     async def aclear(self) -> None:
         """Forget the session."""
@@ -271,9 +245,7 @@ class WorkingMemory:
         await self._redis.send(("UNLINK", self._key), *gone)
         self._changes.note((self.thread_id,))
 
-    def clear(self) -> None:
-        """Sync form of `aclear`."""
-        return run(self.aclear())
+    clear = sync_of(aclear)
 
     async def _step(self, steps: list[str | bytes]) -> None:
         if steps:

@@ -12,8 +12,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from contextvars import ContextVar
-from typing import Any, TypeVar, TypeVarTuple
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple
 
+S = TypeVar("S")
+P = ParamSpec("P")
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
@@ -38,6 +41,30 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
         _sync.reset(token)
     coro.close()
     raise RuntimeError(f"{coro!r} waits on an event loop and cannot run in the sync colour")
+
+
+def sync_of(method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[S, P], T]:
+    """The sync form of an async method, with the same parameters.
+
+    ```python
+    recall = sync_of(arecall)
+    ```
+
+    It runs what an object's own class has under the async name, so that a subclass overrides both at once.
+
+    Args:
+        method: The method; its name begins with an "a".
+    """
+    name = method.__name__
+
+    @wraps(method)
+    def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        found: Coroutine[Any, Any, T] = getattr(self, name)(*args, **kwargs)
+        return run(found)
+
+    call.__name__, call.__qualname__ = name[1:], f"{method.__qualname__.removesuffix(name)}{name[1:]}"
+    call.__doc__ = f"Sync form of `{name}`."
+    return call
 
 
 async def either(sync_fn: Callable[[*Args], T], async_fn: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:

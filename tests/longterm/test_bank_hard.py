@@ -159,7 +159,8 @@ def test_no_words_are_query_syntax(
     mine, other = Scope(label or None), Scope(label + "x", ("other",))
     made = bank.remember(Memory(text=text, kind=kind, topics=topics, speaker=label or None, state=label or None), mine)
     bank.remember("something else", other)
-    for more in ({}, {"kinds": [kind]}, {"topics": topics}, {"kinds": [query]}, {"topics": [query, label]}):
+    wishes: list[dict[str, Any]] = [{}, {"kinds": [kind]}, {"topics": topics}, {"kinds": [query]}]
+    for more in (*wishes, {"topics": [query, label]}):
         found = bank.recall(query, mine, **more)
         assert {each.memory.id for each in found} <= {made[0].id}
     assert bank.count(mine, filter={"text": text}) == bank.count(mine) == 1

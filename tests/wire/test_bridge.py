@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from langchain_agentmem.wire.bridge import beside, either, run, sleep, walk
+from langchain_agentmem.wire.bridge import beside, either, run, sleep, sync_of, walk
 
 
 async def colour() -> str:
@@ -25,6 +26,30 @@ async def counting(n: int, log: list[str]) -> AsyncIterator[str]:
             yield f"{i} {await colour()}"
     finally:
         log.append(f"closed {await colour()}")
+
+
+class Painter:
+    async def apaint(self, what: str, *, coats: int = 1) -> str:
+        """Paint it."""
+        return f"{coats} {await colour()} {what}"
+
+    paint = sync_of(apaint)
+
+
+class Careful(Painter):
+    async def apaint(self, what: str, *, coats: int = 2) -> str:
+        return f"carefully {await super().apaint(what, coats=coats)}"
+
+
+def test_a_sync_form_has_the_parameters_of_its_async_form_and_goes_with_it() -> None:
+    assert Painter().paint("door") == "1 sync door"
+    assert Careful().paint("door") == "carefully 2 sync door"
+    assert asyncio.run(Careful().apaint("door")) == "carefully 2 async door"
+    assert (Painter.paint.__qualname__, Painter.paint.__doc__) == ("Painter.paint", "Sync form of `apaint`.")
+    assert inspect.signature(Painter.paint) == inspect.signature(Painter.apaint)
+    assert not inspect.iscoroutinefunction(Painter.paint)
+    with pytest.raises(TypeError, match="coat"):
+        Painter().paint("door", coat=2)  # type: ignore[call-arg]
 
 
 def test_run_gives_the_result_of_the_sync_edge() -> None:

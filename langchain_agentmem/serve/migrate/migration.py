@@ -9,7 +9,7 @@ from langchain_agentmem.serve.migrate.outcome import Outcome, Progress
 from langchain_agentmem.serve.migrate.threads import ThreadMover
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.thread.history import AgentMemoryChatHistory
-from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import Connection, Source
 
 
@@ -70,29 +70,9 @@ class Migration:
         """
         return await HistoryMover(self._source, self._history, prefix=prefix, dry_run=self._dry_run).move(on_progress)
 
-    def threads(
-        self,
-        *,
-        prefix: str = "checkpoint",
-        write_prefix: str = "checkpoint_write",
-        on_progress: Progress | None = None,
-    ) -> Outcome:
-        """Sync form of `athreads`."""
-        return run(self.athreads(prefix=prefix, write_prefix=write_prefix, on_progress=on_progress))
-
-    def store(
-        self,
-        *,
-        prefix: str = "store",
-        vector_prefix: str = "store_vectors",
-        on_progress: Progress | None = None,
-    ) -> Outcome:
-        """Sync form of `astore`."""
-        return run(self.astore(prefix=prefix, vector_prefix=vector_prefix, on_progress=on_progress))
-
-    def histories(self, *, prefix: str = "chat:", on_progress: Progress | None = None) -> Outcome:
-        """Sync form of `ahistories`."""
-        return run(self.ahistories(prefix=prefix, on_progress=on_progress))
+    threads = sync_of(athreads)
+    store = sync_of(astore)
+    histories = sync_of(ahistories)
 
     def _saver(self, ttl: float | None) -> AgentMemorySaver:
         keys, serde = self._memory.keys, self._memory.checkpointer.serde
