@@ -8,17 +8,18 @@ from datetime import UTC, datetime
 from itertools import dropwhile
 from threading import Lock
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables.config import var_child_runnable_config
 
 from langchain_agentmem.agent.context import Along
-from langchain_agentmem.agent.given import given, is_given
 from langchain_agentmem.agent.turns import TurnKey, Turns
 from langchain_agentmem.events.here import here
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.batch import Turn, digest
 from langchain_agentmem.promotion.extraction import ExtractionNode
+from langchain_agentmem.promotion.given import given, is_given, may_be_given
 from langchain_agentmem.promotion.taking import by_human, dated, is_said, last_words
 from langchain_agentmem.wire.connection import REDIS_ERRORS
 
@@ -129,9 +130,9 @@ class _Place(NamedTuple):
 
         Without a checkpointer the client sends the whole conversation, or what it still has of it, and LangGraph gives
         new ids to all of it in each run. There a message is known by its day, by what it says, and by the one before
-        it, so that what is sent again is not taken again.
+        it, so that what is sent again is not taken again. One that stands alone may be said again, and is taken again.
         """
-        named = []
+        named, before = [], before or uuid4().hex
         for each in messages:
             if not (self.keeps_ids and each.id):
                 before = digest([self.thread_id, datetime.now(UTC).date().isoformat(), before, *_words(each)])
@@ -177,8 +178,8 @@ def _users(messages: Sequence[BaseMessage], most: int) -> list[BaseMessage]:
 
     An agent inside a graph may be told what a model wrote, such as the task of a worker.
     """
-    said, inside = last_words(messages), here().get("namespace")
-    said = [each for each in said if is_given(each)] if inside else said
+    said, inside = last_words(messages, is_given), here().get("namespace")
+    said = [each for each in said if may_be_given(each)] if inside else said
     return said[max(0, len(said) - most) :]
 
 
@@ -195,7 +196,7 @@ def _upto_user(messages: Sequence[BaseMessage]) -> frozenset[str | None]:
 
 
 def _before(messages: Sequence[BaseMessage], said: Sequence[BaseMessage]) -> str:
-    """What stands right before some messages of a conversation, by what it says."""
+    """What stands right before some messages of a conversation, by what it says; "" where nothing does."""
     ids = {each.id for each in said}
     earlier = dropwhile(lambda each: each.id not in ids, reversed(messages))
     last = next((each for each in earlier if each.id not in ids and is_said(each)), None)

@@ -19,7 +19,6 @@ from langgraph.runtime import Runtime
 
 from langchain_agentmem.agent.context import Along, ContextAssembler, question_of, thread_of
 from langchain_agentmem.agent.draft import Context
-from langchain_agentmem.agent.given import listen
 from langchain_agentmem.agent.handing import HANDING_OVER, HandOver
 from langchain_agentmem.agent.inside import inside_tool, watch
 from langchain_agentmem.agent.turns import TurnKey, Turns
@@ -157,7 +156,6 @@ class MemoryMiddleware(RecallMiddleware):
         super().__init__(assembler, scope=scope, required=required, name=name)
         self._hand_over = HandOver(promotion)
         watch()
-        listen()
 
     async def aafter_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> None:
         """Hand over what is left of the turn."""

@@ -1,11 +1,12 @@
 """What an entry of an answer is about: a memory that is known, a fact, or nothing that is known.
 
-Models mix numbers up. So one counts only where the entry has a word in common with the memory that it names; and of a
-fact only the value ends that is spoken of. In doubt nothing ends: a note too many can be corrected, a loss cannot.
+Models mix numbers up. So one does not count where the entry has no word in common with the memory that it names, but
+has with another one. Of a fact only the value ends that is spoken of. In doubt nothing ends.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ SUBJECT = frozenset(terms("user users"))
 
 _NO_MORE = frozenset(terms("longer anymore"))
 _NO_VALUE = frozenset(("", "none", "null", "n/a"))
+_NOT = re.compile(r"(?:not|no longer|no|none of|nicht|kein\w*|non|pas|nunca) +", re.I)
 _TASTE = "taste"
 
 
@@ -49,8 +51,11 @@ class Aim:
         if target is None:
             return None
         if self.memory and self.memory.state and target.state:
-            return target if slot_name(self.memory.state) == slot_name(target.state) else None
-        return target if self._speaks_of(target) else None
+            return target if self._is_of_slot(target, self.memory.state) else None
+        if self._speaks_of(target):
+            return target
+        is_fact = target.state is not None and self.memory is not None  # whose value would be lost
+        return None if is_fact or self._speaks_of_others(target) else target
 
     def ended(self) -> KnownMemory | None:
         """What the entry says is no longer so: what it names, or else what it can only be about.
@@ -62,6 +67,8 @@ class Aim:
             return target
         if memory.state is None:
             return target or self._alike(self.known.memories)
+        if target and not _is_of_several(target.state or "") and self._names_value(target):
+            return target
         fits = [each for each in self.known.standing() if self.means(each)]
         if target in fits:
             return target
@@ -92,7 +99,10 @@ class Aim:
     def _value(self) -> str | None:
         entry = self.entry
         value = entry.value if isinstance(entry, Preference) else self.memory and self.memory.value
-        return None if str(value or "").strip().casefold() in _NO_VALUE else str(value)
+        said = str(value or "").strip()
+        if entry.action == "retire":
+            said = _NOT.sub("", said)
+        return None if said.casefold() in _NO_VALUE else said
 
     def _said(self) -> str:
         return " ".join([self.memory.text if self.entry.text and self.memory else "", *self._told()])
@@ -115,6 +125,25 @@ class Aim:
         shared = [len(words & self._words(_about(each))) for each in candidates]
         best = _most(candidates, shared)
         return best if best and 2 * max(shared) > len(words) else None
+
+    def _is_of_slot(self, target: KnownMemory, state: str) -> bool:
+        """Whether a memory stands for the fact that the entry is about; of several at once, the one it speaks of."""
+        if slot_name(state) != slot_name(target.state or ""):
+            return False
+        if state == target.state or not _is_of_several(state):
+            return True
+        return self._names_value(target)
+
+    def _names_value(self, target: KnownMemory) -> bool:
+        """Whether a value that stands is spoken of, be it as a part of a word: "nuts" of "peanuts"."""
+        said, names = self._said().casefold(), _names(target)
+        whole = self._words(said) & self._words(" ".join(names))
+        return bool(whole) or any(len(name) > 2 and name.casefold() in said for name in names)
+
+    def _speaks_of_others(self, target: KnownMemory) -> bool:
+        """Whether what is said has a word in common with another memory: then the number is that one's, or nobody's."""
+        said = self._words(self._said())
+        return any(said & self._words(_about(each)) for each in self.known.memories if each is not target)
 
     def _speaks_of(self, target: KnownMemory) -> bool:
         """Whether the entry has a word in common with a memory, or one names the other's slot: `eats` is about a diet.
@@ -141,6 +170,10 @@ def slot_name(state: str) -> str:
     return slot if slot.rpartition(".")[2] in {*SLOTS, _TASTE} else state
 
 
+def _is_of_several(state: str) -> bool:
+    return slot_name(state) != state
+
+
 def _is_taste(state: str) -> bool:
     return slot_name(state).rpartition(".")[2] == _TASTE
 
@@ -149,8 +182,7 @@ def _names(standing: KnownMemory) -> list[str]:
     """What the value of a fact is called: as it is, and where there may be several at once, by the fact's name."""
     state = standing.state or ""
     value = [] if _is_taste(state) else [str(standing.text if standing.value is None else standing.value)]
-    several = slot_name(state) != state
-    return [*value, *([state.rpartition(".")[2].replace("_", " ")] if several else [])]
+    return [*value, *([state.rpartition(".")[2].replace("_", " ")] if _is_of_several(state) else [])]
 
 
 def _says(one: str, other: str) -> bool:

@@ -48,7 +48,8 @@ class Turn:
         body = dump_messages([self.message], codec)[0]
         offset = round((self.time.utcoffset() or timedelta()).total_seconds())
         zone = (offset,) if offset else ()
-        return ormsgpack.packb((body, round(self.time.timestamp() * 1000), self.checkpoint_id, *zone))
+        ms = self.time.timestamp() * 1000
+        return ormsgpack.packb((body, int(ms) if ms.is_integer() else ms, self.checkpoint_id, *zone))
 
     @classmethod
     def loads(cls, data: bytes, codec: Codec) -> Turn:

@@ -19,6 +19,7 @@ from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, templat
 from langchain_agentmem.promotion.batch import Batch, Turn, digest
 from langchain_agentmem.promotion.changes import Promoted
 from langchain_agentmem.promotion.extractor import Extractor
+from langchain_agentmem.promotion.given import is_given, listen
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.promoting import Promoter, Promotion
 from langchain_agentmem.promotion.taking import current_turn, dated, everything
@@ -93,6 +94,7 @@ class ExtractionNode(Runnable[Any, Any]):
         self._outbox, self._extractor, self._mode = outbox, extractor, mode
         self._scope, self._required, self._messages_key = template_of(scope), required, messages_key
         self._checkpointer, self._sessions = checkpointer, sessions
+        listen()
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Hand over a conversation.
@@ -198,7 +200,8 @@ class ExtractionNode(Runnable[Any, Any]):
     async def _hand_over(self, talk: Talk, scope: Scope) -> list[Promoted]:
         thread_id = talk.thread_id or _name_of(talk.messages, scope)
         if self._outbox is None:
-            offer = everything(talk.messages, thread_id) if talk.whole else current_turn(talk.messages, thread_id)
+            read = everything if talk.whole else current_turn
+            offer = read(talk.messages, thread_id, is_given)
             turns = dated(offer.messages, talk.latest or datetime.now(UTC), talk.checkpoint_id)
             return await self._promote(thread_id, turns, scope)
         await self._outbox.aadd(

@@ -18,6 +18,7 @@ from langchain_agentmem.events.redact import Redactor, redact_secrets
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion import stats
 from langchain_agentmem.promotion.batch import Turn
+from langchain_agentmem.promotion.given import is_given
 from langchain_agentmem.promotion.jobs import Jobs, Recipe, Settings
 from langchain_agentmem.promotion.letters import DeadLetter, DeadLetters
 from langchain_agentmem.promotion.stats import OutboxStats
@@ -179,8 +180,8 @@ class Outbox(Closing):
             turns = dated(offer.messages, latest, checkpoint_id, time)
             return int((await self._redis.send(self._adding(thread_id, turns, scope, names, offer)))[0]) if turns else 0
 
-        taken = await take(current_turn(messages, thread_id))
-        return taken if taken >= 0 else await take(everything(messages, thread_id))
+        taken = await take(current_turn(messages, thread_id, is_given))
+        return taken if taken >= 0 else await take(everything(messages, thread_id, is_given))
 
     def add(
         self,
@@ -226,7 +227,7 @@ class Outbox(Closing):
             strategies: Names of the strategies that will not take it.
         """
         _check(thread_id, Scope())
-        offer = current_turn(messages, thread_id)
+        offer = current_turn(messages, thread_id, is_given)
         turns = dated(offer.messages, datetime.now(UTC))
         if turns:
             await self._redis.send(self._adding(thread_id, turns, None, tuple(strategies), Offer(())))

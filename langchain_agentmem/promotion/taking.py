@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_core.messages import (
     AIMessage,
@@ -42,26 +42,34 @@ class Offer:
     earlier: int = 0
 
 
-def current_turn(messages: Sequence[MessageLikeRepresentation], thread_id: str) -> Offer:
+Given: TypeAlias = Callable[[BaseMessage], bool]
+"""Whether a message is known to be the user's who runs the graph, however it is signed."""
+
+
+def _is_nobodys(_: BaseMessage) -> bool:
+    return False
+
+
+def current_turn(messages: Sequence[MessageLikeRepresentation], thread_id: str, given: Given = _is_nobodys) -> Offer:
     """The messages from the last one by a human on. However long the conversation is, only these are looked at."""
     turn: list[BaseMessage] = []
-    for message in _backwards(messages):
+    for message in _backwards(messages, given):
         if not message.id:  # its id depends on all before it
-            return _current_turn_of(everything(messages, thread_id).messages)
+            return _current_turn_of(everything(messages, thread_id, given).messages)
         if turn and by_human(turn[-1]):
             return Offer(turn[::-1], message.id)
         turn.append(message)
     return Offer(turn[::-1])
 
 
-def last_words(messages: Sequence[MessageLikeRepresentation]) -> list[BaseMessage]:
+def last_words(messages: Sequence[MessageLikeRepresentation], given: Given = _is_nobodys) -> list[BaseMessage]:
     """What users said last, with no answer of a model behind or between."""
-    return [*takewhile(by_human, _backwards(messages))][::-1]
+    return [*takewhile(by_human, _backwards(messages, given))][::-1]
 
 
-def everything(messages: Iterable[MessageLikeRepresentation], thread_id: str) -> Offer:
+def everything(messages: Iterable[MessageLikeRepresentation], thread_id: str, given: Given = _is_nobodys) -> Offer:
     """All messages that can be promoted."""
-    said = list(_with_ids([*_backwards(read_messages(messages))][::-1], thread_id))
+    said = list(_with_ids([*_backwards(read_messages(messages), given)][::-1], thread_id))
     return Offer(said, earlier=_start_of_turn(said))
 
 
@@ -126,18 +134,19 @@ def _without_data(block: str | dict[Any, Any]) -> str | dict[Any, Any]:
     return block if isinstance(block, str) or _is_text(block) else {"type": block.get("type")}
 
 
-def _backwards(messages: Sequence[MessageLikeRepresentation]) -> Iterator[BaseMessage]:
+def _backwards(messages: Sequence[MessageLikeRepresentation], given: Given) -> Iterator[BaseMessage]:
     """What was said, newest first, without what other agents said in a user's place.
 
     These sign it with their name, as a worker's report is signed for its supervisor. Where the user's messages are
-    unsigned, no signed one is a user's; where all are signed, as in a channel of many, all are users'.
+    unsigned, no signed one is a user's, unless it is known to be; where all are signed, as in a channel of many, all
+    are users'.
     """
     unsigned: bool | None = None
     for each in reversed(messages):
         message = _read(each)
         if not is_said(message):
             continue
-        if by_human(message) and message.name:
+        if by_human(message) and message.name and not given(message):
             if unsigned is None:
                 unsigned = any(by_human(other) and not other.name and is_said(other) for other in map(_read, messages))
             if unsigned:

@@ -101,11 +101,14 @@ local function drop_fact(name, ttl, ended)
   return old
 end
 
--- Whether a fact came to be so after `said` (microseconds, '' = now), and elsewhere than in `thread`: what was said before
--- that and comes in late does not change it. What a thread says comes in in its order, whatever its clocks say.
+local TICK = 1000 -- microseconds: ids and clients tell no finer time
+
+-- Whether a fact came to be so after `said` (microseconds, '' = now), and elsewhere than in what `thread` says: what was
+-- said before that and comes in late does not change it. What a thread says comes in in its order, whatever its clocks
+-- say; but what an agent set there, which no memory stands for, it set after it had heard that.
 local function is_later(fact, said, thread)
-  if not fact or said == '' or tonumber(fact.since) <= tonumber(said) then return false end
-  return fact.source == '' or cjson.decode(fact.source).thread_id ~= thread
+  if not fact or said == '' or tonumber(fact.since) <= tonumber(said) + TICK then return false end
+  return fact.from == '-' or fact.source == '' or cjson.decode(fact.source).thread_id ~= thread
 end
 
 -- A memory no longer stands for the fact that it stood for: the fact goes too, unless it comes from elsewhere by now.

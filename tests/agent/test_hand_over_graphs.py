@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 from typing import Any
 
 import pytest
 from langchain.agents.middleware import PIIMiddleware
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langgraph.func import entrypoint
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Send
 
@@ -78,3 +81,66 @@ async def test_what_a_guard_changed_is_the_users_all_the_same(memory: AgentMemor
     nodes = {"redact": redact, "agent": agent_of(memory, saver=False)} if where == "before it" else {"agent": guarded}
     await do(sequence(memory, **nodes).invoke, {"messages": "I am anna@example.org."}, config())
     assert await told(memory) == [("anna", "I am [REDACTED_EMAIL].")]
+
+
+# --- who steps through a stream
+
+
+def step_by_step(graph: Any, said: str) -> None:
+    """As a web framework does it: each step in a copy of the context."""
+    steps = graph.stream({"messages": said}, config(), stream_mode="values")
+    while contextvars.copy_context().run(next, steps, None) is not None:
+        pass
+
+
+async def astep_by_step(graph: Any, said: str) -> None:
+    """As with a limit on the time that a step may take: each in a task of its own."""
+    steps = aiter(graph.astream({"messages": said}, config(), stream_mode="values"))
+    while await asyncio.wait_for(anext(steps, None), 30) is not None:
+        pass
+
+
+@pytest.mark.parametrize("inside", [True, False])
+async def test_a_stream_may_be_stepped_through_in_any_context(memory: AgentMemory, do: Do, inside: bool) -> None:
+    graph = sequence(memory, agent=agent_of(memory, saver=False)) if inside else agent_of(memory)
+    await do(graph.invoke, {"messages": "I like tea."}, config())
+    await asyncio.to_thread(step_by_step, graph, "I'm vegetarian.")
+    await astep_by_step(graph, "I live in Rome.")
+    assert [text for _, text in await told(memory)] == ["I like tea.", "I'm vegetarian.", "I live in Rome."]
+
+
+def test_streams_that_take_turns(memory: AgentMemory) -> None:
+    graph = sequence(memory, agent=agent_of(memory, saver=False))
+    streams = [
+        graph.stream({"messages": said}, config(thread=said), stream_mode="values") for said in ("Tea.", "Jazz.")
+    ]
+    for _ in range(9):
+        for each in streams:
+            next(each, None)
+    assert {text for _, text in asyncio.run(told(memory))} == {"Tea.", "Jazz."}
+
+
+# --- who signs
+
+
+@pytest.mark.parametrize("names", [(None, "anna", "anna"), ("anna", None, "anna")])
+async def test_a_user_may_begin_to_sign(memory: AgentMemory, do: Do, names: tuple[str | None, ...]) -> None:
+    agent, texts = agent_of(memory), ["Hi, it's me.", "I'm vegetarian.", "I live in Rome."]
+    for name, text in zip(names, texts, strict=True):
+        await do(agent.invoke, {"messages": [HumanMessage(text, name=name)]}, config())
+    assert [text for _, text in await told(memory)] == texts
+
+
+# --- graphs whose own input is none of messages
+
+
+async def test_an_agent_that_a_workflow_calls(memory: AgentMemory, do: Do) -> None:
+    agent = agent_of(memory, saver=False)
+
+    @entrypoint(checkpointer=memory.checkpointer)
+    def flow(texts: list[str]) -> list[AnyMessage]:
+        done: dict[str, Any] = agent.invoke({"messages": [HumanMessage(text) for text in texts]})
+        return list(done["messages"])
+
+    await do(flow.invoke, ["I'm vegetarian.", "I live in Rome."], config())
+    assert [text for _, text in await told(memory)] == ["I'm vegetarian.", "I live in Rome."]

@@ -166,6 +166,13 @@ async def test_a_client_that_keeps_the_conversation(memory: AgentMemory, do: Do,
     assert [text for _, text in await told(memory)] == ["I live in Berlin.", "yes", "yes"]
 
 
+async def test_such_a_client_may_say_the_same_again(memory: AgentMemory, do: Do) -> None:
+    agent = agent_of(memory, saver=False)
+    for said in ("I live in Berlin.", "I live in Rome.", "I live in Berlin."):
+        await do(agent.invoke, {"messages": said}, config())
+    assert [text for _, text in await told(memory)] == ["I live in Berlin.", "I live in Rome.", "I live in Berlin."]
+
+
 async def test_a_long_turn_of_such_a_client(memory: AgentMemory, do: Do) -> None:
     lines = [call("weather", city=f"c{n}") for n in range(5)]
     agent = agent_of(memory, forgetting, lines=[*lines, yes()], saver=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.extraction import Extractor
-from tests.openai_stub import OpenAIStub
+from tests.openai_stub import ChatRequest, OpenAIStub
 from tests.promotion.talks import ANN, NOON, batch, fact, promote, says, slot
 
 REX = "User has a dog called Rex."
@@ -97,11 +98,62 @@ def test_in_doubt_nothing_ends(bank: MemoryBank, stub: OpenAIStub, extractor: Ex
 def test_a_number_of_another_memory_changes_nothing_of_it(
     bank: MemoryBank, stub: OpenAIStub, extractor: Extractor, action: str
 ) -> None:
-    bank.remember(REX, ANN)
-    text = "User's sister left for Oslo."
-    stub.answer = says(discrete=[fact(text, 1, action=action, known=1)], preferences=[])
+    sister, text = "User's sister lives in Bonn.", "User's sister left for Oslo."
+    bank.remember([REX, sister], ANN)
+
+    def answer(request: ChatRequest) -> dict[str, Any]:
+        number = re.findall(r'memory (\d+): "User has a dog', request.text)[0]
+        return {"discrete": [fact(text, 1, action=action, known=int(number))], "preferences": []}
+
+    stub.answer = answer
     promote(extractor, "My sister moved to Oslo.")
-    assert {each.text: each.hits for each in bank.list(ANN)} == {REX: 1, text: 1}
+    assert {each.text: each.hits for each in bank.list(ANN)} == {REX: 1, sister: 1, text: 1}
+
+
+@pytest.mark.parametrize(
+    ("known", "said", "entry", "left"),
+    [
+        ("User is vegetarian.", "Actually I eat fish now.", ("User eats fish.", "contradict"), ["User eats fish."]),
+        (
+            "User lives in Berlin.",
+            "I moved to Hamburg.",
+            ("User moved to Hamburg.", "update"),
+            ["User moved to Hamburg."],
+        ),
+        ("User works at Google.", "I was laid off.", (None, "retire"), []),
+        ("User is vegetarian.", "As I said, I never touch meat.", ("User never eats meat.", "reinforce"), None),
+    ],
+)
+def test_the_number_of_the_only_memory_counts_whatever_the_words(
+    bank: MemoryBank,
+    stub: OpenAIStub,
+    extractor: Extractor,
+    known: str,
+    said: str,
+    entry: tuple[str | None, str],
+    left: list[str] | None,
+) -> None:
+    bank.remember(known, ANN)
+    stub.answer = says(discrete=[fact(entry[0] or "", 1, action=entry[1], known=1)], preferences=[])
+    promote(extractor, said, start=datetime.now(UTC))
+    assert texts(bank) == ([known] if left is None else left)
+
+
+@pytest.mark.parametrize("value", ["not vegetarian", "veggie", "pescatarian"])
+def test_a_number_and_what_is_said_end_a_value_that_is_worded_otherwise(
+    bank: MemoryBank, stub: OpenAIStub, extractor: Extractor, value: str
+) -> None:
+    knows(bank, loose=False, diet="vegetarian")
+    stub.answer = says(discrete=[], preferences=[gone("diet", value, known=1)])
+    promote(extractor, "I'm not vegetarian any more.")
+    assert facts(bank) == {}
+
+
+def test_a_sibling_that_nobody_speaks_of_stays(bank: MemoryBank, stub: OpenAIStub, extractor: Extractor) -> None:
+    knows(bank, loose=False, allergy__peanuts="peanuts")
+    stub.answer = says(discrete=[], preferences=[slot("allergy", "eggs", 1, action="update", known=1)])
+    promote(extractor, "I'm allergic to eggs, too.")
+    assert facts(bank) == {"allergy.peanuts": "peanuts", "allergy.eggs": "eggs"}
 
 
 def test_a_sentence_of_the_user_ties_what_is_new_to_what_was(
@@ -132,7 +184,6 @@ def test_a_value_takes_the_place_of_a_text_about_its_slot(
         ("employer", "Foo Ltd", "I no longer work for Foo Ltd."),
         ("partner", "Kim", "Kim and I are no longer together."),
         ("home", "Paris", "I no longer live in Paris."),
-        ("diet", "not vegan", "I'm over not being vegan."),
         ("pet", "Mimi", "Mimi died."),
         ("likes", "natto", "I don't like natto any more."),
     ],

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.record import Memory, Source
+from langchain_agentmem.promotion.batch import Batch, Turn
 from langchain_agentmem.promotion.changes import Plan
 from langchain_agentmem.promotion.extraction import Extractor
+from langchain_agentmem.thread.codec import Codec
 from tests.conftest import Do
 from tests.openai_stub import OpenAIStub
 from tests.promotion.talks import ANN, NOON, batch, fact, promote, says, slot
+
+CODEC = Codec(JsonPlusSerializer())
 
 
 def facts(bank: MemoryBank) -> dict[str, Any]:
@@ -137,6 +144,26 @@ def test_what_was_set_by_hand_ends_and_begins(bank: MemoryBank) -> None:
     bank.facts.set(ANN, "diet", "vegan")
     promote(Extractor(bank, None, "rules"), "I'm not vegan any more.", "I'm pescatarian now.", start=COMING)
     assert facts(bank) == {"diet": "pescatarian"}
+
+
+@pytest.mark.parametrize("source", [None, Source(thread_id="t1")])
+def test_what_is_said_right_after_it_was_set_counts(bank: MemoryBank, source: Source | None) -> None:
+    extractor = Extractor(bank, None, "rules")
+    for number in range(30):
+        bank.facts.set(ANN, "home", "Rome", source=source)
+        said = Turn.loads(
+            Turn(HumanMessage("I live in Berlin.", id=f"m{number}"), datetime.now(UTC)).dumps(CODEC), CODEC
+        )
+        extractor.apply(extractor.plan(Batch("t1", ANN, [said], ())))
+        assert facts(bank) == {"home": "Berlin"}
+
+
+def test_what_an_agent_set_after_it_was_said_stays(bank: MemoryBank) -> None:
+    bank.facts.set(ANN, "home", "Rome", source=Source(thread_id="t1"))
+    promote(Extractor(bank, None, "rules"), "I live in Berlin.")
+    assert facts(bank) == {"home": "Rome"}
+    promote(Extractor(bank, None, "rules"), "I live in Oslo.", start=COMING, prefix="n")
+    assert facts(bank) == {"home": "Oslo"}
 
 
 # --- what is promoted late
