@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from langchain_agentmem.promotion.guard import sentences
 
-__all__ = ["in_earnest", "is_framed", "is_limited", "own_sentences", "repeats"]
+__all__ = ["in_earnest", "is_framed", "is_limited", "is_passing", "own_sentences", "repeats"]
 
 _LONGEST = 12_000  # characters of a turn: what is longer was pasted, not said
 _LONGEST_SENTENCE = 1_000
@@ -61,6 +61,25 @@ _FRAMED = re.compile(
     rf"^{_OPENS}(?:{_FRAMES})\b|(?:[,:(\u2013\u2014]|\b(?:and|so|because)\b)\W*(?:{_FRAMES})\b[^,:]*(?<!\band )$", re.I
 )
 _TURNS = re.compile(r"\bbut\b|;")
+_SPANS = (  # "for a week", "for the play": what else stands after "for" is a reason, or whom it is done for
+    r"for\ (?:(?:the|an?|my|our|this|another|only|just|about|almost|some|several|few|couple|of|half|one|two|three|four"
+    r"|five|six|seven|eight|nine|ten|next|first|whole|long|short|\w+-\w+|\d+)\ )*"
+    rf"(?:{_UNITS}|{_HOLIDAYS}|hours?|decades?|while|bit|time|(?:\w+\ )?(?:stay|visit|trip|holidays?|vacation"
+    r"|sabbatical|exchange|internship|conference|festival|wedding|trial|test|bet|joke|challenge|experiment|play|game|party"
+    r"|film|movie|breakfast|lunch|dinner))"
+    r"(?=\s*$|\s*[^\w\s'-]|\s(?:in|on|at|with|from|to|as|of|by|or|over|only|now|already|straight|each|before|after|last"
+    r"|this|that|then|there|here|because|since|so|anyway)\b)"
+)
+_PASSES = re.compile(  # what comes after a move, and says that it was for a time, is still to come, or is long past
+    rf"""\b(?:
+    until|till|during|throughout|when|whenever|while|unless|if|except|every|each\ {_UNITS}|next\ {_UNITS}|tomorrow|soon
+    |starting|temporarily|briefly|{_SPANS}|(?:at|on|most|some)\ weekends|then\ (?:to|in)
+    |as\ (?:an?\ )?(?:kid|child|boy|girl|teenager|student)s?|as\ children|as\ (?:of|from)\ (?!now|today)
+    |from\ (?:next|then|{_MONTHS})|to\ (?:visit|attend)|in\ my\ (?:dreams|head|mind|teens|twenties|youth|childhood)
+    )\b""",
+    re.I | re.X,
+)
+_SINCE = r"for\ (?!(?:the\ )?(?:next|first)|another|only|just)(?:\w+\ ){0,3}(?:years|decades)\b"  # and so still
 _LIMITS = re.compile(  # what comes after and says when, for how long or how often
     rf"""\b(?:
     today|tonight|tomorrow|sometimes|occasionally|often|usually|normally|mostly|rarely|half
@@ -70,8 +89,7 @@ _LIMITS = re.compile(  # what comes after and says when, for how long or how oft
     |in\ (?:the\ )?(?:\d+|{_UNITS}|{_HOLIDAYS})|in\ \w+\ {_UNITS}|in\ my\ (?:dreams|head|mind|spare|free)
     |(?:at|over)\ (?:the\ )?(?:night|times|heart|{_HOLIDAYS})|by\ training|on\ paper
     |as\ (?:far\ as|an?\ (?:joke|test|bet|trial|experiment|kid|child|boy|girl|student|teenager))
-    |for\ (?!(?!{_MONTHS}\b|{_HOLIDAYS}\b)(?-i:[A-Z])|(?:now|good|ever|years|ages|work)\b|(?:\w+\ )?reasons?\b
-        |the\ (?:animals|planet|environment|climate)\b)
+    |(?!{_SINCE}){_SPANS}
     )\b""",
     re.I | re.X,
 )
@@ -170,6 +188,15 @@ def is_limited(sentence: str, end: int) -> bool:
     """Whether the clause of what a sentence says up to `end` goes on to say when, for how long or how often."""
     ends = _CLAUSE_ENDS.search(sentence, end)
     return bool(_LIMITS.search(sentence, end, ends.start() if ends else len(sentence)))
+
+
+def is_passing(sentence: str, end: int) -> bool:
+    """Whether the clause of a move, told up to `end`, goes on to say that it was for a time, or is no longer so.
+
+    That it was in January, or for a job, says when or why it was, and leaves it true.
+    """
+    ends = _CLAUSE_ENDS.search(sentence, end)
+    return bool(_PASSES.search(sentence, end, ends.start() if ends else len(sentence)))
 
 
 def _without_pasted(text: str) -> str:

@@ -12,11 +12,13 @@ from itertools import takewhile
 
 from langchain_agentmem.promotion.finding import Found
 from langchain_agentmem.promotion.guard import addresses_model, is_small_talk
-from langchain_agentmem.promotion.own_words import in_earnest, is_framed, is_limited, own_sentences, repeats
+from langchain_agentmem.promotion.own_words import in_earnest, is_framed, is_limited, is_passing, own_sentences, repeats
 from langchain_agentmem.promotion.slots import slot_of
 from langchain_agentmem.promotion.vocabulary import (
     ALLERGENS,
+    FAMILY,
     JOBS,
+    MOVES_ELSE,
     NO_EMPLOYERS,
     NO_HOMES,
     NO_PLACES,
@@ -45,12 +47,12 @@ _PLACE = (  # a number behind it makes it a version or a room
     r"(?:(?:,? (?:de|of|the|la|am|upon) |,? )(?!I\b)[A-Z][\w.'-]*\w)*(?! ?\d))"
 )
 _WAY = "(?:back|over|away|house|here|alone|again|together|permanently|down|up|happily|now|today|currently|right)"
-_MOVES_ELSE = re.compile(  # to another tool or team, or not for good
-    r"\b(?:at work|office|teams?|projects?|apps?|servers?|wi-?fi|software|database|cloud|versions?|subscription|plan"
-    r"|meetings?|stand-?up|calls?|everyone|everything|(?:came|come|went|moved|am|'m|are|'re) (?:back|home)|back home"
-    r"|returned|hated|ended up)\b",
-    re.I,
+_SEASON = "(?:week|weekend|month|year|spring|summer|autumn|fall|winter)"
+_LATELY = re.compile(
+    rf" (?:(?:just|recently|finally)\b|(?:last|this) {_SEASON}\b|yesterday\b|today\b|(?:\w+ ){{2,4}}ago\b"
+    rf"|(?:in|on) (?:the )?(?:{_SEASON}|[A-Z]\w*(?:day|ary|ber)|March|April|May|June|July|August)\b)"
 )
+_LONG_AGO = re.compile(r"\b(?:19|20)\d\d\b|\b(?!two\b|2\b|of\b)\w+ (?:years|decades) ago\b")
 _THING = (
     r"([^.!?,;:]{2,60}?)"
     r"(?= but\b| because\b| since\b| and (?:I|my|we|hate|love|like)\b| whereas\b| while\b| so\b"
@@ -83,6 +85,10 @@ _STATED = _closed("and|as|with|because|since|who(?! am)|person|myself")
 _DENIED = _closed("and (?:I|we|my|now|don't|never|have|am)|or I|because|since|at all|either")
 _SETTLED = _closed(
     "and|as|with|because|since|in|near|on|at|from|by|over|where|which|right|still|currently|last|this|yesterday|today|myself"
+)
+_MOVED = _closed(
+    "and|as|with|because|since|in|near|on|at|from|by|over|after|around|about|where|which|when|while|until|during|every"
+    "|right|this|last|yesterday|today|together|permanently|recently|full[- ]time|to (?-i:[a-z]+)|(?:\\w+ ){2,4}ago"
 )
 _EMPLOYED = _closed("and|as|with|since|in|on|at|from|by|right|still|currently")
 _PRACTISED = _closed("and|as|with|because|since|in|on|at|from|by|of|working|based")
@@ -197,25 +203,38 @@ def _moves(sentence: str) -> Iterator[Found]:
     """A move, which may be one to another tool or team.
 
     Where it speaks of living, or one person moves to what is no known tool, it takes the place of the home that is
-    known. "We" may be a team: it counts where it leaves one place for another, and no home is known.
+    known. "We" may be a team: where nothing says when or with whom, it counts if no home is known, and so does a move
+    of long ago.
     """
-    moved = rf"\b(I|[Ww]e)(?:'ve| have)?{_ADVERBS} (?:moved|relocated)(?: from {_PLACE})?(?: {_WAY})? to {_PLACE}"
-    season = "(?:week|weekend|month|year|spring|summer|autumn|fall|winter)"
-    late = rf"(?: (?:last|this) {season}| yesterday| today| \w+ \w+ ago)?"
-    found = _lasting(rf"{moved}(?: from {_PLACE})?{late}{_SETTLED}", sentence)
-    for move in [each for each in found if _is_place(each[3], NO_HOMES) and not _moves_else(each)][-1:]:
-        left, settles = move[2] or move[4], bool(OCCUPIES.search(sentence, move.end()))
-        if left:
+    moved = rf"\b(I|[Ww]e)((?:'ve| have)?{_ADVERBS}) (?:moved|relocated)(?: from {_PLACE})?(?: {_WAY})? to {_PLACE}"
+    found = [
+        each
+        for each in _facts(rf"{moved}(?: from {_PLACE})?{_MOVED}", sentence)
+        if not is_passing(sentence, each.end(4)) and _is_place(each[4], NO_HOMES) and not _moves_else(each)
+    ]
+    for move in found[-1:]:
+        if left := move[3] or move[5]:
             yield _left(left)
-        if left or settles or move[1] == "I":
-            for each in _filled("home", move[3], f"User lives in {move[3]}."):
-                yield each._replace(timid=not settles and move[1] != "I")
+        timid = not OCCUPIES.search(sentence, move.end(4)) and (_may_be_a_team(move) or _is_long_ago(move))
+        yield from (each._replace(timid=timid) for each in _filled("home", move[4], f"User lives in {move[4]}."))
+
+
+def _may_be_a_team(move: re.Match[str]) -> bool:
+    if move[1] == "I" or _LATELY.search(move[2]) or FAMILY.search(move.string, move.end(4)):
+        return False
+    return not _LATELY.match(move.string, move.end(5 if move[5] else 4))
+
+
+def _is_long_ago(move: re.Match[str]) -> bool:
+    return bool(_LONG_AGO.search(move.string, move.end(4)))
 
 
 def _moves_else(move: re.Match[str]) -> bool:
     """Whether the places, or what is said around them, hint at another kind of move; "moved back to" is no hint."""
-    said = (move.string[: move.start()], move[2], move[3], move[4], move.string[move.end() :])
-    return any(_MOVES_ELSE.search(part) for part in said if part)
+    if re.search(r"[a-z]{2}[A-Z]|[a-z]\.[a-z]|\d", re.sub(r"\bMac", "", move[4])):
+        return True  # OpenShift, Monday.com: a name of a product
+    said = (move.string[: move.start()], move[3], move[4], move[5], move.string[move.end(4) :])
+    return any(MOVES_ELSE.search(part) for part in said if part)
 
 
 def _left(place: str) -> Found:

@@ -9,7 +9,9 @@ import re
 
 __all__ = [
     "ALLERGENS",
+    "FAMILY",
     "JOBS",
+    "MOVES_ELSE",
     "NO_EMPLOYERS",
     "NO_HOMES",
     "NO_PLACES",
@@ -99,24 +101,47 @@ NO_TRADES = r"(?:rule|team|example|way|means|result|group|unit|family|couple|who
 NO_HOMES = frozenset(
     """accounting accounts business compliance design engineering finance hr infrastructure it legal logistics
     management marketing operations procurement product production qa recruiting research sales security support
-    airtable android anthropic arch aws azure bash bluesky brave bun canva chatgpt chrome claude clickup cloudflare
-    codex colab confluence copilot cursor databricks datadog debian deepseek deno discord django docker dropbox duckdb
-    edge elasticsearch emacs evernote excel fastapi fedora figma firebase firefox flask fly framer gcp gemini ghost git
-    github gitlab gmail go godot golang google gpt grafana helix heroku hetzner hugo icloud instagram ios iphone java
-    javascript jest jira julia jupyter kafka kotlin kubernetes langchain langgraph laravel linear linux llama mac macos
-    mariadb mastodon matlab medium miro mistral mongodb mysql neovim netlify next nextjs nix node nodejs notion numpy
-    nvim obsidian office openai opera oracle outlook pandas php pinecone polars postgres postgresql prometheus proton
-    pydantic pytest python pytorch rails react redis ruby rust safari salesforce sass sharepoint shopify signal sketch
-    slack snowflake spark spotify spring sql sqlite squarespace stripe substack supabase svelte swift tailwind teams
-    telegram tensorflow terraform threads thunderbird tidal todoist trello twitter typescript ubuntu unity unreal
-    valkey vercel vim vite vivaldi vscode vue webflow whatsapp windows wordpress x xcode zed zig zoom zsh""".split()
+    agile airflow airtable android angular ansible anthropic arc arch asana astro auth0 aws azure basecamp
+    bash bazel bedrock bigquery bitbucket bluesky brave bun canva cassandra celery chatgpt chrome circleci claude
+    clickhouse clickup clojure cloudflare codex colab confluence consul copilot cursor cypress dagster databricks
+    datadog dbt debian deepseek deno discord django docker dropbox duckdb dynamodb eclipse edge eks elastic
+    elasticsearch elixir elm emacs envoy erlang eslint evernote excel expo fargate fastapi fedora figma firebase
+    firefox flask flutter fly framer gcp gemini ghost git github gitlab gke gmail go godot golang google gpt gradle
+    grafana graphql grpc haskell helix heroku hetzner hubspot hugo hypercard icloud instagram intercom ios iphone
+    istio java javascript jenkins jest jira julia jupyter kafka kagi kanban keycloak keynote kotlin kubernetes
+    lambda langchain langgraph laravel linear linux llama loki lua mac macos mariadb mastodon matlab mattermost
+    maven medium meilisearch miro mistral mongodb mysql nats neo4j neovim netlify next nextjs nginx nix node nodejs
+    nomad notion numpy nvim obsidian odoo office okta openai opensearch opera oracle outlook pagerduty pandas paypal
+    perl php pinecone pipenv playwright pnpm podman poetry polars postgres postgresql prometheus proton pulumi
+    puppeteer pydantic pytest python pytorch qdrant quarto quip rabbitmq rails ray react redis roam rollbar ruby
+    rust safari sagemaker salesforce sass scala scikit scrum scylla selenium sentry sharepoint shopify signal sketch
+    slack snowflake solid solr spark splunk spotify spring sql sqlite squarespace starlink stripe sublime substack
+    supabase svelte swift tableau tailwind tauri teams telegram temporal tensorflow terraform threads thunderbird
+    tidal todoist traefik trello trino turso twitter typescript typesense ubuntu unity unreal valkey vercel vertex
+    vim vite vivaldi vscode vue weaviate webex webflow webpack whatsapp windows wix wordpress x xcode xero yarn
+    zapier zed zendesk zig zoom zsh zulip""".split()
 )
 """What may follow "I moved to" with a capital, and is a tool or a department."""
+
+MOVES_ELSE = re.compile(  # to another tool or team, or not for good
+    r"\b(?:at work|office|teams?|projects?|apps?|servers?|wi-?fi|software|database|cloud|versions?|subscription|plan"
+    r"|meetings?|stand-?up|calls?|everyone|everything|backend|frontend|pipelines?|deployments?|infra(?:structure)?"
+    r"|clusters?|hosting|codebase|repos?|migrat\w+|tickets|(?:our|the|as a) company"
+    r"|(?:came|come|went|moved|am|'m|are|'re) (?:back|home)|back home|(?:am|'m|are|'re) (?:now in|in \w+ now)"
+    r"|(?:then|later) (?:(?:moved|on|went|relocated) )?to|returned|hated|ended up|left (?:again|after|in))\b",
+    re.I,
+)
 
 OCCUPIES = re.compile(  # who says so has moved to live there, not to another tool or department
     r"\b(?:(?:flat|apartment|house|cottage|condo|city|town|village|country|neighbou?rs?|neighbou?rhood|landlord|landlady"
     r"|flatmates?|roommates?|housemates?)(?=\s*$|\s*[^\w\s-]|\s(?:and|but|so|is|are|there|here|in|near|with|by|on|now)\b)"
-    r"|live (?:here|there|with|by|near)\b)",
+    r"|(?:live|living) (?:here|there|with|by|near)\b|(?:love|like|enjoy|happy|settl\w+) (?:it |in )?(?:here|there)\b)",
+    re.I,
+)
+
+FAMILY = re.compile(  # whom no team takes with it
+    r"\bwith (?:the|my|our) (?:\w+ )?(?:family|kids?|children|sons?|daughters?|baby|wife|husband|partner|girlfriend"
+    r"|boyfriend|fianc\w+|parents|mum|mom|dad|dogs?|cats?)\b|\bas a family\b",
     re.I,
 )
 

@@ -1,0 +1,89 @@
+"""What people say every day of themselves, as rules read it: where they moved, what they do, and what they like."""
+
+from __future__ import annotations
+
+import pytest
+
+from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.promotion.extraction import Extractor
+from langchain_agentmem.promotion.rules import read_text
+from tests.promotion.talks import promote
+from tests.promotion.test_unaided import facts
+
+MOVES = """I moved to Oslo for my job.
+I moved to Oslo for my studies.
+I moved to Oslo for university.
+I moved to Oslo for school.
+I moved to Oslo for love.
+I moved to Oslo for good.
+I moved to Oslo to study.
+I moved to Oslo in January.
+I moved to Oslo in March.
+I moved to Oslo in the summer.
+I moved to Oslo on Monday.
+I moved to Oslo last year for a new job.
+I moved to Oslo three months ago.
+I moved to Oslo a couple of months ago.
+I moved to Oslo two years ago.
+I moved to Oslo to be closer to my parents.
+I moved to Oslo with my girlfriend.
+I just moved to Oslo for grad school.
+I moved to Oslo in 2015 and love it here.
+I moved from Rome to Oslo in 2021.
+I moved from Rome to Oslo for my new job.
+I moved to Oslo from Rome in May.
+We just moved to Oslo last week.
+We moved to Oslo last week.
+We moved to Oslo in May.
+We've just moved to Oslo with the kids.
+We recently relocated to Oslo.
+We moved to Oslo with our daughter.
+We moved to Oslo last year, and love it here.
+We moved to Oslo and are settling in here.""".splitlines()
+MAYBE_MOVES = """We moved to Oslo.
+We moved to Oslo for work.
+I moved to Oslo in 2010.
+I moved to Oslo for my studies in 2009.
+I moved to Oslo with my wife in 2009.
+I moved to Oslo ten years ago.""".splitlines()
+NO_MOVES = """I moved to Oslo for a semester.
+I moved to Oslo for the summer.
+I moved to Oslo for two years.
+I moved to Oslo for a summer internship.
+I moved to Oslo until June.
+I moved to Oslo as a student.
+I moved to Oslo, then moved to Rome.
+I moved to Oslo when I was five.
+We moved to Oslo during the war.
+We moved to Kanban last week.
+We moved to OpenTelemetry last week.
+We moved to Monday.com in May.
+We moved to Foo last week, and the pipelines are faster.""".splitlines()
+
+
+def later(bank: MemoryBank, known: str, said: str) -> dict[str, str]:
+    """The facts after a sentence, where another was said before."""
+    extractor = Extractor(bank, None, "rules")
+    promote(extractor, known)
+    promote(extractor, said, prefix="n")
+    return facts(bank)
+
+
+@pytest.mark.parametrize("said", MOVES)
+def test_a_move_replaces_the_home_that_is_known(bank: MemoryBank, said: str) -> None:
+    assert later(bank, "I live in Rome.", said) == {"home": "Oslo"}
+
+
+@pytest.mark.parametrize("said", [*MOVES, *MAYBE_MOVES])
+def test_a_move_is_a_home_where_none_is_known(bank: MemoryBank, said: str) -> None:
+    assert later(bank, "Hello!", said) == {"home": "Oslo"}
+
+
+@pytest.mark.parametrize("said", [*MAYBE_MOVES, *NO_MOVES])
+def test_a_move_of_long_ago_or_of_a_team_or_for_a_time_leaves_the_home(bank: MemoryBank, said: str) -> None:
+    assert later(bank, "I live in Rome.", said) == {"home": "Rome"}
+
+
+@pytest.mark.parametrize("said", NO_MOVES)
+def test_a_move_that_is_no_home(said: str) -> None:
+    assert read_text(said) == []
