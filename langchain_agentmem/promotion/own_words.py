@@ -89,7 +89,7 @@ _LIMITS = re.compile(  # what comes after and says when, for how long or how oft
     |in\ (?:the\ )?(?:\d+|{_UNITS}|{_HOLIDAYS})|in\ \w+\ {_UNITS}|in\ my\ (?:dreams|head|mind|spare|free)
     |(?:at|over)\ (?:the\ )?(?:night|times|heart|{_HOLIDAYS})|by\ training|on\ paper
     |as\ (?:far\ as|an?\ (?:joke|test|bet|trial|experiment|kid|child|boy|girl|student|teenager))
-    |(?!{_SINCE}){_SPANS}
+    |(?!{_SINCE}){_SPANS}(?!\ now\b)
     )\b""",
     re.I | re.X,
 )

@@ -81,17 +81,20 @@ def _closed(more: str) -> str:
     )
 
 
-_STATED = _closed("and|as|with|because|since|who(?! am)|person|myself")
+_STATED = _closed("and|as|with|because|since|who(?! am)|person|myself|last|recently")
 _DENIED = _closed("and (?:I|we|my|now|don't|never|have|am)|or I|because|since|at all|either")
 _SETTLED = _closed(
     "and|as|with|because|since|in|near|on|at|from|by|over|where|which|right|still|currently|last|this|yesterday|today|myself"
+    "|together|permanently|full[- ]time|part[- ]time"
 )
 _MOVED = _closed(
     "and|as|with|because|since|in|near|on|at|from|by|over|after|around|about|where|which|when|while|until|during|every"
     "|right|this|last|yesterday|today|together|permanently|recently|full[- ]time|to (?-i:[a-z]+)|(?:\\w+ ){2,4}ago"
 )
-_EMPLOYED = _closed("and|as|with|since|in|on|at|from|by|right|still|currently")
-_PRACTISED = _closed("and|as|with|because|since|in|on|at|from|by|of|working|based")
+_EMPLOYED = _closed("and|as|with|since|in|on|at|from|by|right|still|currently|remotely|full[- ]time|part[- ]time")
+_PRACTISED = _closed(
+    "and|as|with|because|since|in|on|at|from|by|of|working|based|living|last|full[- ]time|part[- ]time"
+)
 _FOOD = r"(?:meat|fish|seafood|chicken|beef|pork|eggs|dairy|everything|gluten)"
 _FOODS = (
     rf"({_FOOD}(?:(?:, and|, or|,| and| or) {_FOOD})*)\b"

@@ -87,3 +87,46 @@ def test_a_move_of_long_ago_or_of_a_team_or_for_a_time_leaves_the_home(bank: Mem
 @pytest.mark.parametrize("said", NO_MOVES)
 def test_a_move_that_is_no_home(said: str) -> None:
     assert read_text(said) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("I work as a designer for a startup.", {"job": "designer"}),
+        ("I work as a designer for a startup now.", {"job": "designer"}),
+        ("I work as a lawyer for a bank.", {"job": "lawyer"}),
+        ("I work as a lawyer for a wedding company.", {"job": "lawyer"}),
+        ("I work as a consultant for small businesses.", {"job": "consultant"}),
+        ("I work as a freelance writer for magazines.", {"job": "freelance writer"}),
+        ("I work as a waiter for now.", {"job": "waiter"}),
+        ("I'm a journalist for the Guardian.", {"job": "journalist"}),
+        ("I'm a teacher for 10 years.", {"job": "teacher"}),
+        ("I'm a nurse living in Boston.", {"job": "nurse"}),
+        ("I'm a nurse part time.", {"job": "nurse"}),
+        ("I became a pilot last year.", {"job": "pilot"}),
+        ("I work at Tesla full time.", {"employer": "Tesla"}),
+        ("I work at Tesla remotely.", {"employer": "Tesla"}),
+        ("I work at Tesla for a year now.", {"employer": "Tesla"}),
+        ("I'm vegan for my health.", {"diet": "vegan"}),
+        ("I'm vegan now for my health.", {"diet": "vegan"}),
+        ("I became vegan last year.", {"diet": "vegan"}),
+        ("I live in Vienna permanently.", {"home": "Vienna"}),
+        ("I live in Vienna full time.", {"home": "Vienna"}),
+        ("I live in Vienna together with my parents.", {"home": "Vienna"}),
+        ("I live in Vienna for 5 years now.", {"home": "Vienna"}),
+        ("I live in Vienna, have for ten years.", {"home": "Vienna"}),
+        ("I live in Vienna for the time being.", {"home": "Vienna"}),
+        # only for a time
+        ("I live in Vienna for two weeks.", {}),
+        ("I live in Vienna for the next two years.", {}),
+        ("I work at Tesla for the summer.", {}),
+        ("I work as a teacher for the summer.", {}),
+        ("I'm a nurse for a day.", {}),
+        ("I'm a pilot for the play.", {}),
+        ("I'm vegan for a week.", {}),
+        ("I'm vegan for a month as a test.", {}),
+        ("I'm vegan for lunch.", {}),
+    ],
+)
+def test_what_follows_for_is_a_time_or_no_limit(said: str, found: dict[str, str]) -> None:
+    assert {each.state: each.value for each in read_text(said)} == found
