@@ -218,7 +218,8 @@ def _moves(sentence: str) -> Iterator[Found]:
     for move in found[-1:]:
         if left := move[3] or move[5]:
             yield _left(left)
-        timid = not OCCUPIES.search(sentence, move.end(4)) and (_may_be_a_team(move) or _is_long_ago(move))
+        doubtful = _may_be_a_team(move) or bool(_LONG_AGO.search(sentence, move.end(4)))
+        timid = doubtful and not OCCUPIES.search(sentence, move.end(4))
         yield from (each._replace(timid=timid) for each in _filled("home", move[4], f"User lives in {move[4]}."))
 
 
@@ -226,10 +227,6 @@ def _may_be_a_team(move: re.Match[str]) -> bool:
     if move[1] == "I" or _LATELY.search(move[2]) or FAMILY.search(move.string, move.end(4)):
         return False
     return not _LATELY.match(move.string, move.end(5 if move[5] else 4))
-
-
-def _is_long_ago(move: re.Match[str]) -> bool:
-    return bool(_LONG_AGO.search(move.string, move.end(4)))
 
 
 def _moves_else(move: re.Match[str]) -> bool:
@@ -334,7 +331,9 @@ def _tastes(sentence: str) -> Iterator[Found]:
     for slot, found in (("likes", liked), ("dislikes", disliked)):
         for thing in _things(found):
             yield from _filled(slot, thing, f"User {slot} {thing}.")
-    if favourite := _fact(rf"\b[Mm]y favou?rite (\w+(?: \w+)?) is (?!not\b|no\b){_THING}", sentence):
+    if favourite := _fact(
+        rf"\b[Mm]y favou?rite (\w+(?: \w+)?) is (?:(?:now|still) )?(?!not\b|no\b|now\b){_THING}", sentence
+    ):
         kind, thing = favourite[1], _trimmed(favourite[2])
         if is_favourite(kind, thing):
             yield from _filled(f"favourite_{kind}", thing, f"User's favourite {kind} is {thing}.")

@@ -168,26 +168,44 @@ _NO_NOUNS = frozenset(
 )
 _DETERMINERS = frozenset("a an the my your his her our their some any each every no".split())
 
-_NO_FAVOURITES = frozenset(
-    """after before during until above below a an the my your his her our their its it that this these those there here
-    he she they we you who what how when where why because if whether either neither both all nobody everyone
-    anything something nothing none in on at from by with without under over off out up down about near behind
-    between around for to of like as than back away gone still always never ever now today tonight tomorrow just
-    only also already currently too so very really quite pretty rather probably definitely maybe perhaps
-    actually usually often sometimes yet bought broke broken built caught chosen cut done driven eaten fallen
-    forgotten found frozen given grown hidden hurt kept known left lost made met paid put read seen sent set
-    shown shut sold spent stolen stuck sung taken taught thrown told torn won worn written able alive amazing
-    asleep awake awesome awful bad best better big bland boring bright broke brilliant busy cheap clean close
-    cold cool crap crowded dead different difficult dirty dull dumb early easy empty excellent expensive extinct
-    fabulous fantastic far fast few fine first free fresh full fun funny good great happy hard healthy heavy
-    high hot huge hungry ill incredible interesting large last late lazy least less long loud low lovely many
-    mean mental missing more most much nearby neat new nice okay ok old online open overpriced packed past
-    perfect poor pregnant rare ready rich right rubbish sad safe scary second sick silly simple slow small soft
-    strange strong stupid sublime sweet tall terrible third tiny top tough true ugly unique unwell weak weird
-    wet wild worse worst wrong young yours yum""".split()
+_SAYS_ON = frozenset(  # what begins no thing, and goes on about one: an adverb, a preposition
+    """about above across actually after again against all alone along already also always among and any anything
+    anywhere are around as at away back be because been before behind below best better between both but by called
+    can considered could currently daily definitely despite done down downstairs during each either elsewhere enough
+    ever every everyone everywhere few for fridays from gone had has have he here how if in indeed inside instead is
+    it just last late lately later least less like many maybe mondays monthly more most much must named near neither
+    never next nightly no nobody none nothing now of off often on once only or otherwise out outside over past
+    perhaps pretty probably quite rarely rather really same saturdays seldom she so solid some something sometimes
+    somewhere soon still sundays than that there there's these they this those through throughout thursdays to today
+    tomorrow tonight too towards tuesdays twice under until up upstairs usually very was we wednesdays weekly what
+    when where whether who who's why will with without worse worst worth would wrong yesterday yet you""".split()
 )
-_NO_FAVOURITE = re.compile(r"\w{3,}(?:ed|ful|ous|able|ible|less|ly)|\w{2,}est")
+_SUCH = frozenset(  # what a thing may be, or be a part of its name: cold, and cold brew
+    """able alive amazing asleep awake awesome awful bad big bland boring bought bright brilliant broke broken
+    built busy caught cheap chosen clean close cold cool crap crowded cut dead delayed different difficult
+    dirty driven dull dumb early easy eaten empty excellent expensive extinct fabulous fallen fantastic far
+    fast fine first forgotten found free fresh frozen full fun funny given good great grown happy hard
+    healthy heavy hidden high hot huge hungry hurt ill incredible interesting kept known large lazy left
+    local long lost loud lovely low made mean mental met missing nearby neat new nice ok okay old online
+    open overpriced packed paid perfect poor pregnant put rare read ready rich right rubbish run sad safe
+    scary second seen sent set shown shut sick silly simple slow small soft sold spent stolen strange strong
+    stuck stupid sublime sung sweet taken tall taught terrible third thrown tiny told top torn tough true
+    ugly unique unwell weak weird wet wild won worn written young yours yum""".split()
+)
+_SUCH_ENDING = re.compile(r"\w{3,}(?:ed|ful|ous|able|ible|less)")
+_HOW = re.compile(r"\w{3,}ly|\w{2,}est|(?:mon|tues|wednes|thurs|fri|satur|sun)days?")
+_THINGS_YET = frozenset(  # what ends like an adverb, a participle or a superlative, and is a thing
+    """belly butterfly chest dragonfly family firefly forest harvest holly jelly lily monopoly northwest quest vest
+    seaweed tumbleweed vegetable darjeeling dumpling evening herring icing lightning morning pudding spring sterling
+    string stuffing""".split()
+)
+_NUMBER = re.compile(r"\d|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
+_NO_KINDS = frozenset(
+    """bit call choice deal disaster fun guess joke kind lot mess mile money must mystery news one ones pain place point
+    problem question secret shame sort spot thing tie time trouble value way while""".split()
+)
 _DOING = re.compile(r"\w{2,}ing")
+_EATEN = frozenset("dessert dish drink food ingredient meal snack sweet treat wine".split())
 _DONE = frozenset("hobby sport activity pastime exercise workout subject".split())
 
 
@@ -211,9 +229,27 @@ def is_bare(text: str) -> bool:
 
 def is_favourite(kind: str, text: str) -> bool:
     """Whether a favourite has a name or is a thing; "closed", "playing in Rome" and "on TV" are neither."""
-    head = text.split(maxsplit=1)[0]
+    words = text.split()
     if not text.removeprefix("the ")[:1].islower():
         return True
-    if _DOING.fullmatch(head):
-        return kind.rsplit(maxsplit=1)[-1].casefold() in _DONE
-    return head not in _NO_FAVOURITES and not _NO_FAVOURITE.fullmatch(head)
+    if words[0] in _DETERMINERS:
+        return _is_thing(words[1:], kind)
+    if _is_doing(words[0]) and kind.rsplit(maxsplit=1)[-1].casefold() in _DONE:
+        return True
+    return _is_thing(words, kind)
+
+
+def _is_thing(words: list[str], kind: str) -> bool:
+    """Whether words are a thing: how it is may come first, as in "cold brew", but does not stand alone."""
+    if not words or (head := words[0].casefold()) in _SAYS_ON | _DETERMINERS | _NO_KINDS:
+        return False
+    if head in _THINGS_YET:
+        return True
+    if _HOW.fullmatch(head) or (_is_doing(head) and kind.rsplit(maxsplit=1)[-1].casefold() not in _EATEN):
+        return False
+    such = head in _SUCH or _SUCH_ENDING.fullmatch(head) or _is_doing(head)
+    return not such or (not _NUMBER.match(" ".join(words[1:])) and _is_thing(words[1:], kind))
+
+
+def _is_doing(word: str) -> bool:
+    return bool(_DOING.fullmatch(word)) and word not in _THINGS_YET

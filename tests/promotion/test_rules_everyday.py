@@ -130,3 +130,62 @@ def test_a_move_that_is_no_home(said: str) -> None:
 )
 def test_what_follows_for_is_a_time_or_no_limit(said: str, found: dict[str, str]) -> None:
     assert {each.state: each.value for each in read_text(said)} == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "value"),
+    [
+        *(("drink", said, said) for said in ("hot chocolate", "cold brew", "iced tea", "sparkling water")),
+        *(
+            ("food", said, said)
+            for said in ("fried chicken", "grilled cheese", "fresh pasta", "baked beans", "fast food")
+        ),
+        *(("dessert", said, said) for said in ("sweet potato pie", "pudding")),
+        ("snack", "roasted almonds", "roasted almonds"),
+        ("colour", "bright red", "bright red"),
+        ("animal", "the octopus", "the octopus"),
+        ("animal", "a dog", "a dog"),
+        ("animal", "a big dog", "a big dog"),
+        ("animal", "butterfly", "butterfly"),
+        ("place", "the beach", "the beach"),
+        ("car", "a Porsche", "a Porsche"),
+        ("pet", "my cat", "my cat"),
+        ("season", "spring", "spring"),
+        ("number", "seven", "seven"),
+        ("hobby", "playing the guitar", "playing the guitar"),
+        ("colour", "now red", "red"),
+        ("film", "now Dune", "Dune"),
+        ("drink", "now hot chocolate", "hot chocolate"),
+        ("drink", "still green tea", "green tea"),
+    ],
+)
+def test_how_a_favourite_is_may_be_part_of_it(kind: str, said: str, value: str) -> None:
+    found = [(each.state, each.value) for each in read_text(f"My favourite {kind} is {said}.")]
+    assert found == [(f"favourite_{kind}", value)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    """closed Mondays
+now closed
+still closed on Mondays
+good and cheap
+fully booked
+booked out tonight
+rated five stars
+called Nobu
+a mess
+a bit far
+a great place
+a lot of fun
+the best
+the one on the corner
+losing games
+playing Rome tonight
+run by idiots
+far away
+too loud
+open late""".splitlines(),
+)
+def test_how_a_favourite_is_alone_is_none(said: str) -> None:
+    assert read_text(f"My favourite restaurant is {said}.") == []
