@@ -63,11 +63,11 @@ _FRAMED = re.compile(
 _TURNS = re.compile(r"\bbut\b|;")
 _SPANS = (  # "for a week", "for the play": what else stands after "for" is a reason, or whom it is done for
     r"for\ (?:(?:the|an?|my|our|this|another|only|just|about|almost|some|several|few|couple|of|half|one|two|three|four"
-    r"|five|six|seven|eight|nine|ten|next|first|whole|long|short|\w+-\w+|\d+)\ )*"
+    r"|five|six|seven|eight|nine|ten|next|first|more|whole|long|short|\w+-\w+|\d+)\ )*"
     rf"(?:{_UNITS}|{_HOLIDAYS}|hours?|decades?|while|bit|time|(?:\w+\ )?(?:stay|visit|trip|holidays?|vacation"
     r"|sabbatical|exchange|internship|conference|festival|wedding|trial|test|bet|joke|challenge|experiment|play|game|party"
     r"|film|movie|breakfast|lunch|dinner))"
-    r"(?=\s*$|\s*[^\w\s'-]|\s(?:in|on|at|with|from|to|as|of|by|or|over|only|now|already|straight|each|before|after|last"
+    r"(?=\s*$|\s*[^\w\s'-]|\s(?:in|on|at|with|from|to|as|an?|per|of|by|or|over|only|now|already|straight|each|before|after|last"
     r"|this|that|then|there|here|because|since|so|anyway)\b)"
 )
 _PASSES = re.compile(  # what comes after a move, and says that it was for a time, is still to come, or is long past

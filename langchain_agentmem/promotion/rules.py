@@ -301,14 +301,15 @@ def _eats(foods: list[str]) -> Iterator[Found]:
 
 
 def _allergies(sentence: str) -> Iterator[Found]:
-    one = rf"an? (?:(?:severe|serious|bad|mild|slight) )?({ALLERGENS}) allergy"
+    grave = "an? (?:(?:severe|serious|bad|mild|slight) )?"
+    one = rf"{grave}({ALLERGENS}) allergy"
     ended = _fact(rf"\bI(?:'m| am) (?:not|no longer) allergic to {_THING}", sentence, re.I) or _fact(
         rf"\bI (?:don't|do not|no longer) have {one}{_DENIED}", sentence, re.I
     )
     found = ended or (
         _fact(rf"{_I_AM}{_HEDGES} allergic to {_THING}", sentence, re.I)
         or _fact(rf"\bI have {one}{_STATED}", sentence, re.I)
-        or _fact(rf"\bI have an allergy to {_THING}", sentence, re.I)
+        or _fact(rf"\bI have {grave}allergy to {_THING}", sentence, re.I)
     )
     for thing in _things(found):
         for each in _filled("allergy", thing, f"User is allergic to {thing}."):

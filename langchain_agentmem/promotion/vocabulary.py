@@ -126,7 +126,7 @@ NO_HOMES = frozenset(
 MOVES_ELSE = re.compile(  # to another tool or team, or not for good
     r"\b(?:at work|office|teams?|projects?|apps?|servers?|wi-?fi|software|database|cloud|versions?|subscription|plan"
     r"|meetings?|stand-?up|calls?|everyone|everything|backend|frontend|pipelines?|deployments?|infra(?:structure)?"
-    r"|clusters?|hosting|codebase|repos?|migrat\w+|tickets|(?:our|the|as a) company"
+    r"|clusters?|hosting|codebase|repos?|migrat\w+|tickets|league|games?|(?:our|the|as a) company"
     r"|(?:came|come|went|moved|am|'m|are|'re) (?:back|home)|back home|(?:am|'m|are|'re) (?:now in|in \w+ now)"
     r"|(?:then|later) (?:(?:moved|on|went|relocated) )?to|returned|hated|ended up|left (?:again|after|in))\b",
     re.I,
@@ -206,6 +206,10 @@ _NO_KINDS = frozenset(
 )
 _DOING = re.compile(r"\w{2,}ing")
 _EATEN = frozenset("dessert dish drink food ingredient meal snack sweet treat wine".split())
+_NAMED = frozenset(  # "my favourite book is a classic" tells no favourite, "my favourite animal is a dog" does
+    """actor actress album artist author band bar book cafe city club comedian country film game movie novel player
+    podcast poet pub restaurant series shop show singer song teacher team writer""".split()
+)
 _DONE = frozenset("hobby sport activity pastime exercise workout subject".split())
 
 
@@ -232,23 +236,22 @@ def is_favourite(kind: str, text: str) -> bool:
     words = text.split()
     if not text.removeprefix("the ")[:1].islower():
         return True
+    sort = kind.rsplit(maxsplit=1)[-1].casefold()
     if words[0] in _DETERMINERS:
-        return _is_thing(words[1:], kind)
-    if _is_doing(words[0]) and kind.rsplit(maxsplit=1)[-1].casefold() in _DONE:
-        return True
-    return _is_thing(words, kind)
+        return not (words[0] in ("a", "an") and sort in _NAMED) and _is_thing(words[1:], sort)
+    return (_is_doing(words[0]) and sort in _DONE) or _is_thing(words, sort)
 
 
-def _is_thing(words: list[str], kind: str) -> bool:
+def _is_thing(words: list[str], sort: str) -> bool:
     """Whether words are a thing: how it is may come first, as in "cold brew", but does not stand alone."""
     if not words or (head := words[0].casefold()) in _SAYS_ON | _DETERMINERS | _NO_KINDS:
         return False
     if head in _THINGS_YET:
         return True
-    if _HOW.fullmatch(head) or (_is_doing(head) and kind.rsplit(maxsplit=1)[-1].casefold() not in _EATEN):
+    if _HOW.fullmatch(head) or (_is_doing(head) and sort not in _EATEN):
         return False
     such = head in _SUCH or _SUCH_ENDING.fullmatch(head) or _is_doing(head)
-    return not such or (not _NUMBER.match(" ".join(words[1:])) and _is_thing(words[1:], kind))
+    return not such or (not _NUMBER.match(" ".join(words[1:])) and _is_thing(words[1:], sort))
 
 
 def _is_doing(word: str) -> bool:

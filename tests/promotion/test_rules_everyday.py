@@ -51,6 +51,7 @@ I moved to Oslo for the summer.
 I moved to Oslo for two years.
 I moved to Oslo for a summer internship.
 I moved to Oslo until June.
+I moved to Gold in the league last week.
 I moved to Oslo as a student.
 I moved to Oslo, then moved to Rome.
 I moved to Oslo when I was five.
@@ -126,6 +127,8 @@ def test_a_move_that_is_no_home(said: str) -> None:
         ("I'm vegan for a week.", {}),
         ("I'm vegan for a month as a test.", {}),
         ("I'm vegan for lunch.", {}),
+        ("I'm vegan for three more days.", {}),
+        ("I live in Vienna for six months a year.", {}),
     ],
 )
 def test_what_follows_for_is_a_time_or_no_limit(said: str, found: dict[str, str]) -> None:
@@ -175,6 +178,8 @@ booked out tonight
 rated five stars
 called Nobu
 a mess
+a classic
+a small pizzeria
 a bit far
 a great place
 a lot of fun
@@ -189,3 +194,8 @@ open late""".splitlines(),
 )
 def test_how_a_favourite_is_alone_is_none(said: str) -> None:
     assert read_text(f"My favourite restaurant is {said}.") == []
+
+
+@pytest.mark.parametrize("grave", ["an", "a severe", "a mild"])
+def test_an_allergy_to_what_follows(grave: str) -> None:
+    assert [each.state for each in read_text(f"I have {grave} allergy to peanuts.")] == ["allergy.peanuts"]
