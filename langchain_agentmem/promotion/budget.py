@@ -11,7 +11,8 @@ from uuid import uuid4
 from langchain_agentmem.errors import BudgetExceededError, InvalidInputError
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.batch import Usage
-from langchain_agentmem.wire.bridge import sync_of
+from langchain_agentmem.wire.bridge import either, run, sync_of
+from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Connection, Source
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
@@ -50,7 +51,7 @@ class Spent:
     tokens: int
 
 
-class Budget:
+class Budget(Closing):
     """Limits on model calls and tokens for each day (UTC), counted at the server for all workers together.
 
     A call is set aside before it is made and settled after it, so workers that run side by side never pass a limit
@@ -92,6 +93,7 @@ class Budget:
         for name, number in (self._limits | {"input_price": input_price, "output_price": output_price}).items():
             if number is not None and number < 0:
                 raise InvalidInputError(f"{name} is {number}; it must not be below 0")
+        self._owned = not isinstance(redis, Connection)
         self._redis = Connection.of(redis, **options)
         self._keys = Keys(prefix, tenant)
         self._prices = (input_price, output_price)
@@ -150,6 +152,15 @@ class Budget:
         return Spent(int(calls or 0), int(tokens or 0))
 
     spent = sync_of(aspent)
+
+    async def aclose(self) -> None:
+        """Close the connections that this object opened; a `Connection` that it was given stays open."""
+        if self._owned:
+            await either(self._redis.close, self._redis.aclose)
+
+    def close(self) -> None:
+        """Sync form of `aclose`."""
+        return run(self.aclose())
 
     def cost(self, usage: Usage) -> float:
         """What some usage costs, by the prices given."""

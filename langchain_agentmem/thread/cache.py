@@ -11,6 +11,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.layout import pack_typed, unpack_typed
 from langchain_agentmem.wire.bridge import either, run
+from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
@@ -30,7 +31,7 @@ class _Entry(NamedTuple):
         return "" if self.ttl is None else round(self.ttl * 1000)
 
 
-class AgentMemoryCache(BaseCache[ValueT]):
+class AgentMemoryCache(BaseCache[ValueT], Closing):
     """A node cache for `graph.compile(cache=...)`, shared by every process that uses the same server.
 
     Sync and async are each native. `get` and `set` are one round trip. Each namespace (one for each node) has an index

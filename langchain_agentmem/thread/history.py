@@ -23,6 +23,7 @@ from langchain_agentmem.thread.messages import (
 )
 from langchain_agentmem.thread.transfer import Thread, read_langchain_redis, read_thread, with_ids, write_thread
 from langchain_agentmem.wire.bridge import either, run
+from langchain_agentmem.wire.closing import Closing
 from langchain_agentmem.wire.connection import Connection, Source
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
@@ -30,7 +31,7 @@ from langchain_agentmem.wire.scripts import Script
 _WRITE = Script("history_write")
 
 
-class AgentMemoryChatHistory(BaseChatMessageHistory):
+class AgentMemoryChatHistory(BaseChatMessageHistory, Closing):
     """The messages of one conversation, in a list that needs no search module.
 
     Messages come back as they were, with ids, tool calls, usage and names. Sync and async are each native; every call

@@ -116,3 +116,15 @@ def test_the_error_survives_a_process_pool() -> None:
     error = BudgetExceededError("calls: reached", datetime(2026, 11, 22, tzinfo=UTC))
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.until) == (str(error), error.until)
+
+
+def test_it_closes_what_it_opened(plain: Connection, plain_url: str) -> None:
+    async def use() -> None:
+        async with Budget(plain_url, calls=1, client_name="budget") as budget:
+            await budget.areserve(ANN, 1)
+
+    with Budget(plain_url, calls=9, client_name="budget") as budget:
+        budget.reserve(ANN, 1)
+    with pytest.raises(BudgetExceededError):
+        asyncio.run(use())
+    assert b"budget" not in run(plain.send(("CLIENT", "LIST")))[0]

@@ -226,3 +226,6 @@ def test_it_closes_what_it_opened_and_nothing_else(call: Call, plain: Connection
         call(cache.aclose())
     assert own._redis._sync is None
     assert plain._sync is not None
+    with AgentMemoryCache[Any](plain_url) as own:
+        own.get([(NODE, "a")])
+    assert own._redis._sync is None

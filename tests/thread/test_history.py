@@ -210,6 +210,9 @@ def test_it_closes_what_it_opened_and_nothing_else(call: Call, plain: Connection
         call(history.aclose())
     assert own._redis._sync is None
     assert plain._sync is not None
+    with AgentMemoryChatHistory("s", plain_url) as own:
+        assert len(own.messages) == 2
+    assert own._redis._sync is None
 
 
 def test_a_chain_remembers(call: Call, plain: Connection) -> None:
