@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.embeddings import Embeddings
@@ -277,14 +278,30 @@ def named_embeddings(name: str, argument: str = "embeddings") -> Embeddings:
     Raises:
         ConfigurationError: A package is missing, there is no such model, or it lacks its key.
     """
+    made: Embeddings = made_by_langchain("langchain.embeddings", "init_embeddings", name, argument)
+    return made
+
+
+def made_by_langchain(module: str, maker: str, name: str, argument: str) -> Any:
+    """A model by its name: whatever a provider's package raises is told in one line.
+
+    Args:
+        module: Where LangChain has what makes it.
+        maker: What makes it.
+        name: The name.
+        argument: What an error calls it.
+
+    Raises:
+        ConfigurationError: A package is missing, there is no such model, or it lacks its key.
+    """
     try:
-        from langchain.embeddings import init_embeddings
+        make = getattr(import_module(module), maker)
     except ImportError as error:
         raise ConfigurationError(
             f'{argument}: {name} needs the package langchain: pip install "langchain-agentmem[langchain]"'
         ) from error
     try:
-        return init_embeddings(name)
+        return make(name)
     except Exception as error:  # each provider's own: a missing package, an unknown name, no key
         raise ConfigurationError(f"{argument}: {name} cannot be used ({one_line(error)})") from error
 

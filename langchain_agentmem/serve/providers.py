@@ -1,11 +1,10 @@
-"""Chat models by name, as the command line takes them: whatever a provider's package raises is told in one line."""
+"""Chat models by name, as the command line takes them."""
 
 from __future__ import annotations
 
 from langchain_core.language_models import BaseChatModel
 
-from langchain_agentmem.errors import ConfigurationError
-from langchain_agentmem.events.redact import one_line
+from langchain_agentmem.tiers import made_by_langchain
 
 
 def chat_model(name: str) -> BaseChatModel:
@@ -14,13 +13,5 @@ def chat_model(name: str) -> BaseChatModel:
     Raises:
         ConfigurationError: A package is missing, there is no such model, or it lacks its key.
     """
-    try:
-        from langchain.chat_models import init_chat_model
-    except ImportError as error:
-        raise ConfigurationError(
-            f'--model: {name} needs the package langchain: pip install "langchain-agentmem[langchain]"'
-        ) from error
-    try:
-        return init_chat_model(name)
-    except Exception as error:  # each provider's own: a missing package, an unknown name, no key
-        raise ConfigurationError(f"--model: {name} cannot be used ({one_line(error)})") from error
+    made: BaseChatModel = made_by_langchain("langchain.chat_models", "init_chat_model", name, "--model")
+    return made
