@@ -11,8 +11,8 @@ from uuid import uuid4
 from langchain_agentmem.errors import BudgetExceededError, InvalidInputError
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.batch import Usage
-from langchain_agentmem.wire.bridge import either, run, sync_of
-from langchain_agentmem.wire.closing import Closing
+from langchain_agentmem.wire.bridge import sync_of
+from langchain_agentmem.wire.closing import ClosingOwn
 from langchain_agentmem.wire.connection import Connection, Source
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
@@ -51,7 +51,7 @@ class Spent:
     tokens: int
 
 
-class Budget(Closing):
+class Budget(ClosingOwn):
     """Limits on model calls and tokens for each day (UTC), counted at the server for all workers together.
 
     A call is set aside before it is made and settled after it, so workers that run side by side never pass a limit
@@ -152,15 +152,6 @@ class Budget(Closing):
         return Spent(int(calls or 0), int(tokens or 0))
 
     spent = sync_of(aspent)
-
-    async def aclose(self) -> None:
-        """Close the connections that this object opened; a `Connection` that it was given stays open."""
-        if self._owned:
-            await either(self._redis.close, self._redis.aclose)
-
-    def close(self) -> None:
-        """Sync form of `aclose`."""
-        return run(self.aclose())
 
     def cost(self, usage: Usage) -> float:
         """What some usage costs, by the prices given."""

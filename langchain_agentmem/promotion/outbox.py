@@ -25,7 +25,7 @@ from langchain_agentmem.promotion.stats import OutboxStats
 from langchain_agentmem.promotion.taking import Offer, current_turn, dated, everything
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.wire.bridge import run, sleep, sync_of
-from langchain_agentmem.wire.closing import Closing
+from langchain_agentmem.wire.closing import ClosingOwn
 from langchain_agentmem.wire.connection import Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape, write_namespace
 from langchain_agentmem.wire.scripts import Script, ScriptCall
@@ -51,7 +51,7 @@ class Forgotten:
     dead_letters: int
 
 
-class Outbox(Closing):
+class Outbox(ClosingOwn):
     """The turns that wait to become memories: taken in one round trip, promoted by workers, never lost on the way.
 
     A turn leaves it when its memories are stored, and not before: a worker that dies, a model that fails, a restart of
@@ -313,16 +313,6 @@ class Outbox(Closing):
         return Forgotten(len(forgotten), sum(turns for turns, _ in forgotten), letters)
 
     forget = sync_of(aforget)
-
-    def close(self) -> None:
-        """Close the sync connections, if this outbox opened them."""
-        if self._owned:
-            self._redis.close()
-
-    async def aclose(self) -> None:
-        """Close the connections, if this outbox opened them."""
-        if self._owned:
-            await self._redis.aclose()
 
     async def _released(self, jobs: Sequence[str]) -> None:
         """Wait until no worker is at these jobs; one that died is waited for as long as its lease."""

@@ -10,8 +10,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.layout import pack_typed, unpack_typed
-from langchain_agentmem.wire.bridge import either, run
-from langchain_agentmem.wire.closing import Closing
+from langchain_agentmem.wire.bridge import run
+from langchain_agentmem.wire.closing import ClosingOwn
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
@@ -31,7 +31,7 @@ class _Entry(NamedTuple):
         return "" if self.ttl is None else round(self.ttl * 1000)
 
 
-class AgentMemoryCache(BaseCache[ValueT], Closing):
+class AgentMemoryCache(BaseCache[ValueT], ClosingOwn):
     """A node cache for `graph.compile(cache=...)`, shared by every process that uses the same server.
 
     Sync and async are each native. `get` and `set` are one round trip. Each namespace (one for each node) has an index
@@ -113,15 +113,6 @@ class AgentMemoryCache(BaseCache[ValueT], Closing):
     def clear(self, namespaces: Sequence[Namespace] | None = None) -> None:
         """Sync form of `aclear`."""
         return run(self.aclear(namespaces))
-
-    async def aclose(self) -> None:
-        """Close the connections that this object opened; a `Connection` that it was given stays open."""
-        if self._owned:
-            await either(self._redis.close, self._redis.aclose)
-
-    def close(self) -> None:
-        """Sync form of `aclose`."""
-        return run(self.aclose())
 
     def _set(self, namespace: Namespace, entries: Sequence[_Entry]) -> list[Command]:
         """The commands that store a namespace's entries."""

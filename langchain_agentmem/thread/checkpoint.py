@@ -28,7 +28,7 @@ from langchain_agentmem.thread.reading import Head, config_of, load_delta_histor
 from langchain_agentmem.thread.threads import Threads
 from langchain_agentmem.thread.writing import CheckpointEvents, Draft, Place, pack_rows
 from langchain_agentmem.wire.bridge import Nothing, run, walk
-from langchain_agentmem.wire.closing import Closing
+from langchain_agentmem.wire.closing import ClosingOwn
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape
 from langchain_agentmem.wire.scripts import Script
@@ -41,7 +41,7 @@ _TOUCH = Script("thread_touch")
 _TTL_OVERRIDE = "thread_ttl"
 
 
-class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
+class AgentMemorySaver(ClosingOwn, BaseCheckpointSaver[Any]):
     """A LangGraph checkpointer that keeps each thread in a few Redis hashes.
 
     One class for sync and async; needs no modules, no `setup()` and no running loop to be made. `put`, `put_writes`
@@ -360,15 +360,3 @@ class AgentMemorySaver(Closing, BaseCheckpointSaver[Any]):
     def pin(self, thread_id: str, *, pinned: bool = True) -> bool:
         """Sync form of `apin`."""
         return run(self.apin(thread_id, pinned=pinned))
-
-    # --- life
-
-    def close(self) -> None:
-        """Close the sync connections, if this saver opened them."""
-        if self._owned:
-            self._redis.close()
-
-    async def aclose(self) -> None:
-        """Close the connections, if this saver opened them."""
-        if self._owned:
-            await self._redis.aclose()

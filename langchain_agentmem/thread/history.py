@@ -23,7 +23,7 @@ from langchain_agentmem.thread.messages import (
 )
 from langchain_agentmem.thread.transfer import Thread, read_langchain_redis, read_thread, with_ids, write_thread
 from langchain_agentmem.wire.bridge import either, run
-from langchain_agentmem.wire.closing import Closing
+from langchain_agentmem.wire.closing import ClosingOwn
 from langchain_agentmem.wire.connection import Connection, Source
 from langchain_agentmem.wire.keys import Keys
 from langchain_agentmem.wire.scripts import Script
@@ -31,7 +31,7 @@ from langchain_agentmem.wire.scripts import Script
 _WRITE = Script("history_write")
 
 
-class AgentMemoryChatHistory(BaseChatMessageHistory, Closing):
+class AgentMemoryChatHistory(BaseChatMessageHistory, ClosingOwn):
     """The messages of one conversation, in a list that needs no search module.
 
     Messages come back as they were, with ids, tool calls, usage and names. Sync and async are each native; every call
@@ -187,15 +187,6 @@ class AgentMemoryChatHistory(BaseChatMessageHistory, Closing):
     ) -> int:
         """Sync form of `afrom_langchain_redis`."""
         return run(self.afrom_langchain_redis(source, session_id=session_id, key_prefix=key_prefix))
-
-    async def aclose(self) -> None:
-        """Close the connections that this object opened; a `Connection` that it was given stays open."""
-        if self._owned:
-            await either(self._redis.close, self._redis.aclose)
-
-    def close(self) -> None:
-        """Sync form of `aclose`."""
-        return run(self.aclose())
 
     async def _write(self, how: str, messages: Messages) -> int:
         stored = dump_messages(read_messages(messages), self._codec)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from langchain_agentmem.wire.connection import Connection
 
 
 class Closing:
@@ -29,3 +32,20 @@ class Closing:
 
     async def __aexit__(self, *error: object) -> None:
         await self.aclose()
+
+
+class ClosingOwn(Closing):
+    """Closes its connection, if it opened that itself; a `Connection` that it was given stays open."""
+
+    _redis: Connection
+    _owned: bool
+
+    def close(self) -> None:
+        """Close the sync connections, if they are its own."""
+        if self._owned:
+            self._redis.close()
+
+    async def aclose(self) -> None:
+        """Close the connections, if they are its own."""
+        if self._owned:
+            await self._redis.aclose()
