@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from langchain_agentmem.wire.bridge import either
+
 if TYPE_CHECKING:
     from langchain_agentmem.wire.connection import Connection
 
@@ -46,6 +48,6 @@ class ClosingOwn(Closing):
             self._redis.close()
 
     async def aclose(self) -> None:
-        """Close the connections, if they are its own."""
+        """Close the connections, if they are its own; in the sync colour the sync ones."""
         if self._owned:
-            await self._redis.aclose()
+            await either(self._redis.close, self._redis.aclose)
