@@ -65,7 +65,7 @@ def pack_version(version: Version) -> str:
     A text version of LangGraph's usual form, 32 digits and a fraction, is stored without its leading zeros.
     """
     if not isinstance(version, str):
-        return f"{type(version).__name__[0]}{version!r}"
+        return f"{type(version).__name__[0]}{version or abs(version)!r}"  # one zero: LangGraph sees no difference
     count, point, chance = version.partition(".")
     if point and len(count) == VERSION_WIDTH and count.isascii() and count.isdecimal():
         return f"z{count.lstrip('0')}.{chance}"
