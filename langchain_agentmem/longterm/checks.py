@@ -69,9 +69,14 @@ def moment(name: str, given: Any) -> None:
         ) from error
 
 
+def is_to_come(given: datetime | None) -> bool:
+    """Whether a time lies in the future, by more than clocks differ."""
+    return given is not None and (given if given.tzinfo else given.replace(tzinfo=UTC)) > datetime.now(UTC) + _AHEAD
+
+
 def begun(name: str, given: datetime | None, remedy: str) -> None:
     """A time that is not still to come, or None."""
-    if given and (given if given.tzinfo else given.replace(tzinfo=UTC)) > datetime.now(UTC) + _AHEAD:
+    if is_to_come(given):
         raise InvalidInputError(f"{name}: it lies in the future; {remedy}")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from langchain_agentmem.errors import CorruptDataError
 from langchain_agentmem.longterm import record
+from langchain_agentmem.longterm.checks import is_to_come
 from langchain_agentmem.longterm.identity import normalise
 from langchain_agentmem.longterm.likeness import identity
 from langchain_agentmem.longterm.record import Memory, Scope, Source
@@ -82,6 +83,20 @@ _SAID = (
     *("text", "kind", "speaker", "topics", "entities", "importance", "event_time", "state", "value"),
     *("source", "data", "metadata"),
 )
+
+
+def so_far(change: Change) -> Change:
+    """A change, or what becomes of one that gives a state still to come: a plan, which takes the place of nothing yet.
+
+    A fact is what is so now, so a state to come would be refused, and with it all that was said beside it.
+    """
+    memory = change.memory
+    if memory is None or not memory.state or not is_to_come(memory.valid_from):
+        return change
+    plan = replace(memory, state=None, value=None, supersedes=None, event_time=memory.valid_from, valid_from=change.at)
+    if change.action == "reinforce":  # another memory is confirmed; this one stands in for it, should it be gone
+        return replace(change, memory=plan)
+    return replace(change, action="add", memory=plan, target=None)
 
 
 def in_order(changes: Iterable[Change], turns: Mapping[str, int]) -> list[Change]:

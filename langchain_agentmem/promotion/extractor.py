@@ -21,7 +21,7 @@ from langchain_agentmem.promotion import prompts
 from langchain_agentmem.promotion.asking import Asker, ChatModel
 from langchain_agentmem.promotion.batch import Batch, Usage
 from langchain_agentmem.promotion.budget import Budget
-from langchain_agentmem.promotion.changes import Change, Plan, Promoted, in_order, once
+from langchain_agentmem.promotion.changes import Change, Plan, Promoted, in_order, once, so_far
 from langchain_agentmem.promotion.conversation import Conversation
 from langchain_agentmem.promotion.drafting import Draft
 from langchain_agentmem.promotion.known import Known, count_turns, look_up
@@ -135,7 +135,7 @@ class Extractor:
             answer = await self._asker.aask(prompt, self._form(asked), batch.scope, draft.check)
             changes = draft.changes(asked, answer.value, changes)
             usage = answer.usage
-        said = in_order(changes, {line.turn.id: line.number for line in talk.lines})
+        said = in_order(map(so_far, changes), {line.turn.id: line.number for line in talk.lines})
         found = [due for change in once(said) if (due := _in_time(change, known, batch, talk))]
         return Plan(batch.key, batch.scope, tuple(found), dict(draft.refused), usage)
 

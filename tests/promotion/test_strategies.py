@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -126,6 +127,29 @@ def test_a_strategy_of_your_own(bank: MemoryBank, stub: OpenAIStub) -> None:
     (done,) = promote(Extractor(bank, stub.chat_model(), [own, "discrete"]), "My flight is at 9.")
     assert done.strategy == "pins@3"
     assert [(each.text, each.pinned) for each in bank.list(ANN)] == [("User's flight is at 9. (t1)", True)]
+
+
+async def test_a_state_still_to_come_is_a_plan(bank: MemoryBank, stub: OpenAIStub, do: Do) -> None:
+    """Beside the home of today, whether it names that or not; and the turn's other memories are kept."""
+    start = datetime.now(UTC) + timedelta(days=30)
+
+    def rule(entry: Learned, said: Said) -> Memory | None:
+        memory = Memory(text=str(entry.text))
+        return replace(memory, state="home", value="Oslo", valid_from=start) if "Oslo" in memory.text else memory
+
+    await do(bank.remember, Memory(text="Ann lives in Rome.", state="home", value="Rome"), ANN)
+    own = Extractor(bank, stub.chat_model(), Strategy("notes", "Whatever is said.", Learned, rule))
+    oslo = fact("Ann lives in Oslo.", 1) | {"action": "update", "known": 1}
+    for number, entries in enumerate([[oslo, fact("Ann likes tea.", 2)], [fact("Ann rents in Oslo.", 1)]]):
+        stub.answer = says(notes=entries)
+        talk = batch("Next month I move to Oslo, to rent.", "I like tea.", prefix=f"n{number}")
+        await do(own.apply, await do(own.plan, talk))
+    found = {each.text: each for each in await do(bank.list, ANN)}
+    assert {*found} == {"Ann lives in Rome.", "Ann lives in Oslo.", "Ann rents in Oslo.", "Ann likes tea."}
+    assert {name: each.value for name, each in (await do(bank.facts.all, ANN)).items()} == {"home": "Rome"}
+    plan = found["Ann lives in Oslo."]
+    assert (plan.state, plan.value, plan.event_time) == (None, None, start)
+    assert plan.text in [each.memory.text for each in await do(bank.recall, "Where will Ann live?", ANN)]
 
 
 def test_strategies_share_one_call(bank: MemoryBank, stub: OpenAIStub) -> None:
