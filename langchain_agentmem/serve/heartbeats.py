@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -31,14 +32,21 @@ class Heartbeat:
 
     Attributes:
         name: Its name.
+        host: The host that it runs on; empty where it did not say so.
         seconds: How long ago, by the server's clock.
         health: The fields of its `Health`; of a worker of another version those that are known here, as far as it
             said them.
     """
 
     name: str
+    host: str
     seconds: float
     health: dict[str, Any]
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs on this host."""
+        return self.host == socket.gethostname()
 
     @property
     def well(self) -> bool:
@@ -63,8 +71,9 @@ class Heartbeats:
         self._redis, self._key = redis, keys.outbox_workers()
 
     async def anote(self, health: Health) -> None:
-        """Note how a worker is doing."""
-        await self._redis.send(_NOTE([self._key], [health.name, json.dumps(asdict(health)), _DROPPED]))
+        """Note how a worker of this host is doing."""
+        said = json.dumps(asdict(health) | {"host": socket.gethostname()})
+        await self._redis.send(_NOTE([self._key], [health.name, said, _DROPPED]))
 
     async def aleave(self, name: str) -> None:
         """A worker has ended."""
@@ -88,7 +97,7 @@ class Heartbeats:
         try:
             name, seconds, said = field.decode(), max(0.0, (now - int(at)) / 1000), json.loads(health)
             known = {key: value for key, value in said.items() if type(value) in _KNOWN.get(key, ())}
-            return Heartbeat(name, seconds, _UNSAID | {"name": name} | known)
+            return Heartbeat(name, str(said.get("host", "")), seconds, _UNSAID | {"name": name} | known)
         except (ValueError, AttributeError, ArithmeticError, RecursionError) as error:
             raise CorruptDataError(
                 f"{self._key}: what lies there as {field.decode(errors='replace')!r} was said by no worker;"

@@ -222,6 +222,16 @@ async def test_who_is_silent_or_stuck_is_not_well(memory: AgentMemory, plain_url
     assert [each.name for each in await beats.aall()] == ["stuck", "well"]
 
 
+async def test_a_probe_asks_the_workers_of_its_host_whatever_their_names(memory: AgentMemory, plain_url: str) -> None:
+    now = int(time.time() * 1000)
+    elsewhere = json.dumps(asdict(health(name="far")) | {"host": "elsewhere"})
+    await memory.connection.send(("HSET", memory.keys.outbox_workers(), "far", f"{now} {elsewhere}"))
+    assert "no worker of this host" in cli("worker", "--check", url=plain_url, code=1).stderr
+    cli("worker", "--check", "--name", "far", url=plain_url)
+    await Heartbeats(memory.connection, memory.keys).anote(health(name="mine"))
+    assert cli("worker", "--check", url=plain_url).stdout.startswith("ok worker=mine ")
+
+
 def test_workers_of_other_versions_are_read_as_far_as_known(memory: AgentMemory, plain_url: str) -> None:
     now = int(time.time() * 1000)
     said = {

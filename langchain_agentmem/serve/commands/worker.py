@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -147,8 +146,7 @@ def _open(settings: dict[str, Any]) -> Iterator[tuple[AgentMemory, Sequence[str]
 
 
 def _check(heartbeats: Heartbeats, name: str | None, *, as_json: bool) -> None:
-    mine = f"{socket.gethostname()}-"
-    asked = [each for each in heartbeats.all() if each.name == name or (not name and each.name.startswith(mine))]
+    asked = [each for each in heartbeats.all() if (each.name == name if name else each.is_here)]
     well = any(each.well for each in asked)
     if as_json:
         print_json({"well": well, "workers": [asdict(each) | {"well": each.well} for each in asked]})
