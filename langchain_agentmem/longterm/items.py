@@ -44,7 +44,7 @@ Namespace: TypeAlias = tuple[str, ...]
 Letter: TypeAlias = Literal["l", "e", "o", "m", "h"]
 
 VALUE, PLACE, FACETS, VECTOR, WORDS = "v", "n", "f", "x", "t"
-CREATED, UPDATED, SINCE, UNTIL, HAPPENED = "c", "u", "a", "z", "w"
+CREATED, UPDATED, SINCE, UNTIL, HAPPENED, VERSION = "c", "u", "a", "z", "w", "b"
 TTL, FURTHER = "l", "e"
 READ = (VALUE, CREATED, UPDATED, TTL)
 

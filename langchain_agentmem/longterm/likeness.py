@@ -21,7 +21,7 @@ def identity(memory: Memory) -> str:
 
 
 def unlike(one: Memory, other: Memory) -> str | None:
-    """Says why two memories are never duplicates, or None when nothing speaks against it."""
+    """Says why a memory is never a duplicate of one that is known, or None when nothing speaks against it."""
     if one.state and other.state and one.state != other.state:
         return f"state: {one.state} / {other.state}"
     if _day(one) != _day(other):
@@ -30,9 +30,14 @@ def unlike(one: Memory, other: Memory) -> str | None:
         return f"time: {one.event_time:%H:%M} / {other.event_time:%H:%M}"
     if one.speaker != other.speaker:
         return f"speaker: {one.speaker} / {other.speaker}"
-    if _both_differ(_data(one), _data(other)):
-        return "data"
+    if _both_differ(_data(one), _data(other)) or (says_less(other, one) and other.state and not one.state):
+        return "data"  # one that tells of no fact cannot take the place of one that stands for it
     return differs(one.text, other.text)
+
+
+def says_less(one: Memory, other: Memory) -> bool:
+    """Whether a memory that says the same as another one lacks the data that the other holds."""
+    return bool(other.data and not one.data)
 
 
 def _both_differ(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

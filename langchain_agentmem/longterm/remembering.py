@@ -21,7 +21,7 @@ from langchain_agentmem.longterm.embeddings import calibrated_threshold, related
 from langchain_agentmem.longterm.exact import similarities
 from langchain_agentmem.longterm.heard import NOW, Heard
 from langchain_agentmem.longterm.items import Namespace
-from langchain_agentmem.longterm.likeness import identity, unlike
+from langchain_agentmem.longterm.likeness import identity, says_less, unlike
 from langchain_agentmem.longterm.operations import UNGUARDED, answer_of, guard, named
 from langchain_agentmem.longterm.record import Memory, dump, dump_source, load
 from langchain_agentmem.longterm.store import AgentMemoryStore
@@ -35,6 +35,7 @@ from langchain_agentmem.wire.search import Query
 _PUT = Script("memory_put")
 _CHUNK = 200  # memories in a round trip
 _NEIGHBOURS = 8
+_COMPARED = (items.VALUE, items.SINCE, items.VERSION)  # of a neighbour
 
 Outcome: TypeAlias = Literal["added", "reinforced", "superseded", "retired", "kept"]
 Progress: TypeAlias = Callable[[int, int], object]
@@ -72,6 +73,7 @@ class _Call:
     used: dict[str, Any] = field(default_factory=dict)
     token: str = field(default_factory=lambda: uuid4().hex)
     same: str = ""
+    outdone: int | None = None  # the version of `same` that says less than this
     differing: dict[str, str] = field(default_factory=dict)
     related: list[str] = field(default_factory=list)
     near: float | None = None
@@ -86,6 +88,10 @@ class _Call:
         wanted = escape(memory.supersedes)
         return wanted if self.version is None else f"{wanted} {self.version}"
 
+    def repeats(self) -> str:
+        """What says the same, as the script reads it."""
+        return self.same if self.outdone is None else f"{self.same} {self.outdone}"
+
     def names(self) -> set[tuple[str, str]]:
         """What it shares with those that must not overtake it."""
         memory = self.memory
@@ -99,6 +105,7 @@ class _Call:
             self.differing[member] = reason
         elif not self.same:
             self.same, self.near = member, similarity
+            self.outdone = other.version if says_less(other, self.memory) else None
 
 
 class Intake:
@@ -217,15 +224,14 @@ class Intake:
             return
         now = items.from_time(datetime.now(UTC))
         try:
-            read = (items.VALUE, items.VECTOR, items.SINCE, items.UNTIL)
-            rows = await self._store.exact.everything([path], read, past=False)
+            rows = await self._store.exact.everything([path], (*_COMPARED, items.VECTOR, items.UNTIL), past=False)
         except UnsupportedServerError:  # comparing them here is out of reach
             return
         own = self._store.keys.item(path, "")[: -len(escape(""))]
         there = [
-            (row.key[len(own) :], _neighbour(row.fields["v"], row.fields.get(items.SINCE)), row.fields["x"])
+            (row.key[len(own) :], _neighbour(*(fields.get(name, b"") for name in _COMPARED)), fields["x"])
             for row in rows
-            if items.VECTOR in row.fields and int(row.fields.get(items.UNTIL, now + 1)) > now
+            if items.VECTOR in (fields := row.fields) and int(fields.get(items.UNTIL, now + 1)) > now
         ]
         for call in calls:
             if call.vector is None:
@@ -237,8 +243,10 @@ class Intake:
                     call.judge(member, other, cosine)
                 if other.kind == call.memory.kind and cosine >= self._related:
                     call.related.append(member)
-            if not call.same and not _is_over(call.memory, now):
-                there.append((escape(call.id), call.memory, call.vector))
+            if fuller := call.outdone is not None:
+                there = [each for each in there if each[0] != call.same]
+            if (fuller or not call.same) and not _is_over(call.memory, now):
+                there.append((call.same or escape(call.id), call.memory, call.vector))
 
     def command(self, call: _Call, path: Namespace, on_server: bool) -> Command:
         """The script that takes a memory in."""
@@ -252,7 +260,7 @@ class Intake:
             path,
             call.id,
             *(call.token, words["i"], words.get(items.TTL, ""), self._history, call.replaces()),
-            *(words.get("s", ""), words.get("m", ""), call.same, " ".join(call.differing), self._confirm),
+            *(words.get("s", ""), words.get("m", ""), call.repeats(), " ".join(call.differing), self._confirm),
             dump_source(memory.source),
             *(self._store.index.name if look else "", self._neighbours(memory, path), call.vector or b""),
             *(1 - self._duplicate, 1 - self._related, *call.done, "1" if call.used else "", *call.heard),
@@ -343,14 +351,15 @@ def _in_order(waiting: Sequence[_Call], taken: set[tuple[str, str]]) -> list[_Ca
 
 
 def _judge(call: _Call, found: Sequence[bytes]) -> None:
-    call.same = ""  # what was found before is not there any more
-    for member, value, since, distance in zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True):
-        call.judge(member.decode(), _neighbour(value, since), 1 - float(distance))
+    call.same, call.outdone = "", None  # what was found before is not there any more
+    for member, value, since, version, distance in zip(*(found[place::5] for place in range(5)), strict=True):
+        call.judge(member.decode(), _neighbour(value, since, version), 1 - float(distance))
 
 
-def _neighbour(value: bytes, since: bytes | None) -> Memory:
-    """A memory as far as it is compared: what it says, and since when it is so."""
-    return replace(load(items.load_value(value)), valid_from=items.to_time(since) if since else None)
+def _neighbour(value: bytes, since: bytes, version: bytes) -> Memory:
+    """A memory as far as it is compared: what it says, since when it is so, and which version that is."""
+    begun = items.to_time(since) if since else None
+    return replace(load(items.load_value(value)), valid_from=begun, version=int(version or 1))
 
 
 def _result(call: _Call, reply: Sequence[Any]) -> Remembered:
@@ -368,8 +377,9 @@ def _reason(call: _Call, outcome: str, member: str) -> str:
     if outcome == "superseded" and memory.supersedes:
         return f"it supersedes {memory.supersedes}"
     if outcome == "superseded":
+        more = call.outdone is not None and member == call.same
         again = "its id was taken" if unescape(member) == memory.id else "it is so again"
-        return f"state {memory.state}" if memory.state else again
+        return f"state {memory.state}" if memory.state else "it holds data that was missing" if more else again
     if outcome == "reinforced":
         return (
             f"says the same (cosine {call.near:.3f})" if member == call.same and call.near else "says exactly the same"

@@ -5,7 +5,8 @@
 -- ARGV[6] ttl in ms of what is superseded
 -- ARGV[7] member of the memory that it replaces, then, if that matters, a space and the version it must have; '' = none
 -- ARGV[8] fact it stands for, '' = none  [9] the fact's value
--- ARGV[10] member that the client found to say the same, '' = none  [11] members that the client found to differ, in spaces
+-- ARGV[10] member that the client found to say the same, '' = none; then, if it says less, a space and the version that does
+-- ARGV[11] members that the client found to differ, in spaces
 -- ARGV[12] share by which confidence grows towards 1 when it is confirmed  [13] where this came from, JSON, '' = nowhere
 -- ARGV[14] search index, '' = the client has looked for neighbours itself  [15] query for neighbours  [16] vector
 -- ARGV[17] farthest distance of a duplicate  [18] farthest distance of a related memory
@@ -15,9 +16,10 @@
 -- ARGV[24..] the hash: field, value...
 -- Returns {'added' | 'reinforced' | 'superseded' | 'kept', member, version, related members in spaces}, or, with nothing
 -- written, {'judge', ...}: neighbours so near that the client must say whether they say the same, as member, value,
--- since when it is so, distance... {'missing', member}: there is no such memory to replace. {'changed', member}: it has another version.
+-- since when it is so, version, distance... {'missing', member}: there is no such memory to replace. {'changed', member}: it has another version.
 local token, identity, ttl, past_ttl, replaces = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local fact, fact_value, same, differing = ARGV[8], ARGV[9], ARGV[10], ' ' .. ARGV[11] .. ' '
+local fact, fact_value, differing = ARGV[8], ARGV[9], ' ' .. ARGV[11] .. ' '
+local same, outdone = string.match(ARGV[10], '^(%S*) ?(%d*)$')
 local source, index, imported = ARGV[13], ARGV[14], ARGV[21] == '1'
 if fact == '' then fact = nil end
 local told = {}
@@ -92,7 +94,7 @@ local function meet(name)
 end
 
 local function neighbours()
-  local found = redis.call('FT.SEARCH', index, ARGV[15], 'RETURN', 3, '__d', 'v', 'a', 'SORTBY', '__d', 'ASC',
+  local found = redis.call('FT.SEARCH', index, ARGV[15], 'RETURN', 4, '__d', 'v', 'a', 'b', 'SORTBY', '__d', 'ASC',
     'LIMIT', 0, 8, 'PARAMS', 2, 'v', ARGV[16], 'TIMEOUT', 0, 'DIALECT', 2)
   local near, related = {'judge'}, {}
   for i = 2, #found, 2 do
@@ -105,6 +107,7 @@ local function neighbours()
       near[#near + 1] = name
       near[#near + 1] = fields.v
       near[#near + 1] = fields.a or ''
+      near[#near + 1] = fields.b or ''
       near[#near + 1] = fields.__d
     elseif fields.v and distance <= tonumber(ARGV[18]) then
       related[#related + 1] = name
@@ -150,10 +153,12 @@ local function restore(twin)
   return add(related)
 end
 
+local function is_past() return told.z and tonumber(told.z) <= now end
+
 -- It was over before this was said: it tells of the past, and stands for nothing. What comes from an export stands for
 -- what it stood for, as far as that is not another's.
 local function is_bygone()
-  if not fact or not told.z or tonumber(told.z) > now then return false end
+  if not fact or not is_past() then return false end
   local old = imported and read_fact(fact)
   return not imported or old and old.from ~= member
 end
@@ -198,7 +203,10 @@ local function take()
   if settled then return settled end
   if twin and is_open(twin) then return meet(twin) end
   if there(member) then return supersede(member) end -- it was given an id that is taken: what it is now
-  if same ~= '' and there(same) and is_open(same) then return meet(same) end
+  if same ~= '' and there(same) and is_open(same) then
+    if outdone == '' or is_past() then return meet(same) end
+    if version_of(same) == tonumber(outdone) then return supersede(same) end -- else it has changed since
+  end
   if index == '' then return add('') end
   local near, related = neighbours()
   if #near > 1 then return near, true end

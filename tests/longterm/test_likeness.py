@@ -61,6 +61,42 @@ async def test_other_data(bank: MemoryBank, do: Do, text: str) -> None:
     assert (await do(bank.remember, Memory(text="Flat A"), ANNA))[0].outcome == "reinforced"
 
 
+@pytest.mark.parametrize("text", ["Flat A", "the Flat A"])
+async def test_data_that_is_told_later_is_kept(bank: MemoryBank, do: Do, text: str) -> None:
+    made = (await do(bank.remember, Memory(text="Flat A"), ANNA))[0].id
+    told = Memory(text=text, data={"rent": 900})
+    fuller = (await do(bank.remember, told, ANNA))[0]
+    assert (fuller.id, fuller.outcome, fuller.version) == (made, "superseded", 2)
+    assert fuller.reason == "it holds data that was missing"
+    assert [(await do(bank.remember, each, ANNA))[0].outcome for each in (told, Memory(text=text))] == [
+        "reinforced"
+    ] * 2
+    assert [each.data for each in await do(bank.history, made, ANNA)] == [{"rent": 900}, {}]
+    assert (await do(bank.remember, Memory(text=text, data={"rent": 1200}), ANNA))[0].outcome == "added"
+
+
+async def test_data_told_beside_a_fact_leaves_the_fact(bank: MemoryBank, do: Do) -> None:
+    await do(bank.remember, Memory(text="Anna lives in flat A", state="flat", value="A"), ANNA)
+    told = Memory(text="Anna lives in flat A", data={"rent": 900})
+    assert [(await do(bank.remember, told, ANNA))[0].outcome for _ in range(2)] == ["added", "reinforced"]
+    assert (await do(bank.facts.all, ANNA))["flat"].value == "A"
+
+
+async def test_data_of_the_past_changes_nothing_of_the_present(bank: MemoryBank, do: Do) -> None:
+    await do(bank.remember, Memory(text="Flat A"), ANNA)
+    told = Memory(text="Flat A", data={"rent": 900}, valid_to=datetime.now(UTC) - timedelta(days=1))
+    assert (await do(bank.remember, told, ANNA))[0].outcome == "reinforced"
+    assert [each.data for each in await do(bank.list, ANNA)] == [{}]
+
+
+async def test_data_told_twice_at_once_is_kept_twice(bank: MemoryBank, do: Do) -> None:
+    await do(bank.remember, Memory(text="Flat A"), ANNA)
+    told = [Memory(text=text, data={"rent": rent}) for rent in (900, 1200) for text in ("Flat A", "the Flat A")]
+    outcomes = [each.outcome for each in await do(bank.remember, told, ANNA)]
+    assert outcomes == ["superseded", "reinforced", "added", "reinforced"]
+    assert sorted(each.data["rent"] for each in await do(bank.list, ANNA)) == [900, 1200]
+
+
 async def test_a_state_of_the_same_value_takes_its_new_data(bank: MemoryBank, do: Do) -> None:
     told = [Memory(text="Anna lives in flat A", state="flat", value="A", data={"rent": rent}) for rent in (900, 1200)]
     assert [each.outcome for each in await do(bank.remember, told, ANNA)] == ["added", "superseded"]
