@@ -93,7 +93,12 @@ class Known:
         return [memory for memory in self.memories if memory.text and normalise(memory.text) == wanted]
 
     def twin(self, memory: Memory) -> KnownMemory | None:
-        """The memory that is known and says just what another does. An event of another day is another."""
+        """The memory that is known and says just what another does. An event of another day is another.
+
+        What holds data is compared where it is remembered: data is not shown here.
+        """
+        if memory.data:
+            return None
         return next((each for each in self.saying(memory.text) if _is_of_same_time(each, memory)), None)
 
     def fact_of(self, change: Change) -> Fact | None:

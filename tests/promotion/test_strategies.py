@@ -118,6 +118,15 @@ def test_a_schema_of_your_own_says_itself_in_words(bank: MemoryBank, stub: OpenA
     assert bank.list(ANN)[0].text == "name: Ramen; minutes: 40; tags: {}"
 
 
+def test_an_object_that_has_changed_is_another_also_in_the_same_words(bank: MemoryBank, stub: OpenAIStub) -> None:
+    own = Extractor(bank, stub.chat_model(), custom(Recipe, "Dishes."))
+    for number, minutes in enumerate([40, 30, 30]):
+        content = {"name": "Ramen", "minutes": minutes}
+        stub.answer = says(recipe=[{"content": content, "turns": [1], "text": "User cooks ramen."}])
+        promote(own, f"I cook ramen in {minutes} minutes.", prefix=f"n{number}")
+    assert sorted((each.data["minutes"], each.hits) for each in bank.list(ANN)) == [(30, 2), (40, 1)]
+
+
 def test_a_strategy_of_your_own(bank: MemoryBank, stub: OpenAIStub) -> None:
     def rule(entry: Learned, said: Said) -> Memory | None:
         return Memory(text=f"{entry.text} ({said.thread_id})", pinned=True) if entry.text else None
