@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +24,6 @@ from langchain_agentmem import (
     ConfigurationError,
     EmbeddedServerError,
     InvalidInputError,
-    MemoryMiddleware,
     Scope,
 )
 from langchain_agentmem.wire.bridge import run
@@ -253,28 +251,6 @@ def test_without_file_locks_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with pytest.raises(ConfigurationError, match=r"no fcntl; run a server and pass its URL"):
         AgentMemory.embedded()
-
-
-def test_without_an_extra_only_what_needs_it_is_refused() -> None:
-    program = (
-        "import sys; sys.modules['langchain'] = None\n"
-        "from langchain_agentmem import *\n"
-        "try:\n    from langchain_agentmem import MemoryMiddleware\n"
-        "except ImportError as error:\n    print(error)"
-    )
-    told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert 'pip install "langchain-agentmem[langchain]"' in told.stdout
-
-
-def test_the_middleware_is_a_public_class() -> None:
-    middleware: type[MemoryMiddleware] = MemoryMiddleware  # lint checks that it is known as a type, too
-    assert middleware is type(AgentMemory("redis://unused", embeddings=DeterministicFakeEmbedding(size=4)).middleware())
-
-
-def test_every_public_name_is_there() -> None:
-    for name in langchain_agentmem.__all__:
-        assert getattr(langchain_agentmem, name)
-    assert langchain_agentmem.__all__ == sorted(langchain_agentmem.__all__)
 
 
 def test_every_tier_is_on_the_one_connection(search: Connection) -> None:

@@ -127,8 +127,8 @@ def _body(method: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
 def init_holds_public_names_only(path: str, source: str) -> Iterator[str]:
     """An `__init__.py` is a docstring, imports of the names in `__all__`, `__all__` and `__version__`.
 
-    The package's own may import names that need an extra in a `__getattr__`, when they are asked for, and for type
-    checkers. Those are not in `__all__`: `import *` must work without the extra.
+    The package's own shows type checkers its imports, and makes them when they are asked for, from a table of their
+    homes. What needs an extra is not in `__all__`, as `import *` must work without: it is imported `as` itself.
     """
     if not path.endswith("__init__.py"):
         return
@@ -141,20 +141,35 @@ def init_holds_public_names_only(path: str, source: str) -> Iterator[str]:
         match node:
             case ast.Expr(ast.Constant(str())) | ast.ImportFrom("__future__" | "typing"):
                 pass
+            case _ if path == "__init__.py" and _is_lazy(node):
+                bound |= {alias.name: node.lineno for alias in _shown(node) if not alias.asname}
             case ast.Import(names) | ast.ImportFrom(_, names):
                 bound |= {alias.asname or alias.name: node.lineno for alias in names}
             case ast.Assign([ast.Name("__all__")], ast.List(items) | ast.Tuple(items)):
                 public = {str(ast.literal_eval(item)) for item in items}
             case ast.Assign([ast.Name("__version__" as name)], ast.Constant(str())):
                 bound[name] = node.lineno
-            case ast.If(ast.Name("TYPE_CHECKING"), [ast.ImportFrom()]) | ast.FunctionDef("__getattr__") if (
-                path == "__init__.py"
-            ):
-                pass
             case _:
                 yield f"{path}:{node.lineno}: holds code; only public names live here"
     yield from (f"{path}:{line}: {name} is not in __all__" for name, line in bound.items() if name not in public)
     yield from (f"{path}: __all__ names {name}, which is not here" for name in sorted(public - bound.keys()))
+
+
+def _is_lazy(node: ast.stmt) -> bool:
+    """Whether it serves to import what is asked for, or shows that to type checkers."""
+    match node:
+        case ast.ImportFrom("importlib") | ast.Assign([ast.Name("_HOMES")], ast.Dict()):
+            return True
+        case ast.If(ast.Name("TYPE_CHECKING"), body):
+            return all(isinstance(each, ast.ImportFrom) for each in body)
+        case ast.If(ast.UnaryOp(ast.Not(), ast.Name("TYPE_CHECKING")), body):
+            return all(isinstance(each, ast.FunctionDef) and each.name in {"__getattr__", "__dir__"} for each in body)
+    return False
+
+
+def _shown(node: ast.stmt) -> Iterator[ast.alias]:
+    for each in node.body if isinstance(node, ast.If) else ():
+        yield from each.names if isinstance(each, ast.ImportFrom) else ()
 
 
 def files_are_short(path: str, source: str) -> Iterator[str]:
@@ -239,6 +254,13 @@ def test_every_public_name_is_documented() -> None:
     assert list(undocumented(langchain_agentmem)) == []
 
 
+def test_what_type_checkers_see_is_what_is_imported_when_it_is_asked_for() -> None:
+    source = (ROOT / PACKAGE / "__init__.py").read_text("utf-8")
+    seen = {name for _, name in imports("__init__.py", source) if name.startswith(f"{PACKAGE}.")}
+    errors = {f"{PACKAGE}.errors.{name}" for name in vars(langchain_agentmem.errors)}
+    assert seen - errors == {f"{PACKAGE}.{home}.{name}" for name, home in langchain_agentmem._HOMES.items()}
+
+
 def test_no_exception_outlives_its_need() -> None:
     for path, reason in ASYNCIO_ALLOWED.items():
         source = (ROOT / PACKAGE / path).read_text("utf-8")
@@ -281,6 +303,9 @@ BROKEN: list[tuple[Rule, str, str]] = [
     (init_holds_public_names_only, "wire/__init__.py", INIT + "CONSTANT = 1"),
     (init_holds_public_names_only, "wire/__init__.py", INIT + "def __getattr__(name): ..."),
     (init_holds_public_names_only, "wire/__init__.py", INIT + "__all__ = ['Gone']"),
+    (init_holds_public_names_only, "__init__.py", INIT + "if TYPE_CHECKING:\n    from .wire.keys import Keys"),
+    (init_holds_public_names_only, "__init__.py", INIT + "if not TYPE_CHECKING:\n    def helper(): ..."),
+    (init_holds_public_names_only, "wire/__init__.py", INIT + "if TYPE_CHECKING:\n    from .keys import Keys"),
     (files_are_short, "wire/keys.py", "pass\n" * (MAX_LINES + 1)),
     (script_states_its_contract, "wire/x.lua", "redis.call('DEL', 'x')\n"),
     (script_states_its_contract, "wire/x.lua", "-- Removes a value.\nredis.call('DEL', KEYS[1])\n"),

@@ -148,7 +148,7 @@ def test_no_extra_is_needed_to_import_the_package() -> None:
         if module != PACKAGE.name and not core & {canonicalize_name(home) for home in homes}
     ]
     assert "hypothesis" in absent
-    program = f"import sys; sys.modules.update(dict.fromkeys({absent!r})); import langchain_agentmem"
+    program = f"import sys; sys.modules.update(dict.fromkeys({absent!r})); from langchain_agentmem import *"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
