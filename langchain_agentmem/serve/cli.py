@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-
-from langchain_agentmem.serve.trouble import prepare_streams, told_in_one_line
+from importlib import import_module
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -18,12 +17,17 @@ def main() -> None:
 
 
 def _run() -> None:
+    """Everything is imported in here: an interrupt meanwhile is one, too."""
     try:
         import click
 
         from langchain_agentmem.serve.commands import agentmem
+
+        import_module("rich")  # the commands need it, and are loaded only when they are called
     except ModuleNotFoundError as error:
         sys.exit(f'agentmem: {error.name} is missing: pip install "langchain-agentmem[cli]"')
+    from langchain_agentmem.serve.trouble import prepare_streams, told_in_one_line
+
     prepare_streams()
     try:
         with told_in_one_line():

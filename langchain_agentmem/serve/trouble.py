@@ -11,9 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from langchain_agentmem.errors import AgentMemoryError
-from langchain_agentmem.wire.connection import LOST_CONNECTION, REDIS_ERRORS
 
-_TOLD: tuple[type[Exception], ...] = (AgentMemoryError, *REDIS_ERRORS, OSError)
 _AWAY = "Is the server running, and is its URL (REDIS_URL or --url) right?"
 
 # What a server's refusal begins with, or redis-py makes of that, and what to do about it.
@@ -48,11 +46,18 @@ def told_in_one_line() -> Iterator[None]:
     except BrokenPipeError:  # who reads the output has enough
         _write_no_more()
         raise SystemExit(1) from None
-    except _TOLD as error:
+    except _told() as error:
         if isinstance(error, OSError):
             _write_no_more()
         sys.stderr.write(f"agentmem: {tell(error)}\n")
         raise SystemExit(1) from None
+
+
+def _told() -> tuple[type[Exception], ...]:
+    """What is told in one line. Asked for where something went wrong: to import the Redis client takes its time."""
+    from langchain_agentmem.wire.connection import REDIS_ERRORS
+
+    return AgentMemoryError, *REDIS_ERRORS, OSError
 
 
 def prepare_streams() -> None:
@@ -67,6 +72,8 @@ def prepare_streams() -> None:
 
 def tell(error: Exception) -> str:
     """The error as one line."""
+    from langchain_agentmem.wire.connection import LOST_CONNECTION
+
     words = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, AgentMemoryError):
         return words

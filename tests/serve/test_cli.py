@@ -15,7 +15,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 
 from langchain_agentmem import AgentMemory, Event, __version__
 from langchain_agentmem.serve import commands
-from langchain_agentmem.serve.commands.group import Commands
+from langchain_agentmem.serve.commands.group import Commands, Deferred
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from tests.serve.shell import MAIN, a_process, agentmem
@@ -205,13 +205,28 @@ def test_its_commands_are_listed(args: tuple[str, ...]) -> None:
 
 
 def commands_of(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
+    for name, listed in group.commands.items():
+        command = listed.load() if isinstance(listed, Deferred) else listed
         yield (*path, name), command
         if isinstance(command, click.Group):
             yield from commands_of(command, *path, name)
 
 
 EVERY = dict(commands_of(commands.agentmem))
+
+
+def test_what_the_list_says_of_a_command_is_what_it_says_itself() -> None:
+    listed = {name: command.get_short_help_str(100) for name, command in commands.agentmem.commands.items()}
+    assert listed == {path[0]: each.get_short_help_str(100) for path, each in EVERY.items() if len(path) == 1}
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_to_say_what_it_is_it_loads_no_command(option: str) -> None:
+    heavy = ("langchain_core", "langgraph", "redis", "rich.console")
+    program = (
+        f"{MAIN.removesuffix('main()')}\ntry: main()\nfinally: print([name for name in {heavy} if name in sys.modules])"
+    )
+    assert a_process(option, program=f"import sys\n{program}").stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("path", EVERY, ids=" ".join)

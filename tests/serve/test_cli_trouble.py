@@ -7,7 +7,6 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from langchain_agentmem.serve.cli import main
 from langchain_agentmem.serve.output import Meter
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
-from tests.serve.shell import agentmem
+from tests.serve.shell import MAIN, a_process, agentmem
 from tests.users import socket_of
 
 ADA = Scope("ada")
@@ -192,13 +191,17 @@ def test_the_output_may_be_closed(memory: AgentMemory, plain_url: str, monkeypat
     sys.stdout.close()
 
 
-def test_an_interrupt_while_it_starts_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Interrupting(MetaPathFinder):
-        def find_spec(self, name: str, *more: Any) -> None:
-            if name == "langchain_agentmem.serve.commands":
-                raise KeyboardInterrupt
+INTERRUPTED = """
+import sys
+class Interrupting:
+    def find_spec(name, *more):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting)
+"""
 
-    monkeypatch.delitem(sys.modules, "langchain_agentmem.serve.commands")
-    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
-    done = agentmem("threads")
-    assert (done.returncode, done.stderr) == (130, "")
+
+@pytest.mark.parametrize("module", ["click", "langchain_agentmem.serve.trouble", "langchain_core", "redis"])
+def test_an_interrupt_while_it_starts_leaves_no_traceback(module: str) -> None:
+    done = a_process("threads", program=INTERRUPTED.format(module=module) + MAIN)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "")

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from langchain_agentmem.serve.commands.options import was_given
+
+def was_given(context: click.Context, name: str | None) -> bool:
+    """Whether a user has written an option of a command."""
+    return bool(name) and context.get_parameter_source(name or "") is ParameterSource.COMMANDLINE
+
+
+class Deferred(click.Command):
+    """A command that is loaded when it is called: to be listed it needs but its name, and what it says of itself.
+
+    Args:
+        name: Its name.
+        home: The module where it is.
+        says: What it says, in one line.
+    """
+
+    def __init__(self, name: str, home: str, says: str) -> None:
+        super().__init__(name, short_help=says)
+        self._home = home
+
+    def load(self) -> click.Command:
+        """The command itself."""
+        command: click.Command = getattr(import_module(self._home), (self.name or "").replace("-", "_"))
+        return command
 
 
 class Commands(click.Group):
@@ -31,6 +55,8 @@ class Commands(click.Group):
             UsageError: An option of the group stands before a command that has no such option: it would do nothing.
         """
         name, command, rest = super().resolve_command(ctx, args)
+        if isinstance(command, Deferred):
+            command = command.load()
         known = {each.name for each in command.params} if command else set()
         for each in self.params:
             if command and not ctx.resilient_parsing and each.name not in known and was_given(ctx, each.name):

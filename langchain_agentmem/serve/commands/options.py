@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from langchain_agentmem import AgentMemory, AgentMemoryStore, MemoryBank, Scope
 from langchain_agentmem.errors import ConfigurationError
+from langchain_agentmem.serve.commands.group import was_given
 from langchain_agentmem.tiers import named_embeddings
 
 Command = Callable[..., None]
@@ -36,11 +37,6 @@ class Shared(click.Option):
         if source is not ParameterSource.COMMANDLINE and above and was_given(above, self.name):
             return above.params[self.name or ""], ParameterSource.COMMANDLINE  # it wins over the environment
         return value, source
-
-
-def was_given(context: click.Context, name: str | None) -> bool:
-    """Whether a user has written an option of a command."""
-    return bool(name) and context.get_parameter_source(name or "") is ParameterSource.COMMANDLINE
 
 
 shared = functools.partial(click.option, cls=Shared)

@@ -5,18 +5,7 @@ from __future__ import annotations
 import click
 
 from langchain_agentmem import __version__
-from langchain_agentmem.serve.commands.chat import chat
-from langchain_agentmem.serve.commands.demo import demo
-from langchain_agentmem.serve.commands.doctor import doctor
-from langchain_agentmem.serve.commands.events import events
-from langchain_agentmem.serve.commands.facts import facts
-from langchain_agentmem.serve.commands.forget_user import forget_user
-from langchain_agentmem.serve.commands.group import Commands
-from langchain_agentmem.serve.commands.memories import memories
-from langchain_agentmem.serve.commands.migrate import migrate
-from langchain_agentmem.serve.commands.outbox import dead_letters, stats
-from langchain_agentmem.serve.commands.threads import threads
-from langchain_agentmem.serve.commands.worker import promote, worker
+from langchain_agentmem.serve.commands.group import Commands, Deferred
 
 
 @click.group(
@@ -34,8 +23,19 @@ def agentmem() -> None:
     """
 
 
-for command in (
-    *(demo, chat, doctor, threads, memories, facts, events),
-    *(worker, promote, stats, dead_letters, forget_user, migrate),
+for name, home, says in (
+    ("demo", "demo", "See an agent remember, over a private server."),
+    ("chat", "chat", "Talk to an agent that remembers."),
+    ("doctor", "doctor", "Tell what a server is and how it keeps memories."),
+    ("threads", "threads", "List threads, last active first; show or delete one."),
+    ("memories", "memories", "What was learned, searched, listed and kept in order."),
+    ("facts", "facts", "What is true now, by name; listed, set and deleted."),
+    ("events", "events", "What agents did."),
+    ("worker", "worker", "Make memories of the turns that wait."),
+    ("promote", "worker", "Make memories of all that waits now, and end."),
+    ("stats", "outbox", "Tell what waits to become memories."),
+    ("dead-letters", "outbox", "Turns that could not be promoted."),
+    ("forget-user", "forget_user", "Erase all of a user, and prove it."),
+    ("migrate", "migrate", "Move in from other packages."),
 ):
-    agentmem.add_command(command)
+    agentmem.add_command(Deferred(name, f"{__package__}.{home}", says))
