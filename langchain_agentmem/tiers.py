@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.embeddings import Embeddings
@@ -14,7 +13,6 @@ from langgraph.store.base import ensure_embeddings
 
 from langchain_agentmem.errors import ConfigurationError
 from langchain_agentmem.events.log import EventLog
-from langchain_agentmem.events.redact import one_line
 from langchain_agentmem.events.signals import Signals
 from langchain_agentmem.events.tracer import EventTracer
 from langchain_agentmem.longterm.bank import MemoryBank
@@ -22,6 +20,7 @@ from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.facts import Facts
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.vectors import VectorIndexConfig
+from langchain_agentmem.promotion.models import named_embeddings
 from langchain_agentmem.thread.cache import AgentMemoryCache
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.thread.history import AgentMemoryChatHistory
@@ -266,44 +265,6 @@ class Tiers(Closing):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.server or self.connection}, keys {self.keys.base}:*)"
-
-
-def named_embeddings(name: str, argument: str = "embeddings") -> Embeddings:
-    """The embedder of a name such as `openai:text-embedding-3-small`.
-
-    Args:
-        name: The name, for LangChain's `init_embeddings`.
-        argument: What an error calls it.
-
-    Raises:
-        ConfigurationError: A package is missing, there is no such model, or it lacks its key.
-    """
-    made: Embeddings = made_by_langchain("langchain.embeddings", "init_embeddings", name, argument)
-    return made
-
-
-def made_by_langchain(module: str, maker: str, name: str, argument: str) -> Any:
-    """A model by its name: whatever a provider's package raises is told in one line.
-
-    Args:
-        module: Where LangChain has what makes it.
-        maker: What makes it.
-        name: The name.
-        argument: What an error calls it.
-
-    Raises:
-        ConfigurationError: A package is missing, there is no such model, or it lacks its key.
-    """
-    try:
-        make = getattr(import_module(module), maker)
-    except ImportError as error:
-        raise ConfigurationError(
-            f'{argument}: {name} needs the package langchain: pip install "langchain-agentmem[langchain]"'
-        ) from error
-    try:
-        return make(name)
-    except Exception as error:  # each provider's own: a missing package, an unknown name, no key
-        raise ConfigurationError(f"{argument}: {name} cannot be used ({one_line(error)})") from error
 
 
 def _start_server(path: str | os.PathLike[str] | None, modules: bool) -> EmbeddedServer:

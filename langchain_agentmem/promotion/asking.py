@@ -17,6 +17,7 @@ from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion import prompts
 from langchain_agentmem.promotion.batch import Usage
 from langchain_agentmem.promotion.budget import Budget
+from langchain_agentmem.promotion.models import named_chat_model
 from langchain_agentmem.promotion.schemas import json_schema
 from langchain_agentmem.promotion.tolerant import UnreadableError, merged, parse, validate
 from langchain_agentmem.wire.bridge import either
@@ -185,19 +186,10 @@ def chat_model(model: ChatModel | str) -> ChatModel:
     """A chat model, or the one that a string for `init_chat_model` names.
 
     Raises:
-        ConfigurationError: It is neither, or the package that it needs is not installed.
+        ConfigurationError: It is neither, or the model that it names cannot be made.
     """
     if isinstance(model, Runnable):
         return model
     if not isinstance(cast("Any", model), str) or not model:
         raise ConfigurationError(f"model: a LangChain chat model or a string such as 'openai:gpt-4o', not {model!r}")
-    try:
-        from langchain.chat_models import init_chat_model
-    except ImportError as error:
-        raise ConfigurationError(
-            f'model: {model!r} needs the package langchain: pip install "langchain-agentmem[langchain]"'
-        ) from error
-    try:
-        return init_chat_model(model)
-    except (ImportError, ValueError) as error:  # the provider's package is missing, and it says which; or nobody has it
-        raise ConfigurationError(f"model: {model!r} cannot be made a model: {error}") from error
+    return named_chat_model(model)

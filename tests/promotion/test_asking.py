@@ -136,6 +136,12 @@ def test_a_model_by_its_name(bank: MemoryBank, stub: OpenAIStub, monkeypatch: py
             Asker(name)
 
 
+def test_a_model_without_its_key_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match=r"^model: openai:gpt-4o-mini cannot be used \(.*OPENAI_API_KEY.*\)$"):
+        Asker("openai:gpt-4o-mini")
+
+
 @pytest.mark.parametrize(
     ("missing", "remedy"),
     [

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from langchain_core.language_models import BaseChatModel
 
+from langchain_agentmem.promotion.models import named_chat_model
 from langchain_agentmem.serve.demo.model import ScriptedModel, choose_model
-from langchain_agentmem.serve.providers import chat_model
 
 OFFLINE = "offline"
 
@@ -44,4 +44,4 @@ def choose_speaker(name: str | None) -> Speaker:
         return Speaker(*choose_model())
     if name == OFFLINE:
         return Speaker(ScriptedModel(), "scripted offline model (--model openai:gpt-4o-mini talks to a real one)")
-    return Speaker(chat_model(name), name)
+    return Speaker(named_chat_model(name, "--model"), name)

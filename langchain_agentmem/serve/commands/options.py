@@ -17,8 +17,8 @@ from click.core import ParameterSource
 
 from langchain_agentmem import AgentMemory, AgentMemoryStore, MemoryBank, Scope
 from langchain_agentmem.errors import ConfigurationError
+from langchain_agentmem.promotion.models import named_embeddings
 from langchain_agentmem.serve.commands.group import was_given
-from langchain_agentmem.tiers import named_embeddings
 
 Command = Callable[..., None]
 

@@ -15,6 +15,7 @@ import click
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.events.redact import one_line
 from langchain_agentmem.promotion.health import Health
+from langchain_agentmem.promotion.models import named_chat_model
 from langchain_agentmem.promotion.strategies import BUILT_IN
 from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.serve.commands.options import (
@@ -30,7 +31,6 @@ from langchain_agentmem.serve.commands.options import (
 from langchain_agentmem.serve.console import make_console
 from langchain_agentmem.serve.heartbeats import Heartbeats
 from langchain_agentmem.serve.output import fail, print_json, print_line
-from langchain_agentmem.serve.providers import chat_model
 from langchain_agentmem.serve.working import Reporter, run_worker
 
 _WORKERS = click.IntRange(1, 10_000)  # each has a task of its own, and asks the server for as many jobs
@@ -139,7 +139,7 @@ def _open(settings: dict[str, Any]) -> Iterator[tuple[AgentMemory, Sequence[str]
     model, strategies = settings.pop("model"), settings.pop("strategies")
     limits = {"calls": settings.pop("max_calls"), "tokens": settings.pop("max_tokens")}
     waiting = {name: settings.pop(name) for name in ("quiet", "batch_turns", "max_attempts") if name in settings}
-    chosen = chat_model(model) if model else None
+    chosen = named_chat_model(model, "--model") if model else None
     known = strategies or [name for name, each in BUILT_IN.items() if model or each.schema is None]
     with open_memory(**settings, model=chosen, outbox=waiting, budget=limits) as memory:
         yield memory, known
