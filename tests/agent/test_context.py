@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,10 +36,10 @@ from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.promotion.batch import RECALLED
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
-from langchain_agentmem.wire.lane import Plan
 from tests.agent.conftest import EMBEDDER
 from tests.conftest import Do
 from tests.servers import serving
+from tests.trips import watch_trips
 
 ANNA, BOB = Scope("anna"), Scope("bob")
 ASKED = "Where does Anna like to hike?"
@@ -259,26 +259,15 @@ async def test_what_is_left_out_was_not_recalled(memory: AgentMemory, do: Do) ->
 
 
 @pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The round trips, one by one."""
-    trips: list[str] = []
-
-    def counted(name: str) -> Callable[..., Any]:
-        execute = getattr(Plan, name)
-
-        def call(*args: Any) -> Any:
-            trips.append(name)
-            return execute(*args)
-
-        return call
-
-    for name in ("execute", "aexecute"):
-        monkeypatch.setattr(Plan, name, counted(name))
+    trips: list[Any] = []
+    watch_trips(monkeypatch, trips.append)
     return trips
 
 
 async def test_state_comes_in_the_round_trip_of_the_recall(
-    memory: AgentMemory, assembler: ContextAssembler, do: Do, trips: list[str], monkeypatch: pytest.MonkeyPatch
+    memory: AgentMemory, assembler: ContextAssembler, do: Do, trips: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory.bank.remember("Anna likes to hike", ANNA)
     memory.session("t", "anna").write(goal="x")

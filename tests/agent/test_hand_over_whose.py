@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,12 +16,12 @@ from langgraph.types import Command
 
 from langchain_agentmem import AgentMemory
 from langchain_agentmem.longterm.record import Scope
-from langchain_agentmem.wire.lane import Plan
 from tests.agent.conftest import EMBEDDER
 from tests.agent.scripted import call, yes
 from tests.agent.telling import Moody, agent_of, config, told
 from tests.conftest import Do
 from tests.servers import serving
+from tests.trips import watch_trips
 
 
 async def failing(do: Do, agent: Any, text: str, where: RunnableConfig, error: type[Exception]) -> None:
@@ -188,16 +187,7 @@ async def test_a_long_turn_of_such_a_client(memory: AgentMemory, do: Do) -> None
 def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What goes to the server, round trip by round trip."""
     seen: list[Any] = []
-
-    def wrap(execute: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(plan: Plan, client: Any, commands: Any) -> Any:
-            seen.append(commands)
-            return execute(plan, client, commands)
-
-        return wrapped
-
-    for name in ("execute", "aexecute"):
-        monkeypatch.setattr(Plan, name, wrap(getattr(Plan, name)))
+    watch_trips(monkeypatch, seen.append)
     return seen
 
 

@@ -15,7 +15,7 @@ from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.vectors import VectorIndexConfig
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
-from langchain_agentmem.wire.lane import Plan
+from tests.trips import watch_trips
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 "
 
@@ -58,6 +58,11 @@ class Trips:
     def __init__(self) -> None:
         self.count = 0
 
+    def note(self, commands: Any) -> None:
+        """There was one."""
+        if threading.current_thread().name != "agentmem-events":  # what goes out in the background is no trip
+            self.count += 1
+
     def taken(self) -> int:
         """How many there were since the last call."""
         count, self.count = self.count, 0
@@ -68,17 +73,7 @@ class Trips:
 def trips(monkeypatch: pytest.MonkeyPatch) -> Trips:
     """Counts round trips."""
     trips = Trips()
-
-    def counted(execute: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
-            if threading.current_thread().name != "agentmem-events":  # what goes out in the background is no trip
-                trips.count += 1
-            return execute(*args)
-
-        return call
-
-    for name in ("execute", "aexecute"):
-        monkeypatch.setattr(Plan, name, counted(getattr(Plan, name)))
+    watch_trips(monkeypatch, trips.note)
     return trips
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -22,10 +21,10 @@ from langchain_agentmem.promotion.worker import Worker
 from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.thread.working import WorkingMemory
 from langchain_agentmem.wire.connection import Connection
-from langchain_agentmem.wire.lane import Plan
 from tests.conftest import Do
 from tests.openai_stub import OpenAIStub, Status
 from tests.promotion.talks import ANN, fact, says
+from tests.trips import watch_trips
 
 CONFIG: Any = {"configurable": {"thread_id": "t1", "user_id": "ann"}}
 
@@ -145,19 +144,10 @@ async def test_one_round_trip_however_long_the_thread(
     box: Outbox, extractor: Extractor, do: Do, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = ExtractionNode(box, extractor)
-    trips: list[Plan] = []
-
-    def counted(execute: Callable[..., Any]) -> Callable[..., Any]:
-        def call(plan: Plan, *args: Any) -> Any:
-            trips.append(plan)
-            return execute(plan, *args)
-
-        return call
-
+    trips: list[Any] = []
     messages: list[AnyMessage] = [HumanMessage("Hi", id="0"), AIMessage("Hello!", id="1")]
     await do(node.invoke, {"messages": messages}, CONFIG)
-    for name in ("execute", "aexecute"):
-        monkeypatch.setattr(Plan, name, counted(getattr(Plan, name)))
+    watch_trips(monkeypatch, trips.append)
     for turn in range(1, 200):
         messages += [HumanMessage(f"Text {turn}", id=f"h{turn}"), AIMessage("Ok.", id=f"a{turn}")]
         await do(node.invoke, {"messages": messages}, CONFIG)

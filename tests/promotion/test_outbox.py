@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -20,9 +19,9 @@ from langchain_agentmem.promotion.outbox import Forgotten, Outbox
 from langchain_agentmem.promotion.taking import current_turn
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
-from langchain_agentmem.wire.lane import Plan
 from tests.promotion.scribe import ANN, Call, said
 from tests.promotion.steps import QUICK, apromoted, atake, conversation, names
+from tests.trips import watch_trips
 
 
 class Wire:
@@ -39,16 +38,7 @@ class Wire:
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     counted = Wire()
-
-    def wrap(execute: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(plan: Plan, client: Any, commands: Any) -> Any:
-            counted.count(commands)
-            return execute(plan, client, commands)
-
-        return wrapped
-
-    for name in ("execute", "aexecute"):
-        monkeypatch.setattr(Plan, name, wrap(getattr(Plan, name)))
+    watch_trips(monkeypatch, counted.count)
     return counted
 
 
