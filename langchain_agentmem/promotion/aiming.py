@@ -94,7 +94,7 @@ class Aim:
         if named := [each for each in fits if each.state == state]:
             return named[0]
         spoken = self._words(self._said())
-        return _most(fits, [len(spoken & self._words(" ".join(_names(each)))) for each in fits])
+        return _most(fits, [len(spoken & self._words_of_value(each)) for each in fits])
 
     def _value(self) -> str | None:
         entry = self.entry
@@ -112,6 +112,9 @@ class Aim:
 
     def _words(self, text: str) -> set[str]:
         return set(terms(text)) - SUBJECT - _NO_MORE - set(terms(self.known.user or ""))
+
+    def _words_of_value(self, standing: KnownMemory) -> set[str]:
+        return self._words(" ".join(_names(standing)))
 
     def _alike(self, memories: Iterable[KnownMemory]) -> KnownMemory | None:
         """The memory that says what the entry says; or the only one that shares most of its words."""
@@ -136,9 +139,9 @@ class Aim:
 
     def _names_value(self, target: KnownMemory) -> bool:
         """Whether a value that stands is spoken of, be it as a part of a word: "nuts" of "peanuts"."""
-        said, names = self._said().casefold(), _names(target)
-        whole = self._words(said) & self._words(" ".join(names))
-        return bool(whole) or any(len(name) > 2 and name.casefold() in said for name in names)
+        said = self._said().casefold()
+        whole = self._words(said) & self._words_of_value(target)
+        return bool(whole) or any(len(name) > 2 and name.casefold() in said for name in _names(target))
 
     def _speaks_of_others(self, target: KnownMemory) -> bool:
         """Whether what is said has a word in common with another memory: then the number is that one's, or nobody's."""
