@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -60,8 +59,7 @@ class Trips:
 
     def note(self, commands: Any) -> None:
         """There was one."""
-        if threading.current_thread().name != "agentmem-events":  # what goes out in the background is no trip
-            self.count += 1
+        self.count += 1
 
     def taken(self) -> int:
         """How many there were since the last call."""
