@@ -66,11 +66,12 @@ class Sessions:
         serde: SerializerProtocol | None = None,
     ) -> None:
         self._redis, self._keys, self.changes = redis, keys or Keys(), Changes()
-        self._settings: dict[str, Any] = {"window": window, "ttl": ttl, "serde": serde}
+        names = {"prefix": self._keys.prefix, "tenant": self._keys.tenant}
+        self._settings: dict[str, Any] = names | {"window": window, "ttl": ttl, "serde": serde, "changes": self.changes}
 
     def open(self, thread_id: str, user: str | None = None) -> WorkingMemory:
         """The working memory of a thread. Sends nothing: a session begins with its first write."""
-        return WorkingMemory(self._redis, thread_id, keys=self._keys, user=user, changes=self.changes, **self._settings)
+        return WorkingMemory(self._redis, thread_id, user=user, **self._settings)
 
     async def alist(self, *, user: str | None = None, limit: int = 50, offset: int = 0) -> list[SessionInfo]:
         """The sessions that are alive, those that expire last first: with one ttl, the last active. Two round trips.

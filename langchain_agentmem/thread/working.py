@@ -17,7 +17,8 @@ from langchain_agentmem.thread.messages import at_least_one, dump_messages, new_
 from langchain_agentmem.thread.session import Session
 from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.changes import Changes
-from langchain_agentmem.wire.connection import Command, Connection
+from langchain_agentmem.wire.closing import ClosingOwn
+from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape
 from langchain_agentmem.wire.scripts import Script, ScriptCall
 
@@ -42,47 +43,53 @@ class _Unchanged:
 UNCHANGED = _Unchanged()
 
 
-class WorkingMemory:
+class WorkingMemory(ClosingOwn):
     """The working memory of one thread: goal, scratchpad, summary, data and recent turns.
 
     Everything is in one hash: `load` is one HGETALL. Each write is one step of the server, which also moves the expiry
     on, in one round trip; none reads first, so writers at once lose nothing.
 
     Args:
-        redis: The connection.
+        redis: A Redis URL, your own redis-py client (sync, async or cluster), or a `Connection` to share.
         thread_id: The thread.
-        keys: The tenant's keys.
+        prefix: First segment of every key.
+        tenant: Second segment of every key; tenants never see each other's sessions.
         user: The user it belongs to, for `Sessions.list(user=...)`. None leaves what is stored.
         window: How many recent turns are kept.
         ttl: Seconds after the last write at which the session expires; None = never.
         serde: Serializer of the turns, `JsonPlusSerializer` by default. The other fields are plain text and JSON.
         changes: Counts the changes of goal, scratchpad and summary.
+        **options: For redis-py, where `redis` is a URL.
 
     Raises:
+        ConfigurationError: `redis` is none of the above.
         InvalidInputError: `thread_id` is no text, `window` is below 1 or `ttl` is not positive.
     """
 
     def __init__(
         self,
-        redis: Connection,
+        redis: Source,
         thread_id: str,
         *,
-        keys: Keys | None = None,
+        prefix: str = "agentmem",
+        tenant: str = "default",
         user: str | None = None,
         window: int = DEFAULT_WINDOW,
         ttl: float | None = DEFAULT_TTL,
         serde: SerializerProtocol | None = None,
         changes: Changes | None = None,
+        **options: Any,
     ) -> None:
         if not isinstance(thread_id, str):
             raise InvalidInputError(f"thread_id is a {type(thread_id).__name__}; it must be text")
         self.thread_id = thread_id
         self.user = user
-        self._redis, self._changes = redis, changes or Changes()
+        self._owned = not isinstance(redis, Connection)
+        self._redis, self._changes = Connection.of(redis, **options), changes or Changes()
         self._window = at_least_one("window", window)
         self._ttl = milliseconds(ttl)
         self._codec = Codec(serde or JsonPlusSerializer())
-        keys = keys or Keys()
+        keys = Keys(prefix, tenant)
         self._keys, self._key = keys, keys.session(thread_id)
         self._registries = [keys.sessions(), *([] if user is None else [keys.sessions(user)])]
 

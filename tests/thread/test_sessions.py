@@ -5,11 +5,12 @@ import time
 
 import pytest
 
-from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.errors import ConfigurationError, InvalidInputError
 from langchain_agentmem.thread.sessions import Sessions
 from langchain_agentmem.thread.working import WorkingMemory
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys
+from tests.conftest import Do
 
 
 async def test_sessions_are_listed_by_user(plain: Connection) -> None:
@@ -44,12 +45,24 @@ def test_a_session_that_changed_hands_is_its_new_users(plain: Connection) -> Non
 
 def test_tenants_and_threads_do_not_meet(plain: Connection) -> None:
     one, other, third = (
-        WorkingMemory(plain, thread, keys=Keys(tenant=tenant))
-        for thread, tenant in (("t", "a"), ("t", "b"), ("u", "a"))
+        WorkingMemory(plain, thread, tenant=tenant) for thread, tenant in (("t", "a"), ("t", "b"), ("u", "a"))
     )
     one.write(goal="one")
     assert (other.load().exists, third.load().exists) == (False, False)
     assert Sessions(plain, keys=Keys(tenant="b")).list() == []
+
+
+async def test_a_url_will_do_and_what_it_opened_is_closed(plain: Connection, plain_url: str, do: Do) -> None:
+    with WorkingMemory(plain_url, "t", client_name="working") as memory:
+        memory.write(goal="tea")
+    async with WorkingMemory(plain_url, "t", client_name="working") as memory:
+        assert (await memory.aload()).goal == "tea"
+    assert b"working" not in (await plain.send(("CLIENT", "LIST")))[0]
+    with WorkingMemory(plain, "t") as shared:
+        assert (await do(shared.load)).goal == "tea"
+    assert plain._sync is not None
+    with pytest.raises(ConfigurationError):
+        WorkingMemory(plain_url.encode(), "t")  # type: ignore[arg-type]
 
 
 def test_a_summary_of_a_session_that_is_gone_removes_no_turn_of_the_next(plain: Connection) -> None:
