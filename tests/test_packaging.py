@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -97,6 +98,16 @@ def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     assert said["Requires-Python"] == ">=3.11"
     assert set(said.get_all("Provides-Extra", [])) == set(EXTRAS)
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
+
+
+def test_the_source_distribution_holds_all_that_is_tracked(tmp_path: Path) -> None:
+    ours = {path.relative_to(ROOT).as_posix() for path in tracked()}
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path], cwd=ROOT, check=True)
+    (path,) = tmp_path.iterdir()
+    with tarfile.open(path) as archive:
+        shipped = {name.partition("/")[2] for name in archive.getnames()}
+    assert {name for name in ours - shipped if not name.startswith((".ci/", ".editorconfig"))} == set()
+    assert {"LICENSE", "PKG-INFO"} <= shipped
 
 
 # --- what it asks for ---
