@@ -24,7 +24,7 @@ from langchain_agentmem.promotion.letters import DeadLetter, DeadLetters
 from langchain_agentmem.promotion.stats import OutboxStats
 from langchain_agentmem.promotion.taking import Offer, current_turn, dated, everything
 from langchain_agentmem.thread.codec import Codec
-from langchain_agentmem.wire.bridge import run, sleep, sync_of
+from langchain_agentmem.wire.bridge import sleep, sync_of
 from langchain_agentmem.wire.closing import ClosingOwn
 from langchain_agentmem.wire.connection import Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape, write_namespace
@@ -183,21 +183,7 @@ class Outbox(ClosingOwn):
         taken = await take(current_turn(messages, thread_id, is_given))
         return taken if taken >= 0 else await take(everything(messages, thread_id, is_given))
 
-    def add(
-        self,
-        thread_id: str,
-        messages: Sequence[MessageLikeRepresentation],
-        scope: Scope,
-        strategies: str | Sequence[str],
-        *,
-        checkpoint_id: str | None = None,
-        time: datetime | None = None,
-        latest: datetime | None = None,
-    ) -> int:
-        """Sync form of `aadd`."""
-        return run(
-            self.aadd(thread_id, messages, scope, strategies, checkpoint_id=checkpoint_id, time=time, latest=latest)
-        )
+    add = sync_of(aadd)
 
     def taking(self, thread_id: str, turns: Sequence[Turn], scope: Scope, strategies: Sequence[str]) -> ScriptCall:
         """The command that takes these turns and no others, in whatever round trip. It may be sent twice.

@@ -27,7 +27,7 @@ from langchain_agentmem.thread.listing import Listing, Query
 from langchain_agentmem.thread.reading import Head, config_of, load_delta_history
 from langchain_agentmem.thread.threads import Threads
 from langchain_agentmem.thread.writing import CheckpointEvents, Draft, Place, pack_rows
-from langchain_agentmem.wire.bridge import Nothing, run, walk
+from langchain_agentmem.wire.bridge import Nothing, run, sync_of, walk
 from langchain_agentmem.wire.closing import ClosingOwn
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape
@@ -357,6 +357,4 @@ class AgentMemorySaver(ClosingOwn, BaseCheckpointSaver[Any]):
         """Keep a thread from expiring, or let it expire again by its ttl. Returns whether it exists."""
         return await self.threads.touch(str(thread_id), "pin" if pinned else "unpin")
 
-    def pin(self, thread_id: str, *, pinned: bool = True) -> bool:
-        """Sync form of `apin`."""
-        return run(self.apin(thread_id, pinned=pinned))
+    pin = sync_of(apin)

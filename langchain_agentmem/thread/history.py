@@ -22,7 +22,7 @@ from langchain_agentmem.thread.messages import (
     read_messages,
 )
 from langchain_agentmem.thread.transfer import Thread, read_langchain_redis, read_thread, with_ids, write_thread
-from langchain_agentmem.wire.bridge import either, run
+from langchain_agentmem.wire.bridge import either, run, sync_of
 from langchain_agentmem.wire.closing import ClosingOwn
 from langchain_agentmem.wire.connection import Connection, Source
 from langchain_agentmem.wire.keys import Keys
@@ -131,9 +131,7 @@ class AgentMemoryChatHistory(BaseChatMessageHistory, ClosingOwn):
             await write_thread(target, thread_id, sent, channel)
         return sent
 
-    def to_thread(self, target: Thread, thread_id: str, *, channel: str = "messages") -> list[AnyMessage]:
-        """Sync form of `ato_thread`."""
-        return run(self.ato_thread(target, thread_id, channel=channel))
+    to_thread = sync_of(ato_thread)
 
     async def afrom_thread(self, source: Thread, thread_id: str, *, channel: str = "messages") -> int:
         """Make this history what a LangGraph thread holds. What it held before goes, in the same step.
@@ -151,9 +149,7 @@ class AgentMemoryChatHistory(BaseChatMessageHistory, ClosingOwn):
         """
         return await self._write("replace", await read_thread(source, thread_id, channel))
 
-    def from_thread(self, source: Thread, thread_id: str, *, channel: str = "messages") -> int:
-        """Sync form of `afrom_thread`."""
-        return run(self.afrom_thread(source, thread_id, channel=channel))
+    from_thread = sync_of(afrom_thread)
 
     async def afrom_langchain_redis(
         self, source: Source | None = None, *, session_id: str | None = None, key_prefix: str = "chat:"
@@ -182,11 +178,7 @@ class AgentMemoryChatHistory(BaseChatMessageHistory, ClosingOwn):
                 await either(redis.close, redis.aclose)
         return await self._write("replace", found)
 
-    def from_langchain_redis(
-        self, source: Source | None = None, *, session_id: str | None = None, key_prefix: str = "chat:"
-    ) -> int:
-        """Sync form of `afrom_langchain_redis`."""
-        return run(self.afrom_langchain_redis(source, session_id=session_id, key_prefix=key_prefix))
+    from_langchain_redis = sync_of(afrom_langchain_redis)
 
     async def _write(self, how: str, messages: Messages) -> int:
         stored = dump_messages(read_messages(messages), self._codec)
