@@ -22,9 +22,8 @@ from langchain_agentmem.agent.draft import Context
 from langchain_agentmem.agent.handing import HANDING_OVER, HandOver
 from langchain_agentmem.agent.inside import inside_tool, watch
 from langchain_agentmem.agent.turns import TurnKey, Turns
-from langchain_agentmem.errors import MissingScopeError
 from langchain_agentmem.longterm.record import Scope
-from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, template_of
+from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, scope_of_run, template_of
 from langchain_agentmem.promotion.extraction import ExtractionNode
 from langchain_agentmem.wire.bridge import either, run
 
@@ -108,12 +107,7 @@ class RecallMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         return None
 
     def _resolve(self, runtime: Runtime[Any] | None) -> Scope | None:
-        try:
-            return self._scope.resolve(context=getattr(runtime, "context", None))
-        except MissingScopeError:
-            if self._required:
-                raise
-            return None
+        return scope_of_run(self._scope, context=getattr(runtime, "context", None), required=self._required)
 
 
 class MemoryMiddleware(RecallMiddleware):

@@ -9,9 +9,9 @@ from langchain_core.messages import BaseMessage, RemoveMessage, SystemMessage, c
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_agentmem.agent.context import ContextAssembler, question_of, thread_of
-from langchain_agentmem.errors import InvalidInputError, MissingScopeError
+from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.events.here import here
-from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, template_of
+from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, scope_of_run, template_of
 from langchain_agentmem.promotion.batch import RECALLED, digest
 from langchain_agentmem.wire.bridge import run
 
@@ -108,11 +108,8 @@ class RecallNode(Runnable[Any, dict[str, Any]]):
         return [put] if here(config).get("namespace") else [put, RemoveMessage(self._id)]
 
     async def _recalled(self, messages: Sequence[BaseMessage], config: RunnableConfig | None) -> str:
-        try:
-            scope = self._scope.resolve(config)
-        except MissingScopeError:
-            if self._required:
-                raise
+        scope = scope_of_run(self._scope, config, required=self._required)
+        if scope is None:
             return ""
         found = await self._assembler.aassemble(
             question_of(messages), scope, thread_id=thread_of(config), messages=messages

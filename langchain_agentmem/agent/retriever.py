@@ -13,11 +13,11 @@ from langchain_core.runnables.config import RunnableConfig, ensure_config
 from langsmith.run_helpers import tracing_context
 from pydantic import Field
 
-from langchain_agentmem.errors import InvalidInputError, MissingScopeError
+from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.recalling import Recalled
 from langchain_agentmem.longterm.record import Scope
-from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, template_of
+from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, scope_of_run, template_of
 from langchain_agentmem.longterm.tracing import described
 from langchain_agentmem.wire.bridge import either, run
 
@@ -94,12 +94,7 @@ class MemoryRetriever(BaseRetriever):
         return run(self._aget_relevant_documents(query, run_manager=run_manager, **asked))
 
     def _scope(self, config: RunnableConfig) -> Scope | None:
-        try:
-            return template_of(self.scope).resolve(config)
-        except MissingScopeError:
-            if self.required:
-                raise
-            return None
+        return scope_of_run(template_of(self.scope), config, required=self.required)
 
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
         return cast("LangSmithRetrieverParams", described(self.bank.store))

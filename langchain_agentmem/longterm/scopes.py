@@ -101,6 +101,28 @@ class _Fixed:
         return repr(self._scope)
 
 
+def scope_of_run(
+    whose: ScopeSource, config: RunnableConfig | None = None, context: Any = None, *, required: bool
+) -> Scope | None:
+    """The scope of a run; None where it does not say whose memories it is about, unless that is required.
+
+    Args:
+        whose: What says whose they are.
+        config: As for `ScopeSource.resolve`.
+        context: The same.
+        required: Whether a run must say so.
+
+    Raises:
+        MissingScopeError: It is required, and the run does not say so.
+    """
+    try:
+        return whose.resolve(config, context)
+    except MissingScopeError:
+        if required:
+            raise
+        return None
+
+
 ScopeLike: TypeAlias = Scope | ScopeTemplate | Sequence[str]
 
 

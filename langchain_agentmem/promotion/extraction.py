@@ -12,10 +12,10 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from langchain_agentmem.errors import ConfigurationError, InvalidInputError, MissingScopeError
+from langchain_agentmem.errors import ConfigurationError, InvalidInputError
 from langchain_agentmem.events.here import here
 from langchain_agentmem.longterm.record import Scope
-from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, template_of
+from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, scope_of_run, template_of
 from langchain_agentmem.promotion.batch import Batch, Turn, digest
 from langchain_agentmem.promotion.changes import Promoted
 from langchain_agentmem.promotion.extractor import Extractor
@@ -115,11 +115,8 @@ class ExtractionNode(Runnable[Any, Any]):
         """
         config = config and ensure_config(config)  # without one, all below look up that of the running code
         is_state = not isinstance(input, str | list | tuple)
-        try:
-            scope = self._scope.resolve(config)
-        except MissingScopeError:
-            if self._required:
-                raise
+        scope = scope_of_run(self._scope, config, required=self._required)
+        if scope is None:
             await self._pass_by(input, is_state, config)
             return {} if is_state else []
         if isinstance(input, str):
