@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from langchain_agentmem.errors import IndexMismatchError, UnsupportedServerError
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.items import Namespace
-from langchain_agentmem.longterm.searching import Hit, Wanted, read_hit
+from langchain_agentmem.longterm.searching import Hit, Wanted, by_score, read_hit
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys, unescape
 from langchain_agentmem.wire.search import Row, VectorField
@@ -52,7 +52,7 @@ class ExactSearch:
         for key, score in zip(owners, similarities(field, vector, vectors), strict=True):
             best[key] = max(score, best.get(key, score))
         near = [read_hit(self._keys, row, wanted, best[row.key]) for row in found if row.key in best]
-        ranked = sorted((hit for hit in near if hit), key=_by_score)
+        ranked = sorted((hit for hit in near if hit), key=by_score)
         rest = self._newest([row for row in found if row.key not in best], wanted)
         return (ranked + rest)[: wanted.end]
 
@@ -154,7 +154,3 @@ def similarities(field: VectorField, query: bytes, vectors: Sequence[bytes]) -> 
         scores = (rows @ asked) / np.sqrt(np.einsum("ij,ij->i", rows, rows) * (asked @ asked))
     told: list[float] = scores.tolist()
     return told
-
-
-def _by_score(hit: Hit) -> tuple[float, Namespace, str]:
-    return -(hit.score or 0.0), hit.namespace, hit.key

@@ -2,12 +2,14 @@
 
 Each class holds one search of a batch. `commands()` is what it asks in the next round trip, nothing when it is done;
 `read()` takes the replies. So the searches of a batch share their round trips, of which most need one. A further one is
-due when the server could not decide a filter by tags, when items expired while they were being read, or when neighbours
-had been trusted to fill a search and did not.
+due when the server could not decide a filter by tags, when items expired while they were being read, when neighbours
+had been trusted to fill a search and did not, or when more items are as similar as the last one than were asked for:
+which of them the server hands out changes with how many it is asked for, and pages must not.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -145,7 +147,7 @@ class Filled:
 
 
 class Neighbours:
-    """Items by the similarity of their nearest vector, then, newest first, those that have none.
+    """Items by the similarity of their nearest vector, equal ones by name; then, newest first, those that have none.
 
     Args:
         index: Name of the search index.
@@ -163,7 +165,9 @@ class Neighbours:
         self._index, self._keys, self._wanted = index, keys, wanted
         self._field, self._vector = field, vector
         self._query = wanted.query("lm")
-        self._k = wanted.end if filters.is_covered(wanted.filter) else max(wanted.end * _GROWTH, _PAGE)
+        most = wanted.end + 1  # whether the one behind the last is as similar, shows with it
+        self._k = most if filters.is_covered(wanted.filter) else max(most * _GROWTH, _PAGE)
+        self._farthest = -math.inf
         self._scores: dict[str, float] = {}
         self._rows: dict[str, Row] = {}
         self._unread: list[str] = []
@@ -214,7 +218,8 @@ class Neighbours:
             # Of the hashes that have a vector only those of items, as long as they are there, have a value.
             own = items.VALUE in row.fields
             key = row.key if own else item_of(row.key)
-            self._scores.setdefault(key, self._field.similarity(row.distance))
+            self._farthest = self._field.similarity(row.distance)
+            self._scores.setdefault(key, self._farthest)
             if own or key == row.key:
                 self._rows[key] = row
         self._unread = [key for key in self._scores if key not in self._rows]
@@ -222,10 +227,10 @@ class Neighbours:
     def _settle(self) -> None:
         keys, rows, wanted = self._keys, self._rows, self._wanted
         near = [read_hit(keys, rows[key], wanted, score) for key, score in self._scores.items()]
-        self.hits = [hit for hit in near if hit][: wanted.end]
+        self.hits = sorted((hit for hit in near if hit), key=by_score)[: wanted.end]
         short = len(self.hits) < self._wanted.end
         self._k *= _GROWTH
-        if short and not self._exhausted:
+        if not self._exhausted and (short or self.hits[-1].score == self._farthest):
             return
         self._filled.note(self._text, self._wanted.end, filled=not short)
         if short and self._alone:
@@ -235,6 +240,11 @@ class Neighbours:
             self._done = len(self.hits) >= self._wanted.end or not self._rest.commands()
         else:
             self._done = True
+
+
+def by_score(hit: Hit) -> tuple[float, Namespace, str]:
+    """The order of items by similarity."""
+    return -(hit.score or 0.0), hit.namespace, hit.key
 
 
 def read_hit(keys: Keys, row: Row, wanted: Wanted, score: float | None = None) -> Hit | None:

@@ -147,6 +147,20 @@ async def test_pages_hold_every_item_once(server: Connection, do: Do, query: str
         assert query or seen == [str(i) for i in reversed(range(43))]
 
 
+@pytest.mark.parametrize("fields", [["text"], ["text", "more"]])
+async def test_pages_hold_every_item_once_where_many_are_equally_similar(
+    server: Connection, do: Do, fields: list[str]
+) -> None:
+    store = AgentMemoryStore(server, index={**LETTERS, "fields": fields})
+    texts = [{"text": "abcdefg"[: i % 7 + 1], "more": "abcdefghijk"[i % 11 :]} for i in range(120)]
+    await do(store.batch, [PutOp((*DOCS, "xyz"[i % 3]), str(i), text) for i, text in enumerate(texts)])
+    whole = await do(store.search, DOCS, query="abc", limit=200)
+    pages = [await do(store.search, DOCS, query="abc", limit=10, offset=at) for at in range(0, 120, 10)]
+    names = [(hit.namespace, hit.key) for hit in whole]
+    assert len(set(names)) == 120
+    assert names == [(hit.namespace, hit.key) for page in pages for hit in page]
+
+
 async def test_limits_of_nothing_find_nothing(store: AgentMemoryStore, do: Do) -> None:
     await do(store.put, DOCS, "a", {"text": "x"})
     assert await do(store.search, DOCS, limit=0) == await do(store.search, DOCS, limit=0, query="x") == []
