@@ -156,11 +156,11 @@ end
 local function is_past() return told.z and tonumber(told.z) <= now end
 
 -- It was over before this was said: it tells of the past, and stands for nothing. What comes from an export stands for
--- what it stood for, as far as that is not another's.
+-- what it stood for there: its fact was taken in first.
 local function is_bygone()
   if not fact or not is_past() then return false end
   local old = imported and read_fact(fact)
-  return not imported or old and old.from ~= member
+  return not old or old.from ~= member
 end
 
 -- Says in the words of what stands for the fact that this has ended: that is what it takes the place of.

@@ -103,6 +103,14 @@ async def test_an_export_brings_back_what_was_forgotten(bank: MemoryBank, do: Do
     assert (await do(bank.facts.get, ANNA, "home")).value == "Rome"
 
 
+async def test_what_was_over_when_it_was_said_is_no_fact_elsewhere(bank: MemoryBank, do: Do) -> None:
+    over = Memory(text="Anna lived in Rome", state="home", value="Rome", valid_to=datetime(2022, 1, 1, tzinfo=UTC))
+    await do(bank.remember, over, ANNA)
+    await do(bank.import_, list(await do(bank.export, ANNA)), BOB)
+    assert await do(bank.facts.all, BOB) == {}
+    assert [each.text for each in await do(bank.list, BOB)] == [over.text]
+
+
 async def test_what_is_nearly_the_same_is_not_lost(bank: MemoryBank, do: Do) -> None:
     one, other = (each.id for each in await do(bank.remember, ["Anna plays the cello", "Bob sails"], ANNA))
     await do(bank.correct, other, "Anna plays - the cello", ANNA)  # a correction is taken at its word
