@@ -10,7 +10,7 @@ from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm import checks, items, record
 from langchain_agentmem.longterm.facts import HISTORY_TTL, Facts
 from langchain_agentmem.longterm.forgetting import Forgetter
-from langchain_agentmem.longterm.heard import NOW, Heard
+from langchain_agentmem.longterm.heard import Heard, words_of
 from langchain_agentmem.longterm.importing import Importer
 from langchain_agentmem.longterm.journal import MemoryEvents
 from langchain_agentmem.longterm.operations import guard
@@ -111,9 +111,9 @@ class MemoryBank(MemoryReader):
             scope: Whose memories.
             on_progress: Called with the number done and the number of all, after each round trip.
             operation: A name for this change; see the class. It covers each memory by its place in the call.
-            heard: When each was said and in which thread, as a promotion tells it. A fact that came to be so after
-                that, in another thread or by hand, stays; the memory is one of the past then. By default, what is
-                remembered is so now.
+            heard: When each was said and in which thread, as a promotion tells it. What was last said of a fact after
+                that, in another thread or by hand, stays, be it that it ended; the memory is one of the past then. By
+                default, what is remembered is so now.
 
         Returns:
             What became of each, in order, and why.
@@ -172,7 +172,7 @@ class MemoryBank(MemoryReader):
             scope: Whose memory.
             at: Until when it was so; by default now.
             operation: A name for this change; see the class.
-            heard: When this was said and in which thread, as a promotion tells it: a memory whose fact came to be so
+            heard: When this was said and in which thread, as a promotion tells it: a memory whose fact was last said
                 after that, in another thread or by hand, is `kept`.
 
         Raises:
@@ -181,14 +181,19 @@ class MemoryBank(MemoryReader):
         checks.moment("at", at)
         checks.begun("at", at, "retire it when it is no longer so")
         until = "" if at is None else items.from_time(at)
-        said = heard.words() if heard else NOW
-        done = await self._change(_RETIRE, id, scope, operation, self._history, until, then=said)
+        done = await self._change(_RETIRE, id, scope, operation, heard, self._history, until)
         self._journal.note("corrected", [id], scope.path)
         return done
 
     @traced("chain", "id", outputs=outcome)
     async def areinforce(
-        self, id: str, scope: Scope, *, source: Source | None = None, operation: str | None = None
+        self,
+        id: str,
+        scope: Scope,
+        *,
+        source: Source | None = None,
+        operation: str | None = None,
+        heard: Heard | None = None,
     ) -> Remembered:
         """Confirm a memory, as remembering it again does: its hits and its confidence grow, it lives on.
 
@@ -197,22 +202,23 @@ class MemoryBank(MemoryReader):
             scope: Whose memory.
             source: Where it was said again; one of its `sources` from now on.
             operation: A name for this change; see the class.
+            heard: When this was said and in which thread, as a promotion tells it: its fact was said then, too.
 
         Raises:
             InvalidInputError: There is no such memory.
         """
         record.check_source(source)
-        done = await self._change(_REINFORCE, id, scope, operation, self._confirm, record.dump_source(source))
+        done = await self._change(_REINFORCE, id, scope, operation, heard, self._confirm, record.dump_source(source))
         self._journal.note("remembered", [id], scope.path)
         return done
 
     async def _change(
-        self, script: Script, id: str, scope: Scope, operation: str | None, *args: Any, then: Sequence[Any] = ()
+        self, script: Script, id: str, scope: Scope, operation: str | None, heard: Heard | None, *args: Any
     ) -> Remembered:
         checks.text("id", id)
         path = self._path(scope)
         done = guard(self.store.keys, path, operation, script.name, id)
-        call = self.store.item_command(script, path, id, *args, *done, *then)
+        call = self.store.item_command(script, path, id, *args, *done, *words_of(heard))
         what, member, version = (await self.store.connection.send(call))[0]
         if what == b"missing":
             raise InvalidInputError(f"id: there is no memory {id!r} in this scope")

@@ -7,11 +7,12 @@ from typing import Any
 
 from langchain_agentmem.longterm import items, record
 from langchain_agentmem.longterm.browsing import Browser
-from langchain_agentmem.longterm.facts import Fact, read_all, read_past
+from langchain_agentmem.longterm.facts import Fact, last_version, read_all, read_past
+from langchain_agentmem.longterm.heard import Heard
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.store import AgentMemoryStore
-from langchain_agentmem.longterm.transfer import Entry
+from langchain_agentmem.longterm.transfer import Entry, LastSaid
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import unescape
 
@@ -46,12 +47,15 @@ class Exporter:
         counts = items.mapping(known)
         pasts = await self._pasts(space, counts)
         facts = await self._facts(space, counts, read_all(current, self._store.keys.facts(space)))
+        said = _said(counts)
         entries = []
         for memory in present:
             stands_for = memory.state if memory.state and _comes_from(facts.get(memory.state, ()), memory) else ""
-            entries.append(Entry(below, memory, pasts.pop(memory.id, ()), facts.pop(stands_for, ())))
+            own = facts.pop(stands_for, ()), said.pop(stands_for, None)
+            entries.append(Entry(below, memory, pasts.pop(memory.id, ()), *own))
         entries += [Entry(below, versions[0], versions[1:]) for versions in pasts.values()]
-        return entries + [Entry(below, facts=each) for each in facts.values()]
+        entries += [Entry(below, facts=each, said=said.pop(name, None)) for name, each in facts.items()]
+        return entries + [Entry(below, said=each) for each in said.values()]
 
     async def _pasts(self, space: Namespace, counts: Mapping[bytes, bytes]) -> dict[str, list[Memory]]:
         """What memories were, by id, newest first."""
@@ -77,7 +81,7 @@ class Exporter:
             (unescape(field[1:]), f"{self._store.keys.facts(space)}:{field[1:].decode()}:{version}")
             for field, count in counts.items()
             if field.startswith(b"!")
-            for version in range(int(count), 0, -1)
+            for version in range(last_version(count), 0, -1)
         ]
         found = {name: [fact] for name, fact in current.items()}
         for (name, key), text in zip(wanted, await self._ask([("GET", key) for _, key in wanted]), strict=True):
@@ -90,6 +94,12 @@ class Exporter:
         for start in range(0, len(commands), _PIPELINE):
             replies += await self._store.connection.send(*commands[start : start + _PIPELINE])
         return replies
+
+
+def _said(counts: Mapping[bytes, bytes]) -> dict[str, LastSaid]:
+    """When it was last said what facts are, or that they are not, by name."""
+    noted = {unescape(field[1:]): Heard.read(text) for field, text in counts.items() if field.startswith(b"!")}
+    return {name: LastSaid(name, heard) for name, heard in noted.items() if heard}
 
 
 def _comes_from(facts: Sequence[Fact], memory: Memory) -> bool:

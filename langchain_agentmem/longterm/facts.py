@@ -9,6 +9,7 @@ from typing import Any
 
 from langchain_agentmem.errors import CorruptDataError, VersionConflictError
 from langchain_agentmem.longterm import checks, items
+from langchain_agentmem.longterm.heard import Heard, words_of
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.operations import guard
 from langchain_agentmem.longterm.record import Scope, Source, check_source, dump_source, path_of
@@ -95,14 +96,32 @@ class Facts:
         return await self._write(scope, name, text, dump_source(source), expected_version, operation)
 
     async def adelete(
-        self, scope: Scope, name: str, *, expected_version: int | None = None, operation: str | None = None
+        self,
+        scope: Scope,
+        name: str,
+        *,
+        expected_version: int | None = None,
+        operation: str | None = None,
+        heard: Heard | None = None,
     ) -> bool:
-        """Delete a fact; its former values stay in `history` until they expire. `operation` is as for `aset`.
+        """Delete a fact; its former values stay in `history` until they expire.
+
+        Args:
+            scope: Whose fact.
+            name: Its name.
+            expected_version: The version it must have now, 0 for none.
+            operation: As for `aset`.
+            heard: When it was said that it is no longer so, and in which thread, as a promotion tells it: a fact that
+                was last said after that, in another thread or by hand, stays. By default, now.
+
+        Returns:
+            Whether there was one to delete. Also of one that is not there it is kept that it is not so: what was said
+            before that and is promoted after it does not make it so.
 
         Raises:
             VersionConflictError: It has another version than the expected one.
         """
-        return await self._write(scope, name, "", "", expected_version, operation) > 0
+        return await self._write(scope, name, "", "", expected_version, operation, heard) > 0
 
     async def aget(self, scope: Scope, name: str) -> Fact | None:
         """A fact as it is now, or None.
@@ -130,7 +149,7 @@ class Facts:
         path, member = path_of(scope, self._store.keys), escape(name)
         facts, known = self._store.keys.facts(path), self._store.keys.known(path)
         last, now = await self._store.connection.send(("HGET", known, f"!{member}"), ("HGET", facts, member))
-        keys = [f"{facts}:{member}:{version}" for version in range(int(last or 0), 0, -1)]
+        keys = [f"{facts}:{member}:{version}" for version in range(last_version(last or b"0"), 0, -1)]
         past = await self._store.connection.send(*(("GET", key) for key in keys))
         found = [read_past(name, text, key) for key, text in zip(keys, past, strict=True) if text]
         return found if now is None else [_read(name, now, facts), *found]
@@ -149,15 +168,22 @@ class Facts:
         return self._store.keys.facts(path_of(scope, self._store.keys))
 
     async def _write(
-        self, scope: Scope, name: str, text: str, source: str, expected: int | None, operation: str | None
+        self,
+        scope: Scope,
+        name: str,
+        text: str,
+        source: str,
+        expected: int | None,
+        operation: str | None,
+        heard: Heard | None = None,
     ) -> int:
         checks.name("name", name)
         if expected is not None:
             checks.whole("expected_version", expected)
         path = path_of(scope, self._store.keys)
         wanted = "" if expected is None else expected
-        done = guard(self._store.keys, path, operation, _SET.name, name)
-        call = self._store.item_command(_SET, path, "", escape(name), text, wanted, self._history, source, *done)
+        guards = *guard(self._store.keys, path, operation, _SET.name, name), *words_of(heard)
+        call = self._store.item_command(_SET, path, "", escape(name), text, wanted, self._history, source, *guards)
         version = int((await self._store.connection.send(call))[0][0])
         self._store.changes.note(path)
         if version < 0:
@@ -179,6 +205,11 @@ def read_all(reply: Any, key: str = "the facts of a scope") -> dict[str, Fact]:
     """
     found = [_read(_named(name, key), text, key) for name, text in items.mapping(reply).items()]
     return {fact.name: fact for fact in sorted(found, key=_by_name)}
+
+
+def last_version(noted: bytes) -> int:
+    """The last version of a fact that is past, from what `memory.lua` notes of it; 0: there is none."""
+    return int(noted.partition(b" ")[0])
 
 
 def write_fact(fact: Fact) -> str:

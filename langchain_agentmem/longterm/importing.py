@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.facts import Fact, write_fact
+from langchain_agentmem.longterm.heard import Heard, words_of
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.remembering import Intake, Outcome, Progress, Remembered, use
 from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.longterm.text import embedded_text
-from langchain_agentmem.longterm.transfer import Entry
+from langchain_agentmem.longterm.transfer import Entry, LastSaid
 from langchain_agentmem.wire.connection import Command
 from langchain_agentmem.wire.keys import escape
 from langchain_agentmem.wire.scripts import Script
@@ -48,24 +49,27 @@ class Importer:
         total = sum(entry.memory is not None for entry in entries)
         for space, places in spaces.items():
             own = {place: entries[place] for place in places}
-            await self._facts([entry.facts for entry in own.values() if entry.facts], space)
+            await self._facts([entry for entry in own.values() if entry.facts or entry.said], space)
             results |= await self._pasts(own, space)
             present = {place: memory for place, entry in own.items() if (memory := _now(entry))}
+            heard = [_heard(entries[place]) for place in present]
             done = await self._intake.take(
-                list(present.values()), space, _after(len(results), total, progress), used=True
+                list(present.values()), space, _after(len(results), total, progress), used=True, heard=heard
             )
             results |= dict(zip(present, done, strict=True))
         return [results[place] for place in sorted(results)]
 
-    async def _facts(self, facts: Iterable[Sequence[Fact]], space: Namespace) -> None:
-        commands = [self._fact(versions, space) for versions in facts]
+    async def _facts(self, entries: Iterable[Entry], space: Namespace) -> None:
+        commands = [self._fact(entry.facts, entry.said, space) for entry in entries]
         for start in range(0, len(commands), _CHUNK):
             await self._store.connection.send(*commands[start : start + _CHUNK])
 
-    def _fact(self, versions: Sequence[Fact], space: Namespace) -> Command:
+    def _fact(self, versions: Sequence[Fact], said: LastSaid | None, space: Namespace) -> Command:
+        name = said.fact if said else versions[0].name
+        last = words_of(said and said.heard)
         now = next((write_fact(fact) for fact in versions if fact.until is None), "")
         past = [part for fact in versions if fact.until for part in (fact.version, write_fact(fact))]
-        return self._store.item_command(_FACT, space, "", escape(versions[0].name), now, self._history, *past)
+        return self._store.item_command(_FACT, space, "", escape(name), now, self._history, *last, *past)
 
     async def _pasts(self, entries: Mapping[int, Entry], space: Namespace) -> dict[int, Remembered]:
         """Take in what memories were. Returns what became of those that are nothing any more."""
@@ -106,6 +110,13 @@ def _now(entry: Entry) -> Memory | None:
         return None
     before = next((past.version for past in entry.history if past.superseded_by == f"{memory.id}@{memory.version}"), 0)
     return replace(memory, supersedes=f"{memory.id}@{before}" if before else None)
+
+
+def _heard(entry: Entry) -> Heard | None:
+    """When what the memory of an entry says was last said; by default, when it was last remembered."""
+    if entry.said:
+        return entry.said.heard
+    return Heard(entry.memory.updated) if entry.memory and entry.memory.updated else None
 
 
 def _after(before: int, total: int, progress: Progress | None) -> Progress | None:

@@ -19,7 +19,7 @@ from langchain_agentmem.errors import InvalidInputError, UnsupportedServerError
 from langchain_agentmem.longterm import checks, items
 from langchain_agentmem.longterm.embeddings import calibrated_threshold, related_threshold
 from langchain_agentmem.longterm.exact import similarities
-from langchain_agentmem.longterm.heard import NOW, Heard
+from langchain_agentmem.longterm.heard import NOW, Heard, words_of
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.likeness import identity, says_less, unlike
 from langchain_agentmem.longterm.operations import UNGUARDED, answer_of, guard, named
@@ -48,8 +48,8 @@ class Remembered:
     Attributes:
         id: The memory that holds it now.
         outcome: `added` as a new one; `reinforced`, because one said the same; `superseded`: it took another's place;
-            `retired`: it is no longer so; `kept`: what is there stays as it is, of an import, or because it came to be
-            so after this was said.
+            `retired`: it is no longer so; `kept`: what is there stays as it is, of an import, or because it was said
+            after this.
         reason: Why, in words.
         version: The version of the memory.
         related: Ids of memories that resemble it.
@@ -146,7 +146,7 @@ class Intake:
         *,
         used: bool = False,
         operation: str | None = None,
-        heard: Sequence[Heard] = (),
+        heard: Sequence[Heard | None] = (),
     ) -> list[Remembered]:
         """Take memories in, in order; each sees those before it. With `used`, a new one brings its past use along."""
         if operation is not None:
@@ -164,7 +164,7 @@ class Intake:
             for place, call in enumerate(calls if operation is not None else [], start):
                 call.done = guard(self._store.keys, path, f"{operation}:{place}")
             for call, said in zip(calls, heard[start:], strict=False):
-                call.heard = said.words()
+                call.heard = words_of(said)
             taken += await self._settle(calls, path)
             if progress:
                 progress(len(taken), len(memories))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm import checks
 from langchain_agentmem.longterm.facts import Fact
+from langchain_agentmem.longterm.heard import Heard
 from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.record import Memory, Scope, Source
 
@@ -21,6 +22,31 @@ _SPAN = ("since", "until")
 _FREE = ("value", "data", "metadata")  # JSON values already
 
 
+class LastSaid(NamedTuple):
+    """When it was last said what a fact is, or that it is not: an import must not take it for older or newer.
+
+    Attributes:
+        fact: The fact's name.
+        heard: When, and in which thread.
+    """
+
+    fact: str
+    heard: Heard
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values."""
+        thread = {"thread": self.heard.thread} if self.heard.thread else {}
+        return {"fact": self.fact, "at": self.heard.at.isoformat(), **thread}
+
+    @classmethod
+    def load(cls, value: Mapping[str, Any]) -> LastSaid:
+        """Undo `dump`."""
+        thread = value.get("thread")
+        checks.name("fact", value["fact"])
+        checks.text("thread", thread or "")
+        return cls(value["fact"], Heard(datetime.fromisoformat(value["at"]), thread))
+
+
 class Entry(NamedTuple):
     """What one line holds: a memory and the fact that it stands for, or either alone.
 
@@ -29,12 +55,14 @@ class Entry(NamedTuple):
         memory: As it is; or, of one that was retired, as it was at last, and then `superseded`.
         history: What it was before, newest first.
         facts: The fact as it is and was, newest first.
+        said: When it was last said what the fact is, or that it is not. Alone, of one of which nothing else is left.
     """
 
     below: Namespace = ()
     memory: Memory | None = None
     history: Sequence[Memory] = ()
     facts: Sequence[Fact] = ()
+    said: LastSaid | None = None
 
 
 def to_line(memory: Memory) -> str:
@@ -46,6 +74,7 @@ def write_entry(entry: Entry) -> str:
     """An entry as one line of JSON."""
     value = _dump(entry.memory) if entry.memory else {}
     more = {"below": entry.below, "history": map(_dump, entry.history), "facts": map(_dump, entry.facts)}
+    value |= {"said": entry.said.dump()} if entry.said else {}
     return write_json(value | {name: kept for name, each in more.items() if (kept := list(each))})
 
 
@@ -97,8 +126,9 @@ def _read(line: str, number: int) -> Entry:
         value = json.loads(line, parse_constant=str)
         checks.texts("below", value.get("below", []))
         below = Scope(None, ("root", *value.get("below", ()))).namespace[1:]  # refuses what is no label
-        memory = _load(value) if "facts" not in value or "text" in value else None
-        return Entry(below, memory, _each(_load, value, "history"), _each(_load_fact, value, "facts"))
+        memory = _load(value) if "text" in value or not {"facts", "said"} & value.keys() else None
+        said = LastSaid.load(value["said"]) if "said" in value else None
+        return Entry(below, memory, _each(_load, value, "history"), _each(_load_fact, value, "facts"), said)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise InvalidInputError(f"line {number}: it is not an exported memory ({error})") from error
 

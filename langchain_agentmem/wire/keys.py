@@ -26,7 +26,7 @@
 | `P:T:items:{L:L}` | ZSET | the items of a namespace, by expiry |
 | `P:T:namespaces` | ZSET | every namespace that has items, by expiry |
 | `P:T:namespaces:names` | ZSET | the same by name; not on a cluster |
-| `P:T:known:{L:L}` | HASH | the memories of a namespace by what they say, so that none is stored twice |
+| `P:T:known:{L:L}` | HASH | a namespace's memories by what they say, none twice; when its facts were last said |
 | `P:T:facts:{L:L}` | HASH | the exact facts of a namespace |
 | `P:T:facts:{L:L}:A:3` | STRING | what fact A was, in version 3 |
 | `P:T:outbox:{P:T}:turns:I` | STREAM | thread I's turns that wait to be promoted, and a few before them |
@@ -200,7 +200,7 @@ class Keys:
         return f"{self.namespaces()}:names"
 
     def known(self, namespace: tuple[str, ...]) -> str:
-        """The HASH of a namespace's memories, by what they say."""
+        """The HASH of a namespace's memories, by what they say, and of when its facts were last said."""
         return f"{self.base}:known:{_tag(namespace)}"
 
     def facts(self, namespace: tuple[str, ...]) -> str:

@@ -67,19 +67,51 @@ local function read_fact(name)
   return text and parse_fact(text)
 end
 
+-- When what a script is about was said, in microseconds, and in which thread; nil: it is done by hand. What is done by
+-- hand counts as said now, or as of the time that it tells.
+local said, thread
+local as_of = now
+
+local function hear(when, where, told)
+  if when ~= '' then said, thread = math.min(tonumber(when), now), where end
+  as_of = said or math.min(told or now, now)
+end
+
+-- What is known of a fact beside what it is, 'version said thread': its last version that is past, 0 = none; when it was
+-- last said what it is, or that it is not, and in which thread. Without the last two, as where `known` expired before the
+-- fact, it was said when it came to be so; of one that is not, nothing was said.
+local function noted(name)
+  local text = redis.call('HGET', known, '!' .. name) or '0'
+  local version, last, where = string.match(text, '^(%d+) ?(%-?%d*) ?(.*)$')
+  local fact = last == '' and read_fact(name)
+  return tonumber(version), tonumber(fact and fact.since or last), where
+end
+
+local function note(name, version, last, where)
+  redis.call('HSET', known, '!' .. name, last and version .. ' ' .. whole(last) .. ' ' .. where or version)
+end
+
+-- Note that it is said what a fact is, or that it is not; `version`: the last that is past, if that is another now. What
+-- was said later stays said later.
+local function say(name, version)
+  local past, last, where = noted(name)
+  if not last or as_of >= last then last, where = as_of, thread or '' end
+  note(name, version or past, last, where)
+end
+
 -- Keep what a fact was: 'until' and its text, for `ttl` ms.
 local function keep_fact(name, old, ttl, ended)
   local till = whole(math.max(ended or now, old.since)) -- it does not end before it begins
   redis.call('SET', facts .. ':' .. name .. ':' .. old.version, till .. ' ' .. old.text, 'PX', ttl)
-  redis.call('HSET', known, '!' .. name, old.version)
+  say(name, old.version)
   keep_known(ttl)
 end
 
 -- Set a fact, as it is since `since`; the one that was becomes its past. The same value again changes nothing but where
--- it comes from.
+-- it comes from, and when it was last said.
 local function set_fact(name, from, value, source, ttl, since)
   local old = read_fact(name)
-  local version = 1 + (old and old.version or tonumber(redis.call('HGET', known, '!' .. name) or 0))
+  local version = 1 + (old and old.version or noted(name))
   local start = whole(since or now)
   if old and old.value == value then
     version, start = old.version, old.since
@@ -87,28 +119,34 @@ local function set_fact(name, from, value, source, ttl, since)
   elseif old then
     keep_fact(name, old, ttl, since)
   end
+  say(name)
   local text = version .. ' ' .. start .. ' ' .. from .. ' ' .. value
   redis.call('HSET', facts, name, source == '' and text or text .. '\n' .. source)
   return version
 end
 
+-- A fact is not so any more. That this was said is kept, so that what was said before and comes in late revives nothing.
 local function drop_fact(name, ttl, ended)
   local old = read_fact(name)
-  if old then
-    keep_fact(name, old, ttl, ended)
-    redis.call('HDEL', facts, name)
+  if not old then
+    say(name)
+    return keep_known(ttl)
   end
-  return old
+  keep_fact(name, old, ttl, ended)
+  redis.call('HDEL', facts, name)
 end
 
 local TICK = 1000 -- microseconds: ids and clients tell no finer time
 
--- Whether a fact came to be so after `said` (microseconds, '' = now), and elsewhere than in what `thread` says: what was
--- said before that and comes in late does not change it. What a thread says comes in in its order, whatever its clocks
--- say; but what an agent set there, which no memory stands for, it set after it had heard that.
-local function is_later(fact, said, thread)
-  if not fact or said == '' or tonumber(fact.since) <= tonumber(said) + TICK then return false end
-  return fact.from == '-' or fact.source == '' or cjson.decode(fact.source).thread_id ~= thread
+-- Until when what is said now of a fact was so, if that comes in late: something else was said of it later, be it only that
+-- it is not so any more, and elsewhere; else nil. `value`: what is said that it is. What a thread says comes in in its
+-- order, whatever its clocks say; but what is done by hand, by an agent there too, is done after that was heard.
+local function overtaken(name, value)
+  local fact, _, last, where = read_fact(name), noted(name)
+  if not said or not last or last <= said + TICK or where ~= '' and where == thread then return end
+  if not fact then return last end
+  local since = tonumber(fact.since)
+  if fact.value ~= value then return since > said and since or last end
 end
 
 -- A memory no longer stands for the fact that it stood for: the fact goes too, unless it comes from elsewhere by now.
@@ -198,10 +236,11 @@ local function unretire(name, ttl)
   settle(name, ttl)
 end
 
--- Note on a memory that it was remembered again: its hits, confidence and sources grow, its time to live starts anew.
+-- Note on a memory that it was remembered again: its hits, confidence and sources grow, its time to live starts anew,
+-- and its fact was said again.
 -- `call`: the field `o`, by which a replay knows that it was done; if it is not known by its operation.
 local function confirm(name, share, source, call)
-  local old = redis.call('HMGET', stem .. name, 'k', 'j', 'l', 'e', 'h', 'u', 'R')
+  local old = redis.call('HMGET', stem .. name, 'k', 'j', 'l', 'e', 'h', 'u', 'R', 's')
   local confidence, sources, earlier = tonumber(old[1] or 0.5), old[2] or '', old[7]
   local before = (old[1] or 0.5) .. ' ' .. (old[6] or whole(now)) .. ' ' .. #sources
   if earlier then before = before .. ';' .. string.match(earlier, KEPT) end
@@ -214,5 +253,7 @@ local function confirm(name, share, source, call)
     changes[#changes + 1] = value
   end
   redis.call('HSET', stem .. name, unpack(changes))
+  local fact = old[8] and read_fact(old[8])
+  if fact and fact.from == name then say(old[8]) end
   if old[3] then expire(name, old[3], old[4]) end
 end

@@ -12,7 +12,7 @@
 -- ARGV[17] farthest distance of a duplicate  [18] farthest distance of a related memory
 -- ARGV[19] key that keeps the answer to this operation, '' = it has no name  [20] for how many seconds
 -- ARGV[21] '1' = it comes from an export: what is there stays as it is
--- ARGV[22] when it was said, in microseconds, '' = now  [23] in which thread
+-- ARGV[22] when it was said, in microseconds, '' = it is done by hand  [23] in which thread
 -- ARGV[24..] the hash: field, value...
 -- Returns {'added' | 'reinforced' | 'superseded' | 'kept', member, version, related members in spaces}, or, with nothing
 -- written, {'judge', ...}: neighbours so near that the client must say whether they say the same, as member, value,
@@ -25,6 +25,7 @@ if fact == '' then fact = nil end
 local told = {}
 for i = 24, #ARGV, 2 do told[ARGV[i]] = ARGV[i + 1] end
 local starts = math.min(now, told.a or now) -- what it supersedes was so until then
+hear(ARGV[22], ARGV[23], starts)
 
 local function done(outcome, name, related) return {outcome, name, version_of(name), related or ''} end
 
@@ -169,27 +170,26 @@ local function end_fact()
   if replaces == '' and old and tonumber(old.since) < tonumber(told.z) and there(old.from)
     and redis.call('HGET', stem .. old.from, 'i') == identity then replaces = old.from end
   if not told.a then starts = tonumber(told.z) end
+  hear(ARGV[22], ARGV[23], tonumber(told.z))
 end
 
--- The fact that it would set or end, if that became so after this was said, elsewhere.
-local function later_fact()
-  local old, name = fact and read_fact(fact), string.match(replaces, '^%S+')
-  if not old and name then
-    local held = redis.call('HGET', stem .. name, 's')
-    old = held and read_fact(held)
-    if old and old.from ~= name then return end
-  end
-  if old and old.value ~= fact_value and is_later(old, ARGV[22], ARGV[23]) then return old end
+-- Until when this was so, if something else was said later of the fact that it would set or end.
+local function was_until()
+  if imported then return end
+  local name = string.match(replaces, '^%S+')
+  local held = name and redis.call('HGET', stem .. name, 's')
+  local old = held and held ~= fact and read_fact(held)
+  return fact and overtaken(fact, fact_value) or old and old.from == name and overtaken(held)
 end
 
 local function take()
   local again = replayed(member)
   if again then return again end
-  local later = later_fact()
-  if later then -- then this was so until that became so, and takes the place of nothing
+  local last = was_until()
+  if last then -- then it is one of the past, and takes the place of nothing
     if there(member) then return done('kept', member) end
     fact, told.s, told.m, replaces = nil, nil, nil, ''
-    told.z = whole(math.min(later.since, told.z or later.since))
+    told.z = whole(math.min(last, told.z or last))
   end
   local twin = redis.call('HGET', known, identity)
   if twin and redis.call('HGET', stem .. twin, 'i') ~= identity then twin = nil end

@@ -7,21 +7,29 @@
 local ttl = ARGV[3]
 local nothing = {'nothing', member, 0}
 
+-- Put back when a fact was last said, unless something was said of it since.
+local function recover_said(name, text)
+  local last, where = string.match(text, '^(%S+) (.*)$')
+  local past, since = noted(name)
+  if not since or since < tonumber(last) then note(name, past, last, where) end
+end
+
 -- Put back the facts that store_drop.lua kept. One that was set since is newer: what it was here becomes its past.
 local function recover_facts(kept)
   for field, text in pairs(kept) do
     local name, version = string.match(field, '^f(.+):(%d+)$')
-    local fact = string.match(field, '^F(.+)$')
+    local fact, heard = string.match(field, '^F(.+)$'), string.match(field, '^!(.+)$')
     if name then
       redis.call('SET', facts .. ':' .. name .. ':' .. version, text, 'PX', ttl, 'NX')
     elseif fact then
       local old = parse_fact(text)
-      local newest = tonumber(redis.call('HGET', known, '!' .. fact) or 0)
-      if newest > old.version or redis.call('HSETNX', facts, fact, text) == 0 then
+      if noted(fact) > old.version or redis.call('HSETNX', facts, fact, text) == 0 then
         redis.call('SET', facts .. ':' .. fact .. ':' .. old.version, whole(math.max(now, old.since)) .. ' ' .. text, 'PX', ttl, 'NX')
       end
+    elseif heard then
+      recover_said(heard, text)
     end
-    if name or fact then redis.call('HDEL', gone, field) end
+    if name or fact or heard then redis.call('HDEL', gone, field) end
   end
 end
 

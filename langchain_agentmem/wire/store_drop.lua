@@ -17,24 +17,33 @@ for version = 0, past do
   local name = redis.call('HGET', version == 0 and item or item .. ':v' .. version, 's')
   if name then names[name] = true end
 end
+for _, field in ipairs(undoable and {} or redis.call('HKEYS', gone)) do -- also as what was forgotten before
+  local name = string.match(field, '^[F!](.+)$') or string.match(field, '^f(.+):%d+$')
+  if name then names[name] = true end
+end
 
--- What a fact is and was, as far as it comes from here.
-local held, were, counted = {}, {}, {}
+-- What a fact is and was, as far as it comes from here; and when it was last said what it is, or that it is not.
+local held, were, counted, noting = {}, {}, {}, {}
 for name in pairs(names) do
-  local fact, others = read_fact(name), false
+  local fact, others, newest = read_fact(name), false, ''
+  local last, at, where = noted(name)
   if fact and fact.from == member then
     kept['F' .. name], held[name] = fact.text, fact.version
   end
-  for version = 1, tonumber(redis.call('HGET', known, '!' .. name) or 0) do
+  for version = 1, last do
     local key = facts .. ':' .. name .. ':' .. version
     local text = redis.call('GET', key)
-    if text and string.match(text, '^%-?%d+ %d+ %-?%d+ (%S+)') == member then
+    newest = text and string.match(text, '^%-?%d+ %d+ %-?%d+ (%S+)')
+    if newest == member then
       kept['f' .. name .. ':' .. version], were[#were + 1] = text, key
     elseif text then
       others = true
     end
   end
   counted[name] = others or fact and not held[name]
+  if at and (held[name] or not fact and (not newest or newest == member)) then
+    kept['!' .. name], noting[name] = whole(at) .. ' ' .. where, held[name] or last
+  end
 end
 
 -- Nothing is left of what was forgotten under this name before.
@@ -65,7 +74,7 @@ end
 -- go on counting while it can come back.
 for name in pairs(names) do
   if held[name] then redis.call('HDEL', facts, name) end
-  if held[name] and undoable then redis.call('HSET', known, '!' .. name, held[name]) end
+  if noting[name] then note(name, noting[name]) end
   if not undoable and not counted[name] then redis.call('HDEL', known, '!' .. name) end
 end
 for _, key in ipairs(were) do redis.call('DEL', key) end

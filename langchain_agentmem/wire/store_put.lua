@@ -47,7 +47,7 @@ for i = 1, math.floor(#KEYS / 3) do
         local version, from = string.match(call('HGET', facts, old[8]) or '', '^(%d+) %-?%d+ (%S+)')
         if from == member then
           call('HDEL', facts, old[8])
-          call('HSET', known, '!' .. old[8], version) -- its versions go on counting
+          call('HSET', known, '!' .. old[8], version .. ' ' .. now .. ' ') -- its versions go on counting; said now, by hand
         end
         old[8], old[9] = false, false
       end
