@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from langchain_agentmem.errors import CorruptDataError
 from langchain_agentmem.longterm import record
 from langchain_agentmem.longterm.checks import is_to_come
+from langchain_agentmem.longterm.heard import Heard
 from langchain_agentmem.longterm.identity import normalise
 from langchain_agentmem.longterm.likeness import identity
 from langchain_agentmem.longterm.record import Memory, Scope, Source
@@ -153,6 +154,7 @@ class Plan:
         changes: What is changed, in order.
         refused: How many entries of the model's answer were refused, by reason.
         usage: What the model took.
+        replay: Whether it is of a dead letter: its thread has gone on since, so it is late even there.
     """
 
     key: str
@@ -160,6 +162,11 @@ class Plan:
     changes: Sequence[Change] = ()
     refused: Mapping[str, int] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
+    replay: bool = False
+
+    def heard(self, change: Change) -> Heard:
+        """When a change was said, and where, if it comes in in the order in which it was said there."""
+        return Heard(change.at, None if self.replay else change.source.thread_id)
 
     def dumps(self) -> bytes:
         """The plan as bytes, for the outbox."""
@@ -177,7 +184,8 @@ class Plan:
             value = json.loads(data.decode("utf-8", "surrogatepass"))
             scope = Scope(**value["scope"] | {"namespace": tuple(value["scope"]["namespace"])})
             changes = tuple(map(Change.load, value["changes"]))
-            return cls(value["key"], scope, changes, value["refused"], Usage(**value["usage"]))
+            more = Usage(**value["usage"]), value.get("replay", False)
+            return cls(value["key"], scope, changes, value["refused"], *more)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CorruptDataError("what is kept as a promotion's plan is none: another program wrote it") from error
 

@@ -14,8 +14,6 @@ from pydantic import BaseModel
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError, VersionConflictError
 from langchain_agentmem.events.redact import redact_secrets
 from langchain_agentmem.longterm.bank import MemoryBank
-from langchain_agentmem.longterm.heard import Heard
-from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.remembering import Remembered
 from langchain_agentmem.promotion import prompts
 from langchain_agentmem.promotion.asking import Asker, ChatModel
@@ -136,8 +134,8 @@ class Extractor:
             changes = draft.changes(asked, answer.value, changes)
             usage = answer.usage
         said = in_order(map(so_far, changes), {line.turn.id: line.number for line in talk.lines})
-        found = [due for change in once(said) if (due := _in_time(change, known, batch, talk))]
-        return Plan(batch.key, batch.scope, tuple(found), dict(draft.refused), usage)
+        found = [change for change in once(said) if _in_time(change, known, talk)]
+        return Plan(batch.key, batch.scope, tuple(found), dict(draft.refused), usage, bool(batch.replay))
 
     def _form(self, asked: Sequence[Strategy]) -> type[BaseModel]:
         """One schema for these strategies together, made once."""
@@ -175,19 +173,20 @@ class Extractor:
         """
         memories = [change.memory for change in changes if change.memory]
         operation = f"{plan.key}:add{start or ''}"
-        heard = [_heard(change) for change in changes if change.memory]
+        heard = [plan.heard(change) for change in changes if change.memory]
         kept = await self.bank.aremember(memories, plan.scope, operation=operation, heard=heard)
         return [_promoted(*each) for each in zip(changes, kept, strict=True)]
 
     async def _apply(self, change: Change, plan: Plan, operation: str) -> Promoted:
-        target, scope, heard = change.target or "", plan.scope, _heard(change)
+        target, scope, heard = change.target or "", plan.scope, plan.heard(change)
         if change.fact is not None:
-            return await self._end(change, change.fact, scope, operation)
+            return await self._end(change, change.fact, plan, operation)
         try:
             if change.action == "retire":
                 kept = await self.bank.aretire(target, scope, at=change.at, operation=operation, heard=heard)
             elif change.action == "reinforce":
-                kept = await self.bank.areinforce(target, scope, source=change.source, operation=operation)
+                again = change.source
+                kept = await self.bank.areinforce(target, scope, source=again, operation=operation, heard=heard)
             else:
                 (kept,) = await self.bank.aremember(change.memory or (), scope, operation=operation, heard=[heard])
         except InvalidInputError:
@@ -201,10 +200,13 @@ class Extractor:
             (kept,) = await self.bank.aremember(alone, scope, operation=f"{operation}:alone", heard=[heard])
         return _promoted(change, kept)
 
-    async def _end(self, change: Change, fact: str, scope: Scope, operation: str) -> Promoted:
+    async def _end(self, change: Change, fact: str, plan: Plan, operation: str) -> Promoted:
         """End a fact that no memory stands for, unless it has changed since it was read."""
+        version, heard = change.version, plan.heard(change)
         try:
-            gone = await self.bank.facts.adelete(scope, fact, expected_version=change.version, operation=operation)
+            gone = await self.bank.facts.adelete(
+                plan.scope, fact, expected_version=version, operation=operation, heard=heard
+            )
         except VersionConflictError:
             gone = False
         return Promoted("", change.action, "retired" if gone else "gone", "", change.strategy)
@@ -214,35 +216,18 @@ def _is_added(change: Change) -> bool:
     return change.memory is not None and not change.target
 
 
-def _heard(change: Change) -> Heard:
-    return Heard(change.at, change.source.thread_id)
+def _in_time(change: Change, known: Known, talk: Conversation) -> bool:
+    """Whether a fact that no memory stands for was set before it was said that it ends.
 
-
-def _in_time(change: Change, known: Known, batch: Batch, talk: Conversation) -> Change | None:
-    """A change, unless a fact that it is about came to be so after it was said, where only the plan can tell.
-
-    A thread may be promoted late; it must not undo what another one said since. That the bank sees to, when the change
-    is made. Within a thread the order of its turns counts, whatever their clocks say; but what is replayed stands
-    behind turns that followed it.
+    In its own thread, an agent set it that heard what was said in that turn. That a change undoes nothing else that was
+    said since, the bank sees to when it is made.
     """
-    memory, fact = change.memory, known.fact_of(change)
-    if fact is None or change.action == "reinforce":
-        return change
-    own = fact.source is not None and fact.source.thread_id == batch.thread_id
-    if change.fact:
-        # In its own thread it was set by an agent that heard what was said in that turn.
-        latest = talk.before(change.source) if own else change.at
-        return change if latest and fact.since <= latest else None
-    if (
-        not (own and batch.replay)
-        or fact.since <= change.at
-        or (memory and memory.state and fact.value == memory.value)
-    ):
-        return change
-    if memory is None:
-        return None
-    past = replace(memory, state=None, value=None, supersedes=None, valid_to=fact.since)
-    return replace(change, action="add", memory=past, target=None)
+    fact = known.facts.get(change.fact or "")
+    if fact is None:
+        return True
+    own = fact.source is not None and fact.source.thread_id == talk.thread_id
+    latest = talk.before(change.source) if own else change.at
+    return latest is not None and fact.since <= latest
 
 
 def _promoted(change: Change, kept: Remembered) -> Promoted:

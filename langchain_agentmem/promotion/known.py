@@ -20,7 +20,6 @@ from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.identity import normalise
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.batch import digest
-from langchain_agentmem.promotion.changes import Change
 from langchain_agentmem.promotion.conversation import Conversation, Redact
 
 _NEAREST = 8  # memories looked up for each turn
@@ -100,12 +99,6 @@ class Known:
         if memory.data:
             return None
         return next((each for each in self.saying(memory.text) if _is_of_same_time(each, memory)), None)
-
-    def fact_of(self, change: Change) -> Fact | None:
-        """The fact that a change would set or end."""
-        state, target = change.memory.state if change.memory else None, change.target
-        of_target = (fact for fact in self.facts.values() if target and fact.memory_id == target)
-        return self.facts.get(state or change.fact or "") or next(of_target, None)
 
     @property
     def user(self) -> str | None:
