@@ -138,13 +138,19 @@ end
 
 local TICK = 1000 -- microseconds: ids and clients tell no finer time
 
--- Until when what is said now of a fact was so, if that comes in late: something else was said of it later, be it only that
--- it is not so any more, and elsewhere; else nil. `value`: what is said that it is. What a thread says comes in in its
--- order, whatever its clocks say; but what is done by hand, by an agent there too, is done after that was heard.
+-- When something was last said of a fact, if what is said now comes in late: it was said before that, and elsewhere. What a
+-- thread says comes in in its order, whatever its clocks say; but what is done by hand, by an agent there too, is done
+-- after that was heard.
+local function said_later(name)
+  local _, last, where = noted(name)
+  if said and last and last > said + TICK and (where == '' or where ~= thread) then return last end
+end
+
+-- Until when it was so that a fact is `value`, or is not, if that comes in late and something else was said later, be it only
+-- that the fact is not so any more; else nil.
 local function overtaken(name, value)
-  local fact, _, last, where = read_fact(name), noted(name)
-  if not said or not last or last <= said + TICK or where ~= '' and where == thread then return end
-  if not fact then return last end
+  local last, fact = said_later(name), read_fact(name)
+  if not last or not fact then return last end
   local since = tonumber(fact.since)
   if fact.value ~= value then return since > said and since or last end
 end

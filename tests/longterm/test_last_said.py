@@ -157,6 +157,16 @@ async def test_what_was_said_before_does_not_make_it_older(bank: MemoryBank, do:
     assert await diet(bank, do) == "vegan"
 
 
+async def test_older_words_do_not_take_the_place_of_newer_ones(bank: MemoryBank, do: Do) -> None:
+    made = (await say(bank, do, "vegan", 4)).id
+    older = Memory(text="Anna eats no animals", state="diet", value="vegan", valid_from=at(2).at)
+    done = (await do(bank.remember, older, ANNA, heard=[at(2)]))[0]
+    assert (done.id, done.outcome) == (made, "reinforced")
+    assert (await do(bank.get, made, ANNA)).text == "Anna's diet is vegan"
+    done = (await do(bank.remember, older, ANNA, heard=[at(5)]))[0]
+    assert (done.id, done.outcome) == (made, "superseded")
+
+
 async def test_what_was_set_again_by_hand_is_not_ended(bank: MemoryBank, do: Do) -> None:
     for _ in range(2):
         await do(bank.facts.set, ANNA, "diet", "vegan")
