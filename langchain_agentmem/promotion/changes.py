@@ -36,8 +36,8 @@ class Change:
         memory: What is to be remembered; None for `retire`. With `reinforce`, what was said again, where that is known:
             it is remembered if the memory is gone by then.
         target: Id of the memory that is changed; None for `add`.
-        fact: With `retire`, instead of a target: name of a fact that no memory stands for.
-        version: The version that this fact has.
+        fact: With `retire`, instead of a target: name of a fact that no memory stands for, or that is not known yet.
+        version: The version that this fact has; 0: it is not known.
     """
 
     action: Action

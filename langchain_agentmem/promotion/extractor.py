@@ -201,8 +201,8 @@ class Extractor:
         return _promoted(change, kept)
 
     async def _end(self, change: Change, fact: str, plan: Plan, operation: str) -> Promoted:
-        """End a fact that no memory stands for, unless it has changed since it was read."""
-        version, heard = change.version, plan.heard(change)
+        """End a fact that is not known yet, or that no memory stands for, unless it has changed since it was read."""
+        version, heard = change.version or None, plan.heard(change)
         try:
             gone = await self.bank.facts.adelete(
                 plan.scope, fact, expected_version=version, operation=operation, heard=heard

@@ -95,7 +95,7 @@ class _Reading:
         if state is None:
             self.changes.append(self._added(found, line))
         elif found.value is None:
-            if state in self.now and found.ends(self.now[state]):
+            if found.ends(self.now[state]) if state in self.now else found.was is None:
                 self._end(found, state, line)
         elif state not in self.now or found.changes(self.now[state]):
             self.changes = [each for each in self.changes if not self._ends(each, state)]
@@ -105,14 +105,18 @@ class _Reading:
     def _end(self, found: Found, state: str, line: Line) -> None:
         """What was said of it just before is taken back as well."""
         self.changes = [each for each in self.changes if each.memory is None or each.memory.state != state]
-        del self.now[state]
-        fact = self._known.get(state)
+        self.now.pop(state, None)
+        fact, ended = (
+            self._known.get(state),
+            Change("retire", _RULES, self._talk.source([line]), self._talk.time([line])),
+        )
         if fact and not found.ends(fact.value):
             self.now[state] = fact.value  # what was taken back never took its place
         elif fact and not self._is_newer(fact, line):
-            source, at = self._talk.source([line]), self._talk.time([line])
             named = None if fact.memory_id else state
-            self.changes.append(Change("retire", _RULES, source, at, None, fact.memory_id, named, fact.version))
+            self.changes.append(replace(ended, target=fact.memory_id, fact=named, version=fact.version))
+        elif fact is None and found.was is None:  # what was said of it before may come in later
+            self.changes.append(replace(ended, fact=state))
 
     def _is_newer(self, fact: Fact, line: Line) -> bool:
         """Whether another thread has said a fact since: what is promoted late does not end it."""

@@ -16,11 +16,11 @@ return once(ARGV[8], ARGV[9], function()
   if overtaken(name, value) then return {0} end
   if old and old.value == value then return {set_fact(name, old.from, value, source, ttl)} end
   if old and old.from ~= '-' and there(old.from) then
-    retire(old.from, ttl)
+    retire(old.from, ttl, nil, said)
     register()
   end
   if value == '' then
-    drop_fact(name, ttl)
+    drop_fact(name, ttl, said)
     register()
     return {version}
   end

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -338,6 +338,28 @@ async def test_what_was_set_by_hand_ended_when_that_was_said(bank: MemoryBank, d
     await do(extractor.apply, old)
     assert facts(bank) == {}
     promote(extractor, "I eat fish.", thread="newest", start=COMING)
+    assert facts(bank) == {"diet": "eats fish"}
+
+
+async def test_what_ended_before_it_is_known(bank: MemoryBank, do: Do) -> None:
+    extractor = Extractor(bank, None, "rules")
+    plan = planned(extractor, "I'm not allergic to nuts.", "new", start=LATER)
+    promote(extractor, "I'm allergic to nuts.", thread="older")
+    assert [each.outcome for each in await do(extractor.apply, plan)] == ["retired"], "it has become known since"
+    assert [each.until for each in bank.facts.history(ANN, "allergy.nuts")] == [LATER + timedelta(minutes=1)]
+    promote(extractor, "I'm allergic to soy.", "I'm not allergic to soy.", thread="new", start=LATER)
+    promote(extractor, "I'm not allergic to eggs.", thread="new", start=LATER, prefix="n")
+    for thing in ("nuts", "soy", "eggs"):
+        promote(extractor, f"I'm allergic to {thing}.", thread="old", prefix=thing)
+    assert facts(bank) == {}
+    promote(extractor, "I'm allergic to soy.", thread="newer", start=LATER.replace(month=12))
+    assert facts(bank) == {"allergy.soy": "soy"}
+
+
+async def test_what_ends_of_a_fact_that_is_not_known_leaves_other_values(bank: MemoryBank, do: Do) -> None:
+    extractor = Extractor(bank, None, "rules")
+    assert await do(extractor.apply, planned(extractor, "I'm not vegan any more.", "new", start=LATER)) == []
+    promote(extractor, "I eat fish.", thread="old")
     assert facts(bank) == {"diet": "eats fish"}
 
 
