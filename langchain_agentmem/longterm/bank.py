@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.errors import InvalidInputError, VersionConflictError
 from langchain_agentmem.longterm import checks, items, record
 from langchain_agentmem.longterm.facts import HISTORY_TTL, Facts
 from langchain_agentmem.longterm.forgetting import Forgetter
@@ -192,6 +192,7 @@ class MemoryBank(MemoryReader):
         scope: Scope,
         *,
         source: Source | None = None,
+        expected_version: int | None = None,
         operation: str | None = None,
         heard: Heard | None = None,
     ) -> Remembered:
@@ -201,27 +202,42 @@ class MemoryBank(MemoryReader):
             id: The memory.
             scope: Whose memory.
             source: Where it was said again; one of its `sources` from now on.
+            expected_version: The version that its fact must have now.
             operation: A name for this change; see the class.
             heard: When this was said and in which thread, as a promotion tells it: its fact was said then, too.
 
         Raises:
             InvalidInputError: There is no such memory.
+            VersionConflictError: Its fact has another version than the expected one.
         """
         record.check_source(source)
-        done = await self._change(_REINFORCE, id, scope, operation, heard, self._confirm, record.dump_source(source))
+        again = self._confirm, record.dump_source(source)
+        done = await self._change(_REINFORCE, id, scope, operation, heard, *again, expected=expected_version)
         self._journal.note("remembered", [id], scope.path)
         return done
 
     async def _change(
-        self, script: Script, id: str, scope: Scope, operation: str | None, heard: Heard | None, *args: Any
+        self,
+        script: Script,
+        id: str,
+        scope: Scope,
+        operation: str | None,
+        heard: Heard | None,
+        *args: Any,
+        expected: int | None = None,
     ) -> Remembered:
         checks.text("id", id)
+        if expected is not None:
+            checks.whole("expected_version", expected)
         path = self._path(scope)
         done = guard(self.store.keys, path, operation, script.name, id)
-        call = self.store.item_command(script, path, id, *args, *done, *words_of(heard))
+        wanted = "" if expected is None else expected
+        call = self.store.item_command(script, path, id, *args, *done, *words_of(heard), wanted)
         what, member, version = (await self.store.connection.send(call))[0]
         if what == b"missing":
             raise InvalidInputError(f"id: there is no memory {id!r} in this scope")
+        if what == b"changed":
+            raise VersionConflictError(f"expected_version: the fact of {id!r} is at version {version}, not {expected}")
         return Remembered(unescape(member), what.decode(), "by its id", int(version))
 
     async def aundo(self, id: str, scope: Scope, *, operation: str | None = None) -> Memory | None:

@@ -37,7 +37,7 @@ class Change:
             it is remembered if the memory is gone by then.
         target: Id of the memory that is changed; None for `add`.
         fact: With `retire`, instead of a target: name of a fact that no memory stands for, or that is not known yet.
-        version: The version that this fact has; 0: it is not known.
+        version: The version that this fact has, or with `reinforce` that of the target; 0: it is not known.
     """
 
     action: Action
@@ -60,7 +60,9 @@ class Change:
         value: dict[str, Any] = {"action": self.action, "strategy": self.strategy, "target": self.target}
         value |= {"source": self.source.dump(), "at": self.at.isoformat()}
         if self.fact is not None:
-            value |= {"fact": self.fact, "version": self.version}
+            value["fact"] = self.fact
+        if self.version:
+            value["version"] = self.version
         if self.memory is not None:
             beside = {name: getattr(self.memory, name) for name in _BESIDE}
             times = {name: moment.isoformat() for name in _TIMES if (moment := getattr(self.memory, name))}

@@ -106,9 +106,9 @@ class Draft:
             ended = Change("retire", strategy.key, source, at)
             return self._retire(ended, Aim(self._known, entry, memory, lines), made)
         action, target = self._aim(strategy, entry, lines, memory)
-        if action == "reinforce":
-            again = memory if entry.action == "add" else None
-            return Change("reinforce", strategy.key, source, at, again, target.id if target else None)
+        if action == "reinforce" and target is not None:
+            again, version = memory if entry.action == "add" else None, self._known.version_of(target)
+            return Change("reinforce", strategy.key, source, at, again, target.id, version=version)
         if memory is None:
             raise Refused("empty")
         if target is not None:

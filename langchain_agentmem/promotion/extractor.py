@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from langchain_agentmem.errors import ConfigurationError, InvalidInputError, VersionConflictError
 from langchain_agentmem.events.redact import redact_secrets
 from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.heard import Heard
+from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.remembering import Remembered
 from langchain_agentmem.promotion import prompts
 from langchain_agentmem.promotion.asking import Asker, ChatModel
@@ -182,23 +184,29 @@ class Extractor:
         if change.fact is not None:
             return await self._end(change, change.fact, plan, operation)
         try:
-            if change.action == "retire":
-                kept = await self.bank.aretire(target, scope, at=change.at, operation=operation, heard=heard)
-            elif change.action == "reinforce":
-                again = change.source
-                kept = await self.bank.areinforce(target, scope, source=again, operation=operation, heard=heard)
-            else:
-                (kept,) = await self.bank.aremember(change.memory or (), scope, operation=operation, heard=[heard])
-        except InvalidInputError:
-            # Forgotten since it was read, or retired just before. What was said stands all the same; what is gone needs
-            # no retiring.
-            if await self.bank.aget(target, scope) is not None:
+            kept = await self._make(change, target, scope, operation, heard)
+        except (InvalidInputError, VersionConflictError) as error:
+            # Forgotten since it was read, or retired just before, or another value has taken its place. What was said
+            # stands all the same; what is gone needs no retiring.
+            if isinstance(error, InvalidInputError) and await self.bank.aget(target, scope) is not None:
                 raise
             if change.memory is None:
                 return Promoted(target, change.action, "gone", "", change.strategy)
             alone = replace(change.memory, supersedes=None)
             (kept,) = await self.bank.aremember(alone, scope, operation=f"{operation}:alone", heard=[heard])
         return _promoted(change, kept)
+
+    async def _make(self, change: Change, target: str, scope: Scope, operation: str, heard: Heard) -> Remembered:
+        """Make a change of a memory that is known."""
+        if change.action == "retire":
+            return await self.bank.aretire(target, scope, at=change.at, operation=operation, heard=heard)
+        if change.action == "reinforce":
+            source, version = change.source, change.version or None
+            return await self.bank.areinforce(
+                target, scope, source=source, expected_version=version, operation=operation, heard=heard
+            )
+        (kept,) = await self.bank.aremember(change.memory or (), scope, operation=operation, heard=[heard])
+        return kept
 
     async def _end(self, change: Change, fact: str, plan: Plan, operation: str) -> Promoted:
         """End a fact that is not known yet, or that no memory stands for, unless it has changed since it was read."""

@@ -80,6 +80,11 @@ class Known:
         fact = self.facts.get(state or "")
         return fact if fact and fact.memory_id is None else None
 
+    def version_of(self, memory: KnownMemory) -> int:
+        """The version of the fact that a memory stands for; 0: it stands for none."""
+        fact = self.facts.get(memory.state or "")
+        return fact.version if fact and fact.memory_id == memory.id else 0
+
     def standing(self) -> list[KnownMemory]:
         """The facts, each as the memory that stands for it; without an id, where none does."""
         held = [memory for memory in self.memories if memory.state]

@@ -4,10 +4,15 @@
 -- ARGV[3] share by which confidence grows towards 1  [4] where this came from, JSON, '' = nowhere
 -- ARGV[5] key that keeps the answer to this operation  [6] for how many seconds
 -- ARGV[7] when this was said, in microseconds, '' = it is done by hand  [8] in which thread
--- Returns {'reinforced', member, version}, or {'missing', member, 0}.
+-- ARGV[9] version that the fact must have that it stands for, '' = any
+-- Returns {'reinforced', member, version}, or {'missing', member, 0}; {'changed', member, version of its fact, 0 = it has none}.
 hear(ARGV[7], ARGV[8])
 return once(ARGV[5], ARGV[6], function()
   if not there(member) then return {'missing', member, 0}, true end
+  local name = ARGV[9] ~= '' and redis.call('HGET', item, 's')
+  local fact = name and read_fact(name)
+  local version = fact and fact.from == member and fact.version or 0
+  if ARGV[9] ~= '' and tonumber(ARGV[9]) ~= version then return {'changed', member, version}, true end
   confirm(member, ARGV[3], ARGV[4])
   return {'reinforced', member, version_of(member)}
 end)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.errors import InvalidInputError, VersionConflictError
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.heard import Heard
 from langchain_agentmem.longterm.record import Memory, Scope, Source
@@ -155,6 +155,21 @@ async def test_what_was_said_before_does_not_make_it_older(bank: MemoryBank, do:
     await do(bank.reinforce, made, ANNA, heard=at(2))
     await say(bank, do, "fish", 3)
     assert await diet(bank, do) == "vegan"
+
+
+async def test_what_says_something_else_by_now_is_not_said_again(bank: MemoryBank, do: Do) -> None:
+    made = (await say(bank, do, "vegan", 1)).id
+    assert (await do(bank.reinforce, made, ANNA, expected_version=1, heard=at(2))).outcome == "reinforced"
+    await say(bank, do, "fish", 3)
+    for version in (1, 0):
+        with pytest.raises(VersionConflictError, match=f"version 2, not {version}"):
+            await do(bank.reinforce, made, ANNA, expected_version=version, heard=at(5))
+    await say(bank, do, "eggs", 4)
+    assert await diet(bank, do) == "eggs"
+    assert (await do(bank.get, made, ANNA)).hits == 1
+    tea = (await do(bank.remember, "Anna likes tea", ANNA))[0].id
+    with pytest.raises(VersionConflictError, match="version 0, not 1"):
+        await do(bank.reinforce, tea, ANNA, expected_version=1)
 
 
 async def test_older_words_do_not_take_the_place_of_newer_ones(bank: MemoryBank, do: Do) -> None:
