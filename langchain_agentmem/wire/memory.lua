@@ -47,7 +47,7 @@ local function read_hash(key)
   return own
 end
 
--- What is known of the past is kept as long as the past.
+-- What is known of the past is kept as long as the past, and when a fact was last said as long after that.
 local function keep_known(ttl)
   local last = now_ms + ttl
   if last > tonumber(redis.call('HGET', known, '~') or 0) then redis.call('HSET', known, '~', whole(last)) end
@@ -120,6 +120,7 @@ local function set_fact(name, from, value, source, ttl, since)
     keep_fact(name, old, ttl, since)
   end
   say(name)
+  keep_known(ttl)
   local text = version .. ' ' .. start .. ' ' .. from .. ' ' .. value
   redis.call('HSET', facts, name, source == '' and text or text .. '\n' .. source)
   return version

@@ -65,6 +65,14 @@ async def test_what_is_pinned_does_not_expire(brief: MemoryBank, do: Do) -> None
     assert left(brief, *where) == [HOUR, HOUR]
 
 
+async def test_when_a_fact_was_last_said_is_known_as_long_as_the_past(brief: MemoryBank, do: Do) -> None:
+    known, race = brief.store.keys.known(ANNA.path), Memory(text="Anna ran", kind="episodic", state="race", value=1)
+    await do(brief.remember, EVENT, ANNA)
+    assert left(brief, known) == [HOUR]
+    await do(brief.remember, race, ANNA)
+    assert left(brief, known) == [YEAR]
+
+
 async def test_what_is_known_of_the_past_lives_as_long(brief: MemoryBank, do: Do) -> None:
     known = brief.store.keys.known(ANNA.path)
     made = (await do(brief.remember, EVENT, ANNA))[0].id
