@@ -143,12 +143,13 @@ local TICK = 1000 -- microseconds: ids and clients tell no finer time
 -- thread says comes in in its order, whatever its clocks say; but what is done by hand, by an agent there too, is done
 -- after that was heard.
 local function said_later(name)
+  if not said then return end
   local _, last, where = noted(name)
-  if said and last and last > said + TICK and (where == '' or where ~= thread) then return last end
+  if last and last > said + TICK and (where == '' or where ~= thread) then return last end
 end
 
--- Until when it was so that a fact is `value`, or is not, if that comes in late and something else was said later, be it only
--- that the fact is not so any more; else nil.
+-- Until when it was so that a fact is `value`, or is not, if that comes in late and something else was said later, be it
+-- only that the fact is not so any more; else nil.
 local function overtaken(name, value)
   local last, fact = said_later(name), read_fact(name)
   if not last or not fact then return last end
