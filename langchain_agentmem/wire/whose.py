@@ -56,9 +56,25 @@ def user_of(config: RunnableConfig, metadata: Mapping[str, Any] | None = None) -
     configurable, context = config.get("configurable") or {}, context_of(config)
     for name in _USER_FIELDS:
         for said in ((metadata or {}).get(name), configurable.get(name), _in(context, name)):
-            if isinstance(said, str | int | UUID) and not isinstance(said, bool) and said != "":
+            if _is_id(said):
                 return str(said)
     return ""
+
+
+def unwritten(config: RunnableConfig, metadata: Mapping[str, Any]) -> dict[str, str]:
+    """What the metadata of a checkpoint lacks of who runs a graph: LangGraph writes no context there, and no UUID.
+
+    Args:
+        config: The run's config.
+        metadata: As LangGraph makes it.
+    """
+    name, configurable = _USER_FIELDS[0], config.get("configurable") or {}
+    said = [each for each in (configurable.get(name), _in(context_of(config), name)) if _is_id(each)]
+    return {name: str(said[0])} if said and name not in metadata else {}
+
+
+def _is_id(said: Any) -> bool:
+    return isinstance(said, str | int | UUID) and not isinstance(said, bool) and said != ""
 
 
 def _is_empty(said: Any) -> bool:

@@ -28,6 +28,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.runtime import Runtime
 from langgraph.types import Command, Interrupt, Send
 from pydantic import BaseModel
 
@@ -276,6 +277,25 @@ async def test_metadata_is_what_langgraph_keeps_of_a_config(call: Call, saver: A
     assert found.metadata == {
         "source": "input", "step": -1, "text": "ab", "team": 7, "run_id": "r", "user_id": "ann"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("configured", "context", "known"),
+    [
+        ({}, {"user_id": "ann"}, "ann"),
+        ({}, {"user_id": uuid.UUID(int=7)}, str(uuid.UUID(int=7))),
+        ({"user_id": uuid.UUID(int=7)}, None, str(uuid.UUID(int=7))),
+        ({"user_id": "bob"}, {"user_id": "ann"}, "bob"),
+        ({"langgraph_auth_user_id": "eve"}, None, None),
+        ({}, {"user_id": ""}, None),
+    ],
+)
+async def test_metadata_says_who_ran_it_however_that_was_told(
+    call: Call, saver: AgentMemorySaver, configured: dict[str, Any], context: Any, known: str | None
+) -> None:
+    where = config(**configured, __pregel_runtime=Runtime(context=context))
+    await call(saver.put, where, checkpoint(1), {"source": "input", "step": -1}, {})
+    assert (await call(saver.get_tuple, config())).metadata.get("user_id") == known
 
 
 @pytest.mark.parametrize("place", ["value", "write", "metadata"])
