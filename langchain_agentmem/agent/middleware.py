@@ -25,6 +25,7 @@ from langchain_agentmem.agent.turns import TurnKey, Turns
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, scope_of_run, template_of
 from langchain_agentmem.promotion.extraction import ExtractionNode
+from langchain_agentmem.promotion.origin import of_scope
 from langchain_agentmem.wire.bridge import either, run
 
 Request: TypeAlias = ModelRequest[Any]
@@ -118,9 +119,10 @@ class MemoryMiddleware(RecallMiddleware):
     worker makes memories of it later. So a turn that fails is not lost, however long it is; one that a guard refuses in
     front of the model is never taken.
 
-    Only the current turn is handed over, and of the user's messages only those that came with the run. What stood there
-    before may be older, or another user's. Turns that could not be handed over, because the server was away, are kept
-    in the process, and go along with the next one of the same user in the same thread.
+    Only the current turn is handed over, and of the user's messages only those that came with the run, or with the one
+    that it goes on with, if that was the same user's. What stood there before may be older, or another user's. Turns
+    that could not be handed over, because the server was away, are kept in the process, and go along with the next one
+    of the same user in the same thread.
 
     What an agent is told inside a tool's call is not handed over. There a model speaks in the user's place, and perhaps
     passes on what a web page said. An agent that is a node of a graph shares the user's messages, and hands them over,
@@ -156,9 +158,8 @@ class MemoryMiddleware(RecallMiddleware):
         scope = self._resolve(runtime)
         if scope is not None and not inside_tool():
             thread_id = thread_of()
-            finishing = self._hand_over.afinish(
-                state["messages"], scope, TurnKey.of(scope, thread_id), _run_of(runtime)
-            )
+            turn, mine = TurnKey.of(scope, thread_id), of_scope(self._scope, scope)
+            finishing = self._hand_over.afinish(state["messages"], scope, mine, turn, _run_of(runtime))
             await self._assembler.tolerance.attempt(HANDING_OVER, finishing, thread_id)
 
     def after_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> None:
@@ -168,7 +169,8 @@ class MemoryMiddleware(RecallMiddleware):
     async def _along(self, request: Request, scope: Scope, turn: TurnKey) -> Along | None:
         if inside_tool():
             return None
-        beginning = self._hand_over.abegin(_conversation(request), scope, turn, _run_of(request.runtime))
+        mine, run_of_it = of_scope(self._scope, scope), _run_of(request.runtime)
+        beginning = self._hand_over.abegin(_conversation(request), scope, mine, turn, run_of_it)
         return await self._assembler.tolerance.attempt(HANDING_OVER, beginning, thread_of())
 
 

@@ -35,17 +35,25 @@ class _Given:
     """What a run was given.
 
     Attributes:
-        number: How many messages of a user's, in a row and last; 0 where it goes on with what the thread holds.
+        number: How many messages of a user's, in a row and last.
         texts: What these say.
-        ids: Their ids, once the graph has given them some. Whatever becomes of the text, as where it is redacted.
+        goes_on: Whether it goes on with what an earlier run was given.
+        ids: Their ids, once the graph has given them some, also where they are told on to a graph inside. Whatever
+            becomes of the text, as where it is redacted.
+        first: Their ids in the graph that was given them.
     """
 
     number: int
     texts: frozenset[str] = frozenset()
+    goes_on: bool = False
     ids: set[str] = field(default_factory=set)
+    first: set[str] = field(default_factory=set)
 
     def meet(self, messages: Sequence[BaseMessage]) -> None:
         """Learn the ids of those that are among these."""
+        latest = [each.id for each in messages[-self.number :] if each.id and each.text in self.texts]
+        if not self.first and len(latest) == self.number:
+            self.first.update(latest)
         self.ids.update(each.id for each in messages if each.id and each.text in self.texts)
 
     def has(self, message: BaseMessage) -> bool:
@@ -97,13 +105,11 @@ class _Listener(BaseCallbackHandler):
         metadata: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Note what a run is given; of one inside a graph, what the graph was, if that was messages."""
-        noted = _RUNS.get(parent_run_id) if "langgraph_node" in (metadata or {}) else None
-        if noted is None:
-            _RUNS.put(run_id, _read(inputs))
-            return
+        """Note what a run is given; of one inside a graph, what the graph was. What that tells its own is not given."""
+        inside = "langgraph_node" in (metadata or {})
+        noted = _RUNS.get(parent_run_id) if inside else _read(inputs)
         _RUNS.put(run_id, noted)
-        if noted.texts:
+        if inside and noted is not None and noted.texts:
             noted.meet(_words_in(inputs) or [])
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
@@ -126,9 +132,25 @@ def listen() -> None:
 
 
 def given() -> int | None:
-    """How many messages in a row, the last ones, a user gave to the run; None: nobody knows."""
+    """How many messages in a row, the last ones, a user gave to the run; None: nobody knows, or not to this run only.
+
+    A graph whose own input is none of messages may have been given anything, and one that goes on with what its thread
+    holds, after a pause or a failure, was given it before.
+    """
     noted = _noted()
-    return None if noted is None else noted.number
+    return None if noted is None or noted.goes_on else noted.number
+
+
+def given_ids() -> frozenset[str]:
+    """Ids of the messages that a user gave to the run, as the graph has them, as far as that is known."""
+    noted = _noted()
+    return frozenset() if noted is None or noted.goes_on else frozenset(noted.first)
+
+
+def goes_on() -> bool:
+    """Whether the run goes on with what an earlier run was given."""
+    noted = _noted()
+    return noted is not None and noted.goes_on
 
 
 def may_be_given(message: BaseMessage) -> bool:
@@ -149,10 +171,11 @@ def _noted() -> _Given | None:
 
 
 def _read(inputs: Any) -> _Given | None:
-    if inputs is None or isinstance(inputs, Command):
-        return _Given(0)
-    words = _words_in(inputs)
-    return None if words is None else _Given(len(words), frozenset(each.text for each in words))
+    goes_on = inputs is None or isinstance(inputs, Command)
+    words = _words_in(inputs.update if isinstance(inputs, Command) else inputs)
+    if words is None and not goes_on:
+        return None
+    return _Given(len(words or ()), frozenset(each.text for each in words or ()), goes_on)
 
 
 def _words_in(inputs: Any) -> list[BaseMessage] | None:

@@ -67,9 +67,22 @@ def last_words(messages: Sequence[MessageLikeRepresentation], given: Given = _is
     return [*takewhile(by_human, _backwards(messages, given))][::-1]
 
 
+def last_turn(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """What users said last, and what follows it; all, where no user said anything."""
+    start = _start_of_turn(messages)
+    while start and by_human(messages[start - 1]):
+        start -= 1
+    return [*messages[start:]]
+
+
+def all_said(messages: Sequence[MessageLikeRepresentation], given: Given = _is_nobodys) -> list[BaseMessage]:
+    """What was said, oldest first."""
+    return [*_backwards(messages, given)][::-1]
+
+
 def everything(messages: Iterable[MessageLikeRepresentation], thread_id: str, given: Given = _is_nobodys) -> Offer:
     """All messages that can be promoted."""
-    said = list(_with_ids([*_backwards(read_messages(messages), given)][::-1], thread_id))
+    said = with_ids(all_said(read_messages(messages), given), thread_id)
     return Offer(said, earlier=_start_of_turn(said))
 
 
@@ -173,10 +186,11 @@ def by_human(message: BaseMessage) -> bool:
     return isinstance(message, HumanMessage) or (isinstance(message, ChatMessage) and message.role in ("user", "human"))
 
 
-def _with_ids(messages: Iterable[BaseMessage], thread_id: str) -> Iterator[BaseMessage]:
-    """Messages without an id get one made from what they say and what stands before them: the same one each time."""
-    before = ""
-    for message in messages:
+def with_ids(messages: Iterable[BaseMessage], thread_id: str) -> list[BaseMessage]:
+    """What was said. A message without an id gets one made from what it says and all before it: the same each time."""
+    before, named = "", list[BaseMessage]()
+    for message in filter(is_said, messages):
         name = message.id or digest([thread_id, before, message.type, message.content])
-        yield message if message.id else message.model_copy(update={"id": name})
+        named.append(message if message.id else message.model_copy(update={"id": name}))
         before = name
+    return named
