@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 from uuid import uuid4
 
@@ -18,8 +19,11 @@ from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.scopes import DEFAULT_SCOPE, ScopeLike, scope_of_run, template_of
 from langchain_agentmem.promotion.batch import Batch, Turn, digest
 from langchain_agentmem.promotion.changes import Promoted
+from langchain_agentmem.promotion.current import amissing, aturn, said
 from langchain_agentmem.promotion.extractor import Extractor
 from langchain_agentmem.promotion.given import is_given, listen
+from langchain_agentmem.promotion.naming import Place
+from langchain_agentmem.promotion.origin import of_scope
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.promoting import Promoter, Promotion
 from langchain_agentmem.promotion.taking import current_turn, dated, everything
@@ -58,7 +62,9 @@ class ExtractionNode(Runnable[Any, Any]):
     state. It can as well be called with a list of messages or with the id of a thread, and all of it in a batch.
 
     Where and whose the turns are it learns from the run: thread and checkpoint from its config, the scope through
-    `scope` from its context or config. A list of messages without a thread is known by the message it begins with.
+    `scope` from its context or config. In a graph it hands over what the run was given and what follows, and catches up
+    on what earlier runs of the same user have left in the thread; what others have left it never takes. A list of
+    messages without a thread is known by the message it begins with.
 
     Args:
         outbox: Where turns wait for a worker. None: with `inline` only, and then what fails is not kept.
@@ -117,13 +123,14 @@ class ExtractionNode(Runnable[Any, Any]):
         is_state = not isinstance(input, str | list | tuple)
         scope = scope_of_run(self._scope, config, required=self._required)
         if scope is None:
-            await self._pass_by(input, is_state, config)
+            if is_state:
+                await self._pass_by(self._messages(input), config)
             return {} if is_state else []
-        if isinstance(input, str):
-            talk = await self._thread(input)
+        if is_state and "namespace" in here(config):  # in a graph's run
+            done = await self._hand_over_turn(self._messages(input), scope, config)
         else:
-            talk = self._given(input, is_state, config)
-        done = await self._hand_over(talk, scope) if talk.messages else []
+            talk = await self._thread(input) if isinstance(input, str) else self._given(input, is_state, config)
+            done = await self._hand_over(talk, scope) if talk.messages else []
         return {} if is_state else done
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
@@ -188,11 +195,32 @@ class ExtractionNode(Runnable[Any, Any]):
             " sessions that this node was given"
         )
 
-    async def _pass_by(self, input: Any, is_state: bool, config: RunnableConfig | None) -> None:
+    async def _pass_by(self, messages: Messages, config: RunnableConfig | None) -> None:
         """What nobody said is not said by whoever signs in next, in the same thread of a graph."""
-        talk = self._given(input, is_state, config) if is_state else None
-        if self._outbox is not None and talk and talk.thread_id and talk.messages:
-            await self._outbox.apass(talk.thread_id, talk.messages, self._extractor.names)
+        thread_id = here(config).get("thread_id")
+        if self._outbox is None or not thread_id or not messages:
+            return
+        turn = await aturn(said(messages, thread_id), of_scope(self._scope, None), self._messages_key, config)
+        await self._outbox.apass(thread_id, turn, self._extractor.names)
+
+    async def _hand_over_turn(self, messages: Messages, scope: Scope, config: RunnableConfig | None) -> list[Promoted]:
+        """What a run of a graph has said, and its user; and what earlier runs of the same user have left."""
+        place, mine = Place.of(scope, config), of_scope(self._scope, scope)
+        all_of_it = said(messages, place.thread_id)
+        turn = await aturn(all_of_it, mine, self._messages_key, config)
+        if not turn:
+            return []
+        before = [*takewhile(lambda each: each is not turn[0], all_of_it)]
+        turns = place.turns(turn, before[-1] if before else None)
+        if self._outbox is None or not place.keeps_ids:
+            return await self.atake(place.thread_id, turns, scope)
+        names, ids = self._extractor.names, [each.id or "" for each in before]
+        if await self._outbox.aown(place.thread_id, turns, scope, names, ids[-1] if ids else "", 0) < 0:
+            untaken = await self._outbox.auntaken(place.thread_id, ids, names)
+            missing = await amissing(before, untaken, mine, self._messages_key, config)
+            turns = place.turns([*missing, *turn], None)
+            await self._outbox.aown(place.thread_id, turns, scope, names, "", len(missing))
+        return await self._promote_waiting(self._outbox, place.thread_id) if self._mode == "inline" else []
 
     async def _hand_over(self, talk: Talk, scope: Scope) -> list[Promoted]:
         thread_id = talk.thread_id or _name_of(talk.messages, scope)

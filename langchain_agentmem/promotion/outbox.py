@@ -218,8 +218,54 @@ class Outbox(ClosingOwn):
         if turns:
             await self._redis.send(self._adding(thread_id, turns, None, tuple(strategies), Offer(())))
 
+    async def aown(
+        self, thread_id: str, turns: Sequence[Turn], scope: Scope, strategies: Sequence[str], before: str, earlier: int
+    ) -> int:
+        """Take turns that are sure to be this scope's. One round trip.
+
+        Args:
+            thread_id: The thread.
+            turns: The current turn, and before it what was missing.
+            scope: Whose memories they become.
+            strategies: Names of the strategies that find them.
+            before: Id of the message before these; "" if it does not matter.
+            earlier: How many of them stand before the current turn.
+
+        Returns:
+            How many were new; -1, with nothing taken, if some of this scope's may be missing before these.
+        """
+        offer = Offer((), before or None, earlier)
+        adding = self._adding(thread_id, turns, scope, tuple(strategies), offer, own=True)
+        return int((await self._redis.send(adding))[0])
+
+    async def auntaken(self, thread_id: str, ids: Sequence[str], strategies: Sequence[str]) -> frozenset[str]:
+        """Which messages these strategies have not taken, as far as that is remembered. One round trip.
+
+        Args:
+            thread_id: The thread.
+            ids: Their ids, in the order in which they were said.
+            strategies: Names of the strategies.
+        """
+        if not ids:
+            return frozenset()
+        seen, state = self._keys.outbox_seen(thread_id), self._keys.outbox_state(thread_id)
+        numbers, kept, mark = await self._redis.send(
+            ("ZMSCORE", seen, *map(_token, ids)), ("ZCARD", seen), ("HGET", state, b"mark:" + _of(strategies))
+        )
+        upto = int(mark.split()[0]) if mark else None
+        taken = [number is not None and (upto is None or float(number) <= upto) for number in numbers]
+        start = taken.index(True) if kept >= _IDS_KEPT and True in taken else 0  # what was before that is forgotten
+        return frozenset(name for name, done in zip(ids[start:], taken[start:], strict=True) if not done)
+
     def _adding(
-        self, thread_id: str, turns: Sequence[Turn], scope: Scope | None, strategies: tuple[str, ...], offer: Offer
+        self,
+        thread_id: str,
+        turns: Sequence[Turn],
+        scope: Scope | None,
+        strategies: tuple[str, ...],
+        offer: Offer,
+        *,
+        own: bool = False,
     ) -> ScriptCall:
         """The command that takes turns; those of nobody it only notes."""
         said: list[bytes] = []
@@ -227,8 +273,8 @@ class Outbox(ClosingOwn):
             said += (_token(turn.id), turn.dumps(self._codec) if scope else b"")
         recipe = _recipe(scope, strategies) if scope else ""
         before = _token(offer.before) if offer.before else ""
-        args = [self._common, escape(thread_id), recipe, _IDS_KEPT, _token("\n".join(strategies))]
-        return _ADD([self._stem], [*args, before, offer.earlier, *said])
+        args = [self._common, escape(thread_id), recipe, _IDS_KEPT, _of(strategies)]
+        return _ADD([self._stem], [*args, before, offer.earlier, "1" if own else "", *said])
 
     # --- dead letters
 
@@ -326,3 +372,8 @@ def _recipe(scope: Scope, strategies: tuple[str, ...]) -> str:
 def _token(name: str) -> bytes:
     """What the outbox remembers of a message's id: short, because it remembers many."""
     return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=9).digest()
+
+
+def _of(strategies: Sequence[str]) -> bytes:
+    """What the outbox remembers of a set of strategies."""
+    return _token("\n".join(strategies))

@@ -215,6 +215,10 @@ class Keys:
         """The HASH of how far a thread is promoted, and who is at it."""
         return f"{self.outbox()}:state:{escape(thread_id)}"
 
+    def outbox_seen(self, thread_id: str) -> str:
+        """The ZSET of the messages of a thread that were taken."""
+        return f"{self.outbox()}:seen:{escape(thread_id)}"
+
     def outbox_due(self) -> str:
         """The ZSET of the threads that wait to be promoted, by the time at which they are due."""
         return f"{self.outbox()}:due"

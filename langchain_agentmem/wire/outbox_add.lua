@@ -3,9 +3,11 @@
 -- KEYS[1], ARGV[1] as in outbox.lua
 -- ARGV[2] thread  [3] recipe, '' = they are nobody's: only note that they were said  [4] how many ids are kept
 -- ARGV[5] name of the strategies  [6] id of the message before these, '' = it does not matter
--- ARGV[7] how many of these stand before the current turn
--- ARGV[8..] for each message: id, turn
--- Returns how many were new; -1, with nothing taken, if the message before is not known: some are missing in between.
+-- ARGV[7] how many of these stand before the current turn  [8] '1' = whose those are that do, or that may be missing, is
+--   known otherwise
+-- ARGV[9..] for each message: id, turn
+-- Returns how many were new; -1, with nothing taken, if the message before is not known: some are missing in between; also
+--   if somebody else's turn was taken last and [8] is '1': before that one some of this one's may be missing.
 local thread, recipe, most_ids, before, earlier = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[6], tonumber(ARGV[7])
 local state, ids, turns, mark = state_of(thread), ids_of(thread), turns_of(thread), 'mark:' .. ARGV[5]
 local path = recipe == '' and '' or path_of(recipe)
@@ -20,12 +22,12 @@ local function number_of(id) return tonumber(redis.call('ZSCORE', ids, id) or ni
 local function passed(n) return n and n <= (upto or noted) end
 
 -- What was said before in another user's turn is not this one's: only the current turn is sure to be.
-local same = whose == path
-if same and before ~= '' and earlier == 0 and not passed(number_of(before)) then return -1 end
+local same = whose == path or ARGV[8] == '1'
+if same and before ~= '' and earlier == 0 and not (whose == path and passed(number_of(before))) then return -1 end
 
 local new, last = {}, upto or 0
-for i = 8, #ARGV, 2 do
-  local n, current = number_of(ARGV[i]), (i - 8) / 2 >= earlier
+for i = 9, #ARGV, 2 do
+  local n, current = number_of(ARGV[i]), (i - 9) / 2 >= earlier
   if current and (not n or n > (upto or 0)) or (not current and same) then new[#new + 1] = i end
   if not current and passed(n) then new = {} end
 end

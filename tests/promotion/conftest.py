@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
 
 from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.longterm.embeddings import OfflineEmbeddings
 from langchain_agentmem.longterm.store import AgentMemoryStore
+from langchain_agentmem.promotion.extraction import ExtractionNode, Extractor
 from langchain_agentmem.promotion.outbox import Outbox
+from langchain_agentmem.thread.checkpoint import AgentMemorySaver
 from langchain_agentmem.wire.connection import Connection
 from tests.openai_stub import OpenAIStub
 from tests.promotion.scribe import CALLS, Call
@@ -52,3 +57,22 @@ def call(request: pytest.FixtureRequest) -> Call:
 def outbox(plain: Connection) -> Outbox:
     """An outbox whose turns are due at once."""
     return Outbox(plain, **QUICK)
+
+
+@pytest.fixture
+def box(search: Connection) -> Outbox:
+    """An outbox for graphs that keep their threads on the same server."""
+    return Outbox(search, **QUICK)
+
+
+@pytest.fixture
+def node(box: Outbox, bank: MemoryBank) -> ExtractionNode:
+    """A node that hands over to it, and passes by what nobody said."""
+    return ExtractionNode(box, Extractor(bank, None, "verbatim"), required=False)
+
+
+@pytest.fixture(params=[AgentMemorySaver, InMemorySaver])
+def saver(request: pytest.FixtureRequest, search: Connection) -> BaseCheckpointSaver[Any]:
+    """A checkpointer: ours, and one of LangGraph's."""
+    made: BaseCheckpointSaver[Any] = AgentMemorySaver(search) if request.param is AgentMemorySaver else InMemorySaver()
+    return made
