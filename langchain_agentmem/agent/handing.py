@@ -16,6 +16,7 @@ from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.batch import Turn
 from langchain_agentmem.promotion.current import aturn, awords
 from langchain_agentmem.promotion.extraction import ExtractionNode
+from langchain_agentmem.promotion.given import given
 from langchain_agentmem.promotion.naming import Place
 from langchain_agentmem.promotion.origin import Mine
 from langchain_agentmem.promotion.taking import by_human, is_said
@@ -79,17 +80,8 @@ class HandOver:
             run: The run.
         """
         place, begun = Place.of(scope), self._begun.get(turn, run)
-        if begun is None:  # no model was asked in this run
-            said = [each for each in messages if is_said(each)]
-            start = max((i for i, each in enumerate(said) if by_human(each)), default=-1) + 1
-            rest = [*await awords(said[:start], mine), *said[start:]]
-            turns = place.turns(rest, _before(messages, rest))
-        else:
-            rest = [each for each in messages if is_said(each) and not by_human(each) and each.id not in begun.before]
-            if not begun.said:  # who goes on with another's run has not asked what it answers
-                own = {each.id for each in await aturn([each for each in messages if is_said(each)], mine)}
-                rest = [each for each in rest if each.id in own]
-            turns = place.turns(rest, begun.said)
+        rest = await _rest(messages, begun, mine)
+        turns = place.turns(rest, begun.said if begun else _before(messages, rest))
         due = [*self._waiting.of(place), *turns]
         try:
             await self._promotion.atake(place.thread_id, due, scope)
@@ -141,6 +133,20 @@ class _Waiting:
                 held.pop(turn.id, None)
             if not held:
                 self._held.pop(place, None)
+
+
+async def _rest(messages: Sequence[BaseMessage], begun: _Begun | None, mine: Mine) -> list[BaseMessage]:
+    """What was not handed over yet; where no model was asked in this run, with what the user said."""
+    said = [each for each in messages if is_said(each)]
+    if begun is None:
+        start = max((i for i, each in enumerate(said) if by_human(each)), default=-1) + 1
+        rest = [*await awords(said[:start], mine), *said[start:]]
+    else:
+        rest = [each for each in said if not by_human(each) and each.id not in begun.before]
+    if given() or (begun and begun.said):
+        return rest
+    own = {each.id for each in await aturn(said, mine)}  # who goes on with another's run did not ask what it answers
+    return [each for each in rest if each.id in own]
 
 
 def _upto_user(messages: Sequence[BaseMessage]) -> frozenset[str | None]:

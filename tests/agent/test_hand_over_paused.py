@@ -96,7 +96,8 @@ async def test_what_is_said_to_it_while_it_waits(memory: AgentMemory, do: Do) ->
     assert sorted(await told(memory)) == [("ada", "I am Ada."), ("ada", "I like jazz."), ("ada", "I like tea.")]
 
 
-async def test_a_turn_that_then_ends_before_the_model(memory: AgentMemory, do: Do) -> None:
+@pytest.mark.parametrize(("user", "number"), [("anna", 4), ("eve", 0)])
+async def test_a_turn_that_then_ends_before_the_model(memory: AgentMemory, do: Do, user: str, number: int) -> None:
     @before_model(can_jump_to=["end"])
     def ending(state: Any, runtime: Any) -> dict[str, Any]:
         interrupt("May I?")
@@ -104,8 +105,9 @@ async def test_a_turn_that_then_ends_before_the_model(memory: AgentMemory, do: D
 
     agent = agent_of(memory, ending)
     await do(agent.invoke, SAID, config())
-    await do(agent.invoke, Command(resume="yes"), config())
-    assert [text for _, text in await told(memory)] == TEXTS
+    await do(agent.invoke, Command(resume="yes"), config(user))
+    assert memory.outbox.stats().waiting == number
+    assert [text for _, text in await told(memory)] == TEXTS[:number]
 
 
 async def test_twice_and_with_another_checkpointer(memory: AgentMemory, do: Do) -> None:
