@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from random import Random
 from typing import Annotated, Any
 
 import pytest
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
 from langchain_core.runnables import RunnableLambda
+from langgraph.errors import EmptyInputError
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 from langgraph.types import Command, Send
@@ -165,3 +168,28 @@ async def test_an_input_that_is_none_of_messages(box: Outbox, node: Any, saver: 
             await do(graph.invoke, {"question": f"I, {user}, fail."}, config(user), durability=durability)
         await do(graph.invoke, {"question": f"I am {user}.|yes"}, config(user), durability=durability)
     assert await told(box) == [(user, text) for user in users for text in (f"I, {user}, fail.", f"I am {user}.", "yes")]
+
+
+# --- whatever happens
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+@pytest.mark.parametrize("seed", range(4))
+async def test_each_word_is_its_users_and_taken_once(
+    box: Outbox, node: Any, saver: Any, do: Do, seed: int, durability: str
+) -> None:
+    """Runs end, fail, pause and go on by chance; in the end each user speaks once more."""
+    chance, graph, found = Random(seed), graph_of(node, saver), list[tuple[str | None, str]]()
+    said: list[tuple[str, str]] = []
+    for step in range(17):
+        user = ("ada", "bob", "eve")[step - 14] if step >= 14 else chance.choice(["ada", "bob", "eve"])
+        ways: list[Any] = ["yes", "yes", "fail", "ask", None, Command(resume="yes")]
+        way = "yes" if step >= 14 else chance.choice(ways)
+        given: Any = way
+        if isinstance(way, str):
+            given = {"messages": [f"{user} {step} {n} {way}" for n in range(chance.choice([1, 1, 2]))]}
+            said += [(user, text) for text in given["messages"]]
+        with suppress(TimeoutError, EmptyInputError):
+            await do(graph.invoke, given, config(user), durability=durability)
+        found += await told(box) if chance.random() < 0.3 else []
+    assert sorted([*found, *await told(box)]) == sorted(said)
