@@ -41,14 +41,17 @@ async def aturn(
 
 
 async def awords(messages: Sequence[BaseMessage], mine: Mine, key: str = "messages") -> list[BaseMessage]:
-    """What the user says in the run, in front of any answer. An agent inside a graph may be told what a model wrote.
+    """What the user says in the run. An agent inside a graph may be told what a model wrote.
+
+    Where the run was given something, a model may have spoken since: whoever hands it on to another agent notes that.
 
     Args:
         messages: The conversation, which ends with it.
         mine: Tells the user's runs from others.
         key: The key of the state that holds the messages.
     """
-    words, inside, number = last_words(messages, is_given), bool(here().get("namespace")), given()
+    inside, number = bool(here().get("namespace")), given()
+    words = last_words(messages, is_given, answered=bool(number))
     if inside and number:
         return [each for each in words if may_be_given(each)][-number:]
     latest = words[-number:] if number else words

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from typing import Any, TypeAlias
 
 from langchain_core.messages import (
@@ -62,9 +62,13 @@ def current_turn(messages: Sequence[MessageLikeRepresentation], thread_id: str, 
     return Offer(turn[::-1])
 
 
-def last_words(messages: Sequence[MessageLikeRepresentation], given: Given = _is_nobodys) -> list[BaseMessage]:
-    """What users said last, with no answer of a model behind or between."""
-    return [*takewhile(by_human, _backwards(messages, given))][::-1]
+def last_words(
+    messages: Sequence[MessageLikeRepresentation], given: Given = _is_nobodys, *, answered: bool = False
+) -> list[BaseMessage]:
+    """What users said last, with no answer of a model between, nor behind, unless it may be `answered`."""
+    said = _backwards(messages, given)
+    behind = dropwhile(lambda each: not by_human(each), said) if answered else said
+    return [*takewhile(by_human, behind)][::-1]
 
 
 def last_turn(messages: Sequence[BaseMessage]) -> list[BaseMessage]:

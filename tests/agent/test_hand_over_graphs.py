@@ -7,8 +7,8 @@ import contextvars
 from typing import Any
 
 import pytest
-from langchain.agents.middleware import PIIMiddleware
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain.agents.middleware import PIIMiddleware, before_agent
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langgraph.func import entrypoint
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Send
@@ -16,6 +16,10 @@ from langgraph.types import Send
 from langchain_agentmem import AgentMemory
 from tests.agent.telling import agent_of, config, told
 from tests.conftest import Do
+
+
+CALLED = {"name": "transfer_to_worker", "args": {}, "id": "c1", "type": "tool_call"}
+WENT = ToolMessage("Transferred.", tool_call_id="c1")
 
 
 def sequence(memory: AgentMemory, **nodes: Any) -> Any:
@@ -28,6 +32,37 @@ async def test_the_users_words_turn_after_turn(memory: AgentMemory, do: Do) -> N
     graph = sequence(memory, agent=agent_of(memory, saver=False))
     for text in ("I like tea.", "I like jazz."):
         await do(graph.invoke, {"messages": text}, config())
+    assert await told(memory) == [("anna", "I like tea."), ("anna", "I like jazz.")]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("hand_off", [[AIMessage("", tool_calls=[CALLED]), WENT], [AIMessage("One moment.")]])
+async def test_the_users_words_behind_which_another_agent_speaks(
+    memory: AgentMemory, do: Do, hand_off: list[AnyMessage], fails: bool
+) -> None:
+    def supervisor(state: MessagesState) -> dict[str, Any]:
+        if "fail" in state["messages"][-1].text:
+            raise TimeoutError("the provider is away")
+        return {"messages": [each.model_copy() for each in hand_off]}
+
+    graph = sequence(memory, supervisor=supervisor, worker=agent_of(memory, saver=False))
+    if fails:
+        with pytest.raises(TimeoutError):
+            await do(graph.invoke, {"messages": "I fail at chess."}, config("bob"))
+    for text in ("I like tea.", "I like jazz."):
+        await do(graph.invoke, {"messages": text}, config())
+    assert await told(memory) == [("anna", "I like tea."), ("anna", "I like jazz.")]
+
+
+async def test_the_users_words_behind_which_a_hook_speaks(memory: AgentMemory, do: Do) -> None:
+    @before_agent
+    def noting(state: Any, runtime: Any) -> dict[str, Any]:
+        return {"messages": [AIMessage("They write from a phone.")]}
+
+    agent = agent_of(memory, noting)
+    for text in ("I like tea.", "I like jazz."):
+        await do(agent.invoke, {"messages": text}, config())
+    await do(agent.invoke, {"messages": []}, config("eve"))
     assert await told(memory) == [("anna", "I like tea."), ("anna", "I like jazz.")]
 
 
