@@ -14,6 +14,7 @@ as `"./memory.py:checkpointer"`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -41,4 +42,4 @@ async def store() -> AsyncIterator[AgentMemoryStore]:
         ConfigurationError: REDIS_URL is not set, or is no Redis URL; or the extra is not installed.
     """
     async with AgentMemory.from_env() as memory:
-        yield memory.store
+        yield await asyncio.to_thread(lambda: memory.store)  # loads the embedder from the disk

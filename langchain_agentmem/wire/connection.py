@@ -42,6 +42,11 @@ MALFORMED: tuple[type[Exception], ...] = (DataError, UnicodeEncodeError)
 # All that redis-py raises when it or the server refuses.
 REDIS_ERRORS: tuple[type[Exception], ...] = (RedisError, RedisClusterException)
 
+# What a server lists its clients as. Told to redis-py because it would look its version up on the disk for each
+# connection, also on an event loop.
+_DRIVER = getattr(redis, "DriverInfo", None)  # since redis-py 7.2
+_NAMED = {"driver_info": _DRIVER(lib_version=redis.__version__)} if _DRIVER else {}
+
 _SCHEMES: dict[type, Scheme] = {
     redis.Connection: "redis",
     redis.SSLConnection: "rediss",
@@ -317,7 +322,7 @@ def url_from_env() -> str:
 
 def _open(address: Address, options: dict[str, Any], colour: Any) -> Any:
     """A client of one colour (`redis` or `redis.asyncio`) for an address."""
-    settings = {"protocol": 2, **options}
+    settings = {"protocol": 2, **(_NAMED if options.keys().isdisjoint(("lib_name", "lib_version")) else {}), **options}
     try:
         settings |= {name: _typed(name, value) for name, value in address.options.items()} | {"decode_responses": False}
         if address.kind == "cluster":

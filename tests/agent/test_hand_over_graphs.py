@@ -17,7 +17,6 @@ from langchain_agentmem import AgentMemory
 from tests.agent.telling import agent_of, config, told
 from tests.conftest import Do
 
-
 CALLED = {"name": "transfer_to_worker", "args": {}, "id": "c1", "type": "tool_call"}
 WENT = ToolMessage("Transferred.", tool_call_id="c1")
 
