@@ -7,6 +7,7 @@ AgentMemoryError
 │   ├── IndexMismatchError               a search index exists with other dimensions or metric
 │   └── UnsupportedServerError           the server lacks what the call needs
 ├── InvalidInputError (ValueError)       an argument of this call cannot be used
+│   ├── InvalidTypeError (TypeError)     it is of a type that would be taken for something else
 │   └── MissingScopeError                a run does not say whose memories it is about
 ├── BudgetExceededError                  a limit on model calls or tokens is reached for today
 ├── ExtractionError                      a model found no memories that can be used: it refused, or its answer is broken
@@ -45,6 +46,10 @@ class UnsupportedServerError(ConfigurationError):
 
 class InvalidInputError(AgentMemoryError, ValueError):
     """An argument of this call cannot be used."""
+
+
+class InvalidTypeError(InvalidInputError, TypeError):
+    """An argument of this call is of a type that would be taken for something else, as one text for a list of ids."""
 
 
 class MissingScopeError(InvalidInputError):

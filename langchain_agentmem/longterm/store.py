@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from langchain_core.embeddings import Embeddings
@@ -29,6 +28,7 @@ from langchain_agentmem.longterm.items import Namespace
 from langchain_agentmem.longterm.searching import Filled, Hit, Listing, Neighbours, Search, Wanted
 from langchain_agentmem.longterm.vectors import Encoder, VectorIndexConfig
 from langchain_agentmem.longterm.writing import Put, Vectors
+from langchain_agentmem.wire.awaitable import Count, Done, Nothing
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.changes import Changes
 from langchain_agentmem.wire.closing import Closing
@@ -287,22 +287,24 @@ class AgentMemoryStore(Closing, BaseStore):
 
     # --- what other stores have
 
-    def setup(self) -> None:
-        """Nothing: the store needs no set-up. Here because other stores ask for the call."""
+    def setup(self) -> Nothing:
+        """Nothing: the store needs no set-up. Here, and below, because other stores ask for the call; see `Nothing`."""
+        return Nothing()
 
     async def asetup(self) -> None:
         """Nothing: see `setup`."""
+        await self.setup()
 
-    def sweep_ttl(self) -> int:
+    def sweep_ttl(self) -> Count:
         """Nothing, 0 items: Redis expires items by itself."""
-        return 0
+        return Count(0)
 
     def start_ttl_sweeper(self, sweep_interval_minutes: int | None = None) -> Done:
-        """Nothing: Redis expires items by itself. The result may be awaited, as that of other async stores."""
+        """Nothing: see `sweep_ttl`."""
         return Done()
 
     def stop_ttl_sweeper(self, timeout: float | None = None) -> Done:
-        """Nothing: see `start_ttl_sweeper`."""
+        """Nothing: see `sweep_ttl`."""
         return Done()
 
     def close(self) -> None:
@@ -314,18 +316,6 @@ class AgentMemoryStore(Closing, BaseStore):
         """Close the connections, if they are the store's own."""
         if self._owned:
             await self.connection.aclose()
-
-
-class Done(Future[None]):
-    """What is done already, for callers that wait for a thread's Future and for those that await."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.set_result(None)
-
-    def __await__(self) -> Generator[None, None, None]:
-        return
-        yield
 
 
 def _checked(op: Op) -> Op:

@@ -27,7 +27,8 @@ from langchain_agentmem.thread.listing import Listing, Query
 from langchain_agentmem.thread.reading import Head, config_of, load_delta_history
 from langchain_agentmem.thread.threads import Threads
 from langchain_agentmem.thread.writing import CheckpointEvents, Draft, Place, pack_rows
-from langchain_agentmem.wire.bridge import Nothing, run, sync_of, walk
+from langchain_agentmem.wire.awaitable import Nothing
+from langchain_agentmem.wire.bridge import run, sync_of, walk
 from langchain_agentmem.wire.closing import ClosingOwn
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape
@@ -114,7 +115,7 @@ class AgentMemorySaver(ClosingOwn, BaseCheckpointSaver[Any]):
         return Threads(self._redis, self._keys, lambda: self._codec)
 
     def setup(self) -> Nothing:
-        """Nothing: the saver needs no set-up. Other savers ask for this call, some of them for it to be awaited."""
+        """Nothing: the saver needs no set-up. Here because other savers ask for the call; see `Nothing`."""
         return Nothing()
 
     async def asetup(self) -> None:
@@ -319,7 +320,7 @@ class AgentMemorySaver(ClosingOwn, BaseCheckpointSaver[Any]):
         A checkpoint from which a delta channel of a remaining one is rebuilt stays.
 
         Raises:
-            InvalidInputError: `run_ids` is one text.
+            InvalidTypeError: `run_ids` is one text.
         """
         await self.threads.drop_runs(run_ids)
 
@@ -347,7 +348,7 @@ class AgentMemorySaver(ClosingOwn, BaseCheckpointSaver[Any]):
                 rebuilt from; `delete` keeps nothing.
 
         Raises:
-            InvalidInputError: The strategy is unknown, or `thread_ids` is one text.
+            InvalidInputError: The strategy is unknown, or (`InvalidTypeError`) `thread_ids` is one text.
         """
         await self.threads.prune(thread_ids, strategy)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from langchain_agentmem.errors import InvalidInputError
+from langchain_agentmem.errors import InvalidInputError, InvalidTypeError
 from langchain_agentmem.thread.codec import Codec
 from langchain_agentmem.thread.layout import Record
 from langchain_agentmem.wire.bridge import sync_of
@@ -168,7 +168,7 @@ class Threads:
         """Remove checkpoints of threads, by the strategies of `BaseCheckpointSaver.prune`. One round trip for all.
 
         Raises:
-            InvalidInputError: The strategy is unknown, or `thread_ids` is one text.
+            InvalidInputError: The strategy is unknown, or (`InvalidTypeError`) `thread_ids` is one text.
         """
         _refuse_text("thread_ids", thread_ids)
         names = [str(thread_id) for thread_id in thread_ids]
@@ -184,7 +184,7 @@ class Threads:
         """Remove what some runs made, in every thread. Looks at each thread once: one round trip for each hundred.
 
         Raises:
-            InvalidInputError: `run_ids` is one text.
+            InvalidTypeError: `run_ids` is one text.
             redis.exceptions.RedisError: The server failed for a thread; all others are done then.
         """
         _refuse_text("run_ids", run_ids)
@@ -237,7 +237,7 @@ def keys_of_thread(redis: Connection, keys: Keys, thread_id: str) -> list[str]:
 def _refuse_text(name: str, ids: object) -> None:
     """One text in the place of a list of ids: its letters would be taken for ids."""
     if isinstance(ids, str):
-        raise InvalidInputError(f"{name}: pass a list of ids, not one text: [{ids!r}]")
+        raise InvalidTypeError(f"{name}: pass a list of ids, not one text: [{ids!r}]")
 
 
 def _raise_first(errors: Sequence[Exception]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple
@@ -137,13 +137,6 @@ async def _beside_async(
         for task in (working, beating):
             task.cancel()
         await asyncio.gather(working, beating, return_exceptions=True)
-
-
-class Nothing:
-    """What a call with nothing to do returns where one name serves both colours: it may be awaited, or dropped."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield from ()
 
 
 def walk(items: AsyncIterator[T]) -> Iterator[T]:

@@ -62,7 +62,7 @@ class Connection(Closing):
 
     Nothing is opened until the first command. Safe to share between threads, event loops (each gets a client of its
     own, closed when its loop shuts down) and across fork. Pools wait for a free connection rather than raise. A loop
-    that is closed without `shutdown_asyncgens` leaves its client until another loop sends its first command.
+    that is closed without `shutdown_asyncgens` leaves its client until `close`, or until another loop sends a command.
 
     Args:
         url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://h1,h2/service/db` or `redis+cluster://h1,h2`.
@@ -216,7 +216,11 @@ class Connection(Closing):
         return self._sync or self._open_sync()
 
     def close(self) -> None:
-        """Close the sync connections opened here, lent ones when they come back. A later call opens anew."""
+        """Close the sync connections opened here, lent ones when they come back, and what closed loops left open.
+
+        A later call opens anew.
+        """
+        self._abandon_lanes()
         client, self._sync = self._sync, self._given_sync
         if client is not None and client is not self._given_sync:
             for part in (client, *_sentinels(client)):

@@ -369,6 +369,15 @@ def test_a_store_opens_from_a_url_and_closes(plain_url: str) -> None:
         assert store.get(DOCS, "a")
 
 
+async def test_what_other_stores_ask_to_await(plain: Connection) -> None:
+    store = AgentMemoryStore(plain)
+    await store.setup()
+    await store.asetup()
+    await store.start_ttl_sweeper()
+    await store.stop_ttl_sweeper()
+    assert await store.sweep_ttl() == 0
+
+
 def test_a_store_runs_on_one_loop_after_another(store: AgentMemoryStore) -> None:
     async def story(key: str) -> int:
         await asyncio.gather(store.aput(DOCS, key, {"text": key}), store.aget(DOCS, key))

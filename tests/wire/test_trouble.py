@@ -140,7 +140,8 @@ async def test_many_loops_one_after_the_other_and_at_once(plain: Connection) -> 
 
 # What such a loop leaves to the garbage collector is warned of.
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_loop_that_was_closed_without_a_word_leaves_no_client_behind(server: Server) -> None:
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_loop_that_was_closed_without_a_word_leaves_no_client_behind(server: Server, closed: bool) -> None:
     with Connection(url(server), client_name="looped") as connection:
         for _ in range(5):
             loop = asyncio.new_event_loop()
@@ -148,7 +149,10 @@ def test_a_loop_that_was_closed_without_a_word_leaves_no_client_behind(server: S
             loop.close()
             del loop
         assert len(connection._lanes) == 1
-        asyncio.run(connection.send(("PING",)))
+        if closed:
+            connection.close()
+        else:
+            asyncio.run(connection.send(("PING",)))
         assert not connection._lanes
 
         def none_is_left() -> bool:
