@@ -1,12 +1,14 @@
-"""Nothing on an event loop waits for anything but the loop: `langgraph dev` ends a run that does."""
+"""Nothing on an event loop waits for a disk, a name or a sleep: `langgraph dev` ends a run that does."""
 
 from __future__ import annotations
 
-import time
+import asyncio
+import importlib.metadata
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import pytest
-from blockbuster import BlockingError, blockbuster_ctx
 from langchain.agents import create_agent
 
 from langchain_agentmem import AgentMemory, Scope
@@ -24,24 +26,45 @@ LINES = [
     yes(),
     yes(),
 ]
+WAITS = {
+    "open",
+    "os.listdir",
+    "os.scandir",
+    "socket.getaddrinfo",
+    "subprocess.Popen",
+    "time.sleep",
+}
+seen: list[list[str]] = []  # where it is noted, while somebody watches
 
 
-@pytest.fixture
-def agent(memory: AgentMemory) -> Any:
-    """An agent with all of memory. A program makes it when it starts, in no event loop yet."""
-    return create_agent(
-        ScriptedModel(lines=LINES),
+def hear(event: str, args: tuple[Any, ...]) -> None:
+    if seen and event in WAITS and asyncio._get_running_loop() is not None:
+        seen[-1].append(f"{event}{args}")
+
+
+sys.addaudithook(hear)  # which stays, so that it asks whether anybody watches
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """What waits on an event loop meanwhile."""
+    seen.append([])
+    try:
+        yield seen[-1]
+    finally:
+        seen.clear()
+
+
+def test_an_agent_a_worker_and_the_end_of_a_user(memory: AgentMemory) -> None:
+    agent: Any = create_agent(
+        ScriptedModel(lines=2 * LINES),
         tools=memory.tools(),
         middleware=[memory.middleware()],
         checkpointer=memory.checkpointer,
         store=memory.store,
     )
 
-
-async def test_an_agent_a_worker_and_the_end_of_a_user(agent: Any, memory: AgentMemory) -> None:
-    with blockbuster_ctx():
-        with pytest.raises(BlockingError):
-            time.sleep(0.001)  # noqa: ASYNC251 - what it finds
+    async def story() -> None:
         for text in ("I live in Oslo.", "What do I like?"):
             await agent.ainvoke({"messages": text}, {**config(), "callbacks": [memory.tracer]})
         async with memory.worker(strategy="rules") as worker:
@@ -52,3 +75,20 @@ async def test_an_agent_a_worker_and_the_end_of_a_user(agent: Any, memory: Agent
         assert [thread.thread_id for thread in await memory.athreads()] == ["t"]
         assert str(await memory.adoctor())
         assert (await memory.aforget_user("anna")).clean
+
+    asyncio.run(story())  # what is imported and read once is so now
+    with watched() as waits:
+        asyncio.run(story())
+    assert waits == []
+
+
+def test_it_would_be_seen() -> None:
+    async def reading() -> None:
+        importlib.metadata.version("redis")
+
+    with watched() as waits:
+        asyncio.run(reading())
+    assert waits
+    with watched() as waits:
+        importlib.metadata.version("redis")
+    assert waits == []
