@@ -170,8 +170,7 @@ def test_a_password_a_user_and_a_provider_open_the_door(call: Call, guarded: Ser
     for url, options, user in doors:
         with Connection(url, **options) as connection:
             assert call(connection.send(("ACL", "WHOAMI"))) == [user]
-            assert "s3same" not in repr(connection)
-            assert "pa" not in repr(connection).removeprefix("Connection(redis")
+            assert all(secret not in repr(connection) for secret in ("s3same", "pa/ss", "pa%2Fss"))
 
 
 @pytest.mark.parametrize(
