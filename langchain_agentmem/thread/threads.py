@@ -237,7 +237,7 @@ def keys_of_thread(redis: Connection, keys: Keys, thread_id: str) -> list[str]:
 def _refuse_text(name: str, ids: object) -> None:
     """One text in the place of a list of ids: its letters would be taken for ids."""
     if isinstance(ids, str):
-        raise InvalidTypeError(f"{name}: pass a list of ids, not one text: [{ids!r}]")
+        raise InvalidTypeError(f"{name}: pass a list of ids, not a str: [{ids!r}]")
 
 
 def _raise_first(errors: Sequence[Exception]) -> None:

@@ -284,7 +284,7 @@ async def test_one_string_is_no_list(call: Call, saver: AgentMemorySaver) -> Non
     """Its letters would be taken for threads."""
     await fill(call, saver)
     for method, what in ((saver.prune, "thread_ids"), (saver.delete_for_runs, "run_ids")):
-        with pytest.raises(InvalidTypeError, match=rf"{what}: pass a list of ids, not one text: \['thread'\]"):
+        with pytest.raises(InvalidTypeError, match=rf"{what}: pass a list of ids, not a str: \['thread'\]"):
             await call(method, "thread")
     assert len(await call(saver.list, config())) == 4
 
