@@ -215,11 +215,12 @@ local function displace(name, version, identity, fact, ttl, comes_back)
   return table.concat(gone, ' ')
 end
 
--- A hash that was written back is a memory of the present again: it is known by what it says, its fact is so again.
-local function settle(name, ttl)
+-- A hash that was written back is a memory of the present again: it is known by what it says, its fact is so again, which
+-- is said now; unless it `stands` for it already.
+local function settle(name, ttl, stands)
   local own = redis.call('HMGET', stem .. name, 'i', 's', 'm', 'j', 'l')
   if own[1] then redis.call('HSET', known, own[1], name) end
-  if own[2] then
+  if own[2] and not stands then
     set_fact(own[2], name, own[3] or 'null', string.match(own[4] or '', '[^\n]*$'), ttl)
   end
   expire(name, own[5], 0)

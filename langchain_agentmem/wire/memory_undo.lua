@@ -57,7 +57,8 @@ local function recover()
     redis.call('RENAME', gone .. ':x' .. i, item .. ':x' .. i)
     redis.call('PERSIST', item .. ':x' .. i)
   end
-  settle(member, ttl)
+  local fact = kept.s and read_fact(kept.s)
+  settle(member, ttl, fact and fact.from == member) -- a fact that came back with it was last said when it was
   return {'undone', member, version_of(member)}
 end
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -234,13 +235,14 @@ async def test_what_others_say_of_a_fact_stays(bank: MemoryBank, do: Do) -> None
     assert await diet(bank, do) is None
 
 
-async def test_what_was_forgotten_comes_back_as_it_ended(bank: MemoryBank, do: Do) -> None:
+@pytest.mark.parametrize("ended", [False, True])
+async def test_what_was_forgotten_comes_back_as_it_was_said(bank: MemoryBank, do: Do, ended: bool) -> None:
     made = (await say(bank, do, "vegan", 1)).id
-    await end(bank, do, 4)
+    await (end if ended else partial(say, value="vegan"))(bank, do, hour=4)
     await do(bank.forget, ANNA, [made])
     await do(bank.undo, made, ANNA)
     await say(bank, do, "fish", 3)
-    assert await diet(bank, do) is None
+    assert await diet(bank, do) == (None if ended else "vegan")
     await say(bank, do, "fish", 5)
     assert await diet(bank, do) == "fish"
 
