@@ -113,9 +113,12 @@ def _now(entry: Entry) -> Memory | None:
 
 
 def _heard(entry: Entry) -> Heard | None:
-    """When what the memory of an entry says was last said; by default, when it was last remembered."""
+    """When what the memory of an entry says was last said; by default, when it was last remembered.
+
+    In no thread: what any thread said here since is later.
+    """
     if entry.said:
-        return entry.said.heard
+        return Heard(entry.said.heard.at)
     return Heard(entry.memory.updated) if entry.memory and entry.memory.updated else None
 
 

@@ -95,7 +95,7 @@ end
 -- was said later stays said later.
 local function say(name, version)
   local past, last, where = noted(name)
-  if not last or as_of >= last then last, where = as_of, thread or '' end
+  if not last or as_of > last then last, where = as_of, thread or '' end
   note(name, version or past, last, where)
 end
 

@@ -174,9 +174,10 @@ local function end_fact()
   hear(ARGV[22], ARGV[23], tonumber(told.z))
 end
 
--- Until when this was so, if something else was said later of the fact that it would set or end.
+-- Until when this was so, if something else was said later of the fact that it would set or end. What comes from an export
+-- ends nothing, and where such a fact is there, that stays; but it does not bring back what was said to have ended since.
 local function was_until()
-  if imported then return end
+  if imported then return fact and not read_fact(fact) and said_later(fact) end
   local name = string.match(replaces, '^%S+')
   local held = name and redis.call('HGET', stem .. name, 's')
   local old = held and held ~= fact and read_fact(held)

@@ -280,6 +280,32 @@ async def test_what_is_only_known_to_have_ended_is_exported_too(bank: MemoryBank
     assert await do(bank.list, BOB) != []
 
 
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("thread", ["own", "other"])
+async def test_an_export_does_not_bring_back_what_has_ended_since(
+    bank: MemoryBank, do: Do, known: bool, thread: str
+) -> None:
+    made = (await say(bank, do, "vegan", 2, "own")).id
+    lines = list(await do(bank.export, ANNA))
+    if known:
+        await say(bank, do, "fish", 1, scope=BOB)
+    await end(bank, do, 4, thread, scope=BOB)
+    for outcome in ("added", "kept"):
+        assert [each.outcome for each in await do(bank.import_, lines, BOB)] == [outcome]
+        copy = await do(bank.get, made, BOB)
+        assert (await diet(bank, do, BOB), copy.valid_to) == (None, at(4).at)
+    await say(bank, do, "eggs", 5, scope=BOB)
+    assert await diet(bank, do, BOB) == "eggs"
+
+
+async def test_an_export_tells_what_was_said_after_it_had_ended(bank: MemoryBank, do: Do) -> None:
+    await say(bank, do, "vegan", 4)
+    await end(bank, do, 2, scope=BOB)
+    await do(bank.import_, list(await do(bank.export, ANNA)), BOB)
+    await say(bank, do, "fish", 3, scope=BOB)
+    assert await diet(bank, do, BOB) == "vegan"
+
+
 @pytest.mark.parametrize(
     "wrong", [3, {}, {"fact": "", "at": "2025-01-01"}, {"fact": "x", "at": "noon"}, {"fact": "x", "at": 3}]
 )
