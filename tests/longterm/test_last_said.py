@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -13,48 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from langchain_agentmem.errors import InvalidInputError, VersionConflictError
+from langchain_agentmem.errors import VersionConflictError
 from langchain_agentmem.longterm.bank import MemoryBank
-from langchain_agentmem.longterm.heard import Heard
-from langchain_agentmem.longterm.record import Memory, Scope, Source
+from langchain_agentmem.longterm.record import Memory, Scope
 from langchain_agentmem.longterm.store import AgentMemoryStore
-from langchain_agentmem.longterm.transfer import from_lines
 from langchain_agentmem.wire.bridge import run
 from langchain_agentmem.wire.connection import Connection
 from tests.conftest import Do
-
-ANNA, BOB = Scope("anna"), Scope("bob")
-DAWN = datetime(2025, 5, 1, 6, tzinfo=UTC)
-
-
-def at(hour: int, thread: str | None = None) -> Heard:
-    return Heard(DAWN + timedelta(hours=hour), thread or f"t {hour}\n")
-
-
-async def say(bank: MemoryBank, do: Do, value: str, hour: int, thread: str | None = None, scope: Scope = ANNA) -> Any:
-    """A thread says what the diet is, and is promoted now."""
-    heard = at(hour, thread)
-    said = Memory(
-        text=f"Anna's diet is {value}",
-        state="diet",
-        value=value,
-        valid_from=heard.at,
-        source=Source(thread_id=heard.thread),
-    )
-    return (await do(bank.remember, said, scope, heard=[heard]))[0]
-
-
-async def end(bank: MemoryBank, do: Do, hour: int, thread: str | None = None, scope: Scope = ANNA) -> Any:
-    """A thread says that the diet is no longer so, and is promoted now."""
-    heard, fact = at(hour, thread), await do(bank.facts.get, scope, "diet")
-    if fact is None or fact.memory_id is None:
-        return await do(bank.facts.delete, scope, "diet", heard=heard)
-    return await do(bank.retire, fact.memory_id, scope, at=heard.at, heard=heard)
-
-
-async def diet(bank: MemoryBank, do: Do, scope: Scope = ANNA) -> Any:
-    fact = await do(bank.facts.get, scope, "diet")
-    return fact and fact.value
+from tests.longterm.saying import ANNA, BOB, at, diet, end, say
 
 
 async def told(bank: MemoryBank, do: Do, hour: int) -> list[str]:
@@ -199,119 +162,6 @@ async def test_a_replay_changes_nothing(bank: MemoryBank, do: Do) -> None:
     await do(bank.reinforce, made, ANNA, heard=at(2), operation="again")
     await do(bank.retire, made, ANNA, heard=at(3), operation="over")
     assert list(await do(bank.export, ANNA)) == list(before)
-
-
-# --- what is forgotten, taken back, and taken elsewhere
-
-
-def noted(bank: MemoryBank) -> Any:
-    return run(bank.store.connection.send(("HGETALL", bank.store.keys.known(ANNA.path))))[0]
-
-
-@pytest.mark.parametrize("ended", [False, True])
-@pytest.mark.parametrize("forgotten", [False, True])
-async def test_what_is_erased_leaves_nothing(
-    bank: MemoryBank, do: Do, keys: Callable[[], list[bytes]], ended: bool, forgotten: bool
-) -> None:
-    made = (await say(bank, do, "vegan", 1)).id
-    if ended:
-        await end(bank, do, 2)
-    if forgotten:
-        await do(bank.forget, ANNA, [made])
-        assert list(await do(bank.export, ANNA)) == []
-    assert await do(bank.forget, ANNA, [made], erase=True) == [made]
-    assert not noted(bank)
-    assert [key for key in keys() if b"diet" in key] == []
-    await say(bank, do, "fish", 0)
-    assert await diet(bank, do) == "fish"
-
-
-async def test_what_others_say_of_a_fact_stays(bank: MemoryBank, do: Do) -> None:
-    made = (await say(bank, do, "vegan", 1)).id
-    await do(bank.facts.set, ANNA, "diet", "fish")
-    await do(bank.facts.delete, ANNA, "diet")
-    await do(bank.forget, ANNA, [made], erase=True)
-    await say(bank, do, "eggs", 9)
-    assert await diet(bank, do) is None
-
-
-@pytest.mark.parametrize("ended", [False, True])
-async def test_what_was_forgotten_comes_back_as_it_was_said(bank: MemoryBank, do: Do, ended: bool) -> None:
-    made = (await say(bank, do, "vegan", 1)).id
-    await (end if ended else partial(say, value="vegan"))(bank, do, hour=4)
-    await do(bank.forget, ANNA, [made])
-    await do(bank.undo, made, ANNA)
-    await say(bank, do, "fish", 3)
-    assert await diet(bank, do) == (None if ended else "vegan")
-    await say(bank, do, "fish", 5)
-    assert await diet(bank, do) == "fish"
-
-
-async def test_what_is_taken_back_is_so_now(bank: MemoryBank, do: Do) -> None:
-    made = (await say(bank, do, "vegan", 1)).id
-    await end(bank, do, 2)
-    await do(bank.undo, made, ANNA)
-    assert await diet(bank, do) == "vegan"
-    assert (await end(bank, do, 3)).outcome == "kept"
-
-
-@pytest.mark.parametrize("ended", [False, True])
-async def test_an_export_tells_when_it_was_said(bank: MemoryBank, do: Do, ended: bool) -> None:
-    await say(bank, do, "vegan", 1)
-    await say(bank, do, "vegan", 4, "o\u00e4:\n")
-    if ended:
-        await end(bank, do, 4, "o\u00e4:\n")
-    lines = list(await do(bank.export, ANNA))
-    for _ in range(2):
-        await do(bank.import_, lines, BOB)
-        copy = list(await do(bank.export, BOB))
-        assert [each.said for each in from_lines(copy)] == [each.said for each in from_lines(lines)]
-    await say(bank, do, "fish", 3, scope=BOB)
-    assert await diet(bank, do, BOB) == (None if ended else "vegan")
-    await say(bank, do, "fish", 5, scope=BOB)
-    assert await diet(bank, do, BOB) == "fish"
-
-
-async def test_what_is_only_known_to_have_ended_is_exported_too(bank: MemoryBank, do: Do) -> None:
-    await end(bank, do, 4)
-    await do(bank.import_, list(await do(bank.export, ANNA)), BOB)
-    await say(bank, do, "fish", 3, scope=BOB)
-    assert await diet(bank, do, BOB) is None
-    assert await do(bank.list, BOB) != []
-
-
-@pytest.mark.parametrize("known", [False, True])
-@pytest.mark.parametrize("thread", ["own", "other"])
-async def test_an_export_does_not_bring_back_what_has_ended_since(
-    bank: MemoryBank, do: Do, known: bool, thread: str
-) -> None:
-    made = (await say(bank, do, "vegan", 2, "own")).id
-    lines = list(await do(bank.export, ANNA))
-    if known:
-        await say(bank, do, "fish", 1, scope=BOB)
-    await end(bank, do, 4, thread, scope=BOB)
-    for outcome in ("added", "kept"):
-        assert [each.outcome for each in await do(bank.import_, lines, BOB)] == [outcome]
-        copy = await do(bank.get, made, BOB)
-        assert (await diet(bank, do, BOB), copy.valid_to) == (None, at(4).at)
-    await say(bank, do, "eggs", 5, scope=BOB)
-    assert await diet(bank, do, BOB) == "eggs"
-
-
-async def test_an_export_tells_what_was_said_after_it_had_ended(bank: MemoryBank, do: Do) -> None:
-    await say(bank, do, "vegan", 4)
-    await end(bank, do, 2, scope=BOB)
-    await do(bank.import_, list(await do(bank.export, ANNA)), BOB)
-    await say(bank, do, "fish", 3, scope=BOB)
-    assert await diet(bank, do, BOB) == "vegan"
-
-
-@pytest.mark.parametrize(
-    "wrong", [3, {}, {"fact": "", "at": "2025-01-01"}, {"fact": "x", "at": "noon"}, {"fact": "x", "at": 3}]
-)
-async def test_an_export_that_tells_it_wrongly_is_refused(bank: MemoryBank, do: Do, wrong: Any) -> None:
-    with pytest.raises(InvalidInputError, match="line 1"):
-        await do(bank.import_, [json.dumps({"said": wrong})], ANNA)
 
 
 # --- any order
