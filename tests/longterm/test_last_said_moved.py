@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.heard import Heard
+from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.longterm.transfer import from_lines
 from langchain_agentmem.wire.bridge import run
 from tests.conftest import Do
@@ -117,6 +120,16 @@ async def test_an_export_tells_what_was_said_after_it_had_ended(bank: MemoryBank
     await do(bank.import_, list(await do(bank.export, ANNA)), BOB)
     await say(bank, do, "fish", 3, scope=BOB)
     assert await diet(bank, do, BOB) == "vegan"
+
+
+async def test_what_an_export_says_is_not_said_in_the_future(bank: MemoryBank, do: Do) -> None:
+    lines = [json.dumps({"said": {"fact": "diet", "at": "2999-01-01T00:00:00+00:00"}})]
+    await do(bank.import_, lines, ANNA)
+    await say(bank, do, "fish", 9)
+    assert await diet(bank, do) is None
+    said = Memory(text="Anna's diet is vegan", state="diet", value="vegan")
+    await do(bank.remember, said, ANNA, heard=[Heard(datetime.now(UTC), "now")])
+    assert await diet(bank, do) == "vegan"
 
 
 @pytest.mark.parametrize(
