@@ -191,7 +191,7 @@ local function take()
   if last then -- then it is one of the past, and takes the place of nothing
     if there(member) then return done('kept', member) end
     fact, told.s, told.m, replaces = nil, nil, nil, ''
-    told.z = whole(math.min(last, told.z or last))
+    told.z = whole(math.max(math.min(last, told.z or last), told.a or last)) -- it does not end before it begins
   end
   local twin = redis.call('HGET', known, identity)
   if twin and redis.call('HGET', stem .. twin, 'i') ~= identity then twin = nil end

@@ -146,6 +146,15 @@ async def test_older_words_do_not_take_the_place_of_newer_ones(bank: MemoryBank,
     assert (done.id, done.outcome) == (made, "superseded")
 
 
+async def test_what_is_overtaken_does_not_end_before_it_begins(bank: MemoryBank, do: Do) -> None:
+    await say(bank, do, "vegan", 4)
+    planned = Memory(text="Anna's diet is fish", state="diet", value="fish", valid_from=at(6).at)
+    done = (await do(bank.remember, planned, ANNA, heard=[at(3)]))[0]
+    kept = await do(bank.get, done.id, ANNA)
+    assert (kept.valid_from, kept.valid_to, await diet(bank, do)) == (at(6).at, at(6).at, "vegan")
+    assert "fish" not in await told(bank, do, 7)
+
+
 async def test_what_was_set_again_by_hand_is_not_ended(bank: MemoryBank, do: Do) -> None:
     for _ in range(2):
         await do(bank.facts.set, ANNA, "diet", "vegan")
