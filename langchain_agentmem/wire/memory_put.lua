@@ -117,13 +117,15 @@ local function neighbours()
   return near, table.concat(related, ' ')
 end
 
--- The fact has a value already: the memory that holds it says the same, also where that is in newer words, or is superseded.
+-- The fact has a value already: the memory that holds it says the same, also where that is in newer words, or has ended by
+-- what they say; or it is superseded.
 local function settle_fact()
   local old = read_fact(fact)
   if not old or old.from == '-' or not there(old.from) then return end
   local holder = redis.call('HMGET', stem .. old.from, 'i', 'm')
-  local same = holder[2] == fact_value and (holder[1] == identity or said_later(fact))
-  if same and not is_over(old.from) then return reinforce(old.from) end
+  local newer = said_later(fact)
+  local same = holder[2] == fact_value and (newer or holder[1] == identity and not is_over(old.from))
+  if same then return reinforce(old.from) end
   return supersede(old.from)
 end
 

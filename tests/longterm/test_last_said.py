@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -153,6 +156,20 @@ async def test_what_is_overtaken_does_not_end_before_it_begins(bank: MemoryBank,
     kept = await do(bank.get, done.id, ANNA)
     assert (kept.valid_from, kept.valid_to, await diet(bank, do)) == (at(6).at, at(6).at, "vegan")
     assert "fish" not in await told(bank, do, 7)
+
+
+async def test_older_words_do_not_renew_what_has_ended_by_newer_ones(bank: MemoryBank, do: Do) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=0.1)
+    words = Memory(text="Anna's diet is vegan", state="diet", value="vegan", valid_from=at(4).at, valid_to=soon)
+    made = (await do(bank.remember, words, ANNA, heard=[at(4)]))[0].id
+    await asyncio.sleep(0.1)
+    for text in ("Anna's diet is vegan", "Anna eats no animals"):
+        older = replace(words, text=text, valid_from=at(2).at, valid_to=None)
+        assert (await do(bank.remember, older, ANNA, heard=[at(2)]))[0].outcome == "reinforced"
+    assert (await do(bank.get, made, ANNA)).valid_to == soon
+    newer = replace(words, valid_from=at(5).at, valid_to=None)
+    assert (await do(bank.remember, newer, ANNA, heard=[at(5)]))[0].outcome == "superseded"
+    assert (await do(bank.get, made, ANNA)).valid_to is None
 
 
 async def test_what_was_set_again_by_hand_is_not_ended(bank: MemoryBank, do: Do) -> None:
