@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from langchain_agentmem.longterm.facts import Fact
 from langchain_agentmem.longterm.record import Memory
 from langchain_agentmem.promotion.changes import Change
 from langchain_agentmem.promotion.conversation import Conversation, Line
@@ -106,22 +105,15 @@ class _Reading:
         """What was said of it just before is taken back as well."""
         self.changes = [each for each in self.changes if each.memory is None or each.memory.state != state]
         self.now.pop(state, None)
-        fact, ended = (
-            self._known.get(state),
-            Change("retire", _RULES, self._talk.source([line]), self._talk.time([line])),
-        )
+        fact = self._known.get(state)
+        ended = Change("retire", _RULES, self._talk.source([line]), self._talk.time([line]))
         if fact and not found.ends(fact.value):
             self.now[state] = fact.value  # what was taken back never took its place
-        elif fact and not self._is_newer(fact, line):
+        elif fact:
             named = None if fact.memory_id else state
             self.changes.append(replace(ended, target=fact.memory_id, fact=named, version=fact.version))
-        elif fact is None and found.was is None:  # what was said of it before may come in later
+        elif found.was is None:  # what was said of it before may come in later
             self.changes.append(replace(ended, fact=state))
-
-    def _is_newer(self, fact: Fact, line: Line) -> bool:
-        """Whether another thread has said a fact since: what is promoted late does not end it."""
-        elsewhere = fact.source is not None and fact.source.thread_id not in (None, self._talk.thread_id)
-        return elsewhere and fact.since > self._talk.time([line])
 
     def _ends(self, change: Change, state: str) -> bool:
         """Whether a change says that a fact is no longer so."""
