@@ -160,6 +160,7 @@ class MemoryBank(MemoryReader):
         scope: Scope,
         *,
         at: datetime | None = None,
+        expected_version: int | None = None,
         operation: str | None = None,
         heard: Heard | None = None,
     ) -> Remembered:
@@ -171,17 +172,19 @@ class MemoryBank(MemoryReader):
             id: The memory.
             scope: Whose memory.
             at: Until when it was so; by default now.
+            expected_version: The version that its fact must have now.
             operation: A name for this change; see the class.
             heard: When this was said and in which thread, as a promotion tells it: a memory whose fact was last said
                 after that, in another thread or by hand, is `kept`.
 
         Raises:
             InvalidInputError: There is no such memory, or `at` lies in the future.
+            VersionConflictError: Its fact has another version than the expected one.
         """
         checks.moment("at", at)
         checks.begun("at", at, "retire it when it is no longer so")
         until = "" if at is None else items.from_time(at)
-        done = await self._change(_RETIRE, id, scope, operation, heard, self._history, until)
+        done = await self._change(_RETIRE, id, scope, operation, heard, self._history, until, expected=expected_version)
         self._journal.note("corrected", [id], scope.path)
         return done
 

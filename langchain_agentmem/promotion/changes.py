@@ -37,7 +37,7 @@ class Change:
             it is remembered if the memory is gone by then.
         target: Id of the memory that is changed; None for `add`.
         fact: With `retire`, instead of a target: name of a fact that no memory stands for, or that is not known yet.
-        version: The version that this fact has, or with `reinforce` that of the target; 0: it is not known.
+        version: The version that this fact, or that of the target, has; 0: it is not known.
     """
 
     action: Action

@@ -123,7 +123,8 @@ class Draft:
         if found and len(gone) < len(given):
             return None  # another value has taken its place already
         if found and found.id:
-            return replace(ended, target=found.id)
+            changed = any(change.target == found.id for change in made)  # then its fact has another version by then
+            return replace(ended, target=found.id, version=0 if changed else self._known.version_of(found))
         if fact := self._known.loose(found.state if found else None):
             return replace(ended, fact=fact.name, version=fact.version)
         text = aim.entry.text

@@ -198,10 +198,13 @@ class Extractor:
 
     async def _make(self, change: Change, target: str, scope: Scope, operation: str, heard: Heard) -> Remembered:
         """Make a change of a memory that is known."""
+        version = change.version or None
         if change.action == "retire":
-            return await self.bank.aretire(target, scope, at=change.at, operation=operation, heard=heard)
+            return await self.bank.aretire(
+                target, scope, at=change.at, expected_version=version, operation=operation, heard=heard
+            )
         if change.action == "reinforce":
-            source, version = change.source, change.version or None
+            source = change.source
             return await self.bank.areinforce(
                 target, scope, source=source, expected_version=version, operation=operation, heard=heard
             )

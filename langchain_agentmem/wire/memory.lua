@@ -157,6 +157,16 @@ local function overtaken(name, value)
   if fact.value ~= value then return since > said and since or last end
 end
 
+-- The version of the fact that a memory stands for, if that is not the one that is `expected`, '' = any; 0: it stands for
+-- none.
+local function unexpected(name, expected)
+  if expected == '' then return end
+  local held = redis.call('HGET', stem .. name, 's')
+  local fact = held and read_fact(held)
+  local version = fact and fact.from == name and fact.version or 0
+  if version ~= tonumber(expected) then return version end
+end
+
 -- A memory no longer stands for the fact that it stood for: the fact goes too, unless it comes from elsewhere by now.
 local function release(name, fact, ttl, ended)
   local old = fact and read_fact(fact)

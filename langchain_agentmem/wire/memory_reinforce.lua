@@ -9,10 +9,8 @@
 hear(ARGV[7], ARGV[8])
 return once(ARGV[5], ARGV[6], function()
   if not there(member) then return {'missing', member, 0}, true end
-  local name = ARGV[9] ~= '' and redis.call('HGET', item, 's')
-  local fact = name and read_fact(name)
-  local version = fact and fact.from == member and fact.version or 0
-  if ARGV[9] ~= '' and tonumber(ARGV[9]) ~= version then return {'changed', member, version}, true end
+  local other = unexpected(member, ARGV[9])
+  if other then return {'changed', member, other}, true end
   confirm(member, ARGV[3], ARGV[4])
   return {'reinforced', member, version_of(member)}
 end)

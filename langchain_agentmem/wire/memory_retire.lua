@@ -4,8 +4,9 @@
 -- ARGV[3] ttl in ms of what it was  [4] until when it was so, in microseconds, '' = now
 -- ARGV[5] key that keeps the answer to this operation  [6] for how many seconds
 -- ARGV[7] when this was said, in microseconds, '' = it is done by hand  [8] in which thread
+-- ARGV[9] version that the fact must have that it stands for, '' = any
 -- Returns {'retired', member, version}, or, with nothing changed, {'kept', member, version}: its fact was said again, or
--- another one, after that and elsewhere; {'missing', member, 0}.
+-- another one, after that and elsewhere; {'missing', member, 0}; {'changed', member, version of its fact, 0 = it has none}.
 hear(ARGV[7], ARGV[8], tonumber(ARGV[4]))
 return once(ARGV[5], ARGV[6], function()
   if not there(member) then return {'missing', member, 0}, true end
@@ -13,6 +14,8 @@ return once(ARGV[5], ARGV[6], function()
   local name = redis.call('HGET', item, 's')
   local fact = name and read_fact(name)
   if fact and fact.from == member and overtaken(name) then return {'kept', member, version} end
+  local other = unexpected(member, ARGV[9])
+  if other then return {'changed', member, other}, true end
   release(member, name, ARGV[3], ended)
   retire(member, ARGV[3], nil, ended)
   register()

@@ -67,6 +67,28 @@ async def test_what_a_model_finds_said_again_is_not_overtaken(bank: MemoryBank, 
     assert facts(bank) == {"diet": "vegan"}
 
 
+@pytest.mark.parametrize("model", [False, True])
+async def test_an_end_is_of_the_value_that_was_known(bank: MemoryBank, stub: OpenAIStub, do: Do, model: bool) -> None:
+    rules = Extractor(bank, None, "rules")
+    promote(rules, "I'm vegan.", thread="one", start=EARLIER)
+    stub.answer = says(discrete=[{"action": "retire", "known": 1, "turns": [1]}])
+    finder = Extractor(bank, stub.chat_model(), "discrete") if model else rules
+    plan = planned(finder, "I'm not vegan any more.", "new", start=LATER)
+    promote(rules, "I'm pescatarian now.", thread="between", start=MIDDLE)
+    assert [each.outcome for each in await do(finder.apply, Plan.loads(plan.dumps()))] == ["gone"]
+    assert facts(bank) == {"diet": "pescatarian"}
+
+
+def test_what_was_said_better_just_before_ends_too(bank: MemoryBank, stub: OpenAIStub) -> None:
+    promote(Extractor(bank, None, "rules"), "I'm vegan.", thread="one", start=EARLIER)
+    better = slot("diet", "strictly vegan", 1) | {"action": "update", "known": 1}
+    stub.answer = says(preferences=[better, slot("diet", None, 2) | {"action": "retire", "known": 1}])
+    extractor = Extractor(bank, stub.chat_model(), "preferences")
+    done = promote(extractor, "I'm strictly vegan.", "I'm not vegan any more.", thread="new", start=LATER)
+    assert [(each.action, each.outcome) for each in done] == [("update", "superseded"), ("retire", "retired")]
+    assert facts(bank) == {}
+
+
 async def test_what_was_set_by_hand_ended_when_that_was_said(bank: MemoryBank, do: Do) -> None:
     extractor = Extractor(bank, None, "rules")
     bank.facts.set(ANN, "diet", "vegan")
