@@ -182,8 +182,8 @@ class MemoryReader:
     async def aexport(self, scope: Scope, *, on_progress: Progress | None = None) -> Iterator[str]:
         """All that a scope and those below it hold, as lines of JSON: memories and facts, each with all it was.
 
-        A line is a memory, with the fact that it stands for, or a fact that no memory stands for. What was forgotten is
-        not in it.
+        A line is a memory, with the fact that it stands for, or a fact that no memory stands for; or it only tells when
+        it was last said of a fact that it is not so. What was forgotten is not in it.
 
         Args:
             scope: Whose memories.

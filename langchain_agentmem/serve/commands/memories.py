@@ -202,8 +202,8 @@ def export(memory: AgentMemory, file: str, as_json: bool, scope: Scope) -> None:
     with writing(file) as out, Meter("exporting") as meter:
         for line in bank_of(memory).export(scope, on_progress=meter):
             out.write(f"{line}\n")
-            alone = "text" not in json.loads(line)  # a fact that no memory stands for
-            memories, facts = memories + (not alone), facts + alone
+            holds = json.loads(line)  # a memory, a fact that no memory stands for, or only when one was last said
+            memories, facts = memories + ("text" in holds), facts + ("text" not in holds and "facts" in holds)
     told = {"exported": memories + facts, "memories": memories, "facts": facts}
     beside = f", and {facts} {'fact' if facts == 1 else 'facts'} that no memory stands for" if facts else ""
     click.echo(json.dumps(told) if as_json else f"Exported {_count(memories)}{beside}.", err=True)
