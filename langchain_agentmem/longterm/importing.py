@@ -113,13 +113,14 @@ def _now(entry: Entry) -> Memory | None:
 
 
 def _heard(entry: Entry) -> Heard | None:
-    """When what the memory of an entry says was last said; by default, when it was last remembered.
+    """When what the memory of an entry says was last said; else when its fact came to be so, or it was last remembered.
 
     In no thread: what any thread said here since is later.
     """
     if entry.said:
         return Heard(entry.said.heard.at)
-    return Heard(entry.memory.updated) if entry.memory and entry.memory.updated else None
+    began = next((fact.since for fact in entry.facts if fact.until is None), entry.memory and entry.memory.updated)
+    return Heard(began) if began else None
 
 
 def _after(before: int, total: int, progress: Progress | None) -> Progress | None:

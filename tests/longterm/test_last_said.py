@@ -139,6 +139,17 @@ async def test_what_says_something_else_by_now_is_not_said_again(bank: MemoryBan
         await do(bank.reinforce, tea, ANNA, expected_version=1)
 
 
+async def test_only_the_value_that_is_meant_is_ended(bank: MemoryBank, do: Do) -> None:
+    made = (await say(bank, do, "vegan", 1)).id
+    await say(bank, do, "fish", 2)
+    with pytest.raises(VersionConflictError, match="version 2, not 1"):
+        await do(bank.retire, made, ANNA, expected_version=1, heard=at(3))
+    assert (await do(bank.retire, made, ANNA, expected_version=1, heard=at(1))).outcome == "kept"
+    assert await diet(bank, do) == "fish"
+    assert (await do(bank.retire, made, ANNA, expected_version=2, heard=at(3))).outcome == "retired"
+    assert await diet(bank, do) is None
+
+
 async def test_older_words_do_not_take_the_place_of_newer_ones(bank: MemoryBank, do: Do) -> None:
     made = (await say(bank, do, "vegan", 4)).id
     older = Memory(text="Anna eats no animals", state="diet", value="vegan", valid_from=at(2).at)

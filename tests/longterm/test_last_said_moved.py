@@ -122,6 +122,18 @@ async def test_an_export_tells_what_was_said_after_it_had_ended(bank: MemoryBank
     assert await diet(bank, do, BOB) == "vegan"
 
 
+async def test_an_export_that_does_not_tell_it_tells_since_when_it_is_so(bank: MemoryBank, do: Do) -> None:
+    await say(bank, do, "vegan", 2)
+    (line,) = await do(bank.export, ANNA)
+    old = json.loads(line)
+    del old["said"]
+    await do(bank.import_, [json.dumps(old)], BOB)
+    await say(bank, do, "fish", 1, scope=BOB)
+    assert await diet(bank, do, BOB) == "vegan"
+    await say(bank, do, "fish", 3, scope=BOB)
+    assert await diet(bank, do, BOB) == "fish"
+
+
 async def test_what_an_export_says_is_not_said_in_the_future(bank: MemoryBank, do: Do) -> None:
     lines = [json.dumps({"said": {"fact": "diet", "at": "2999-01-01T00:00:00+00:00"}})]
     await do(bank.import_, lines, ANNA)
