@@ -36,7 +36,8 @@ class Change:
         memory: What is to be remembered; None for `retire`. With `reinforce`, what was said again, where that is known:
             it is remembered if the memory is gone by then.
         target: Id of the memory that is changed; None for `add`.
-        fact: With `retire`, instead of a target: name of a fact that no memory stands for, or that is not known yet.
+        fact: With `retire`, the name of the fact that ends. Without a target no memory stands for it, or it is not
+            known yet.
         version: The version that this fact, or that of the target, has; 0: it is not known.
     """
 

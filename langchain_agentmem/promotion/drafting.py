@@ -123,8 +123,10 @@ class Draft:
         if found and len(gone) < len(given):
             return None  # another value has taken its place already
         if found and found.id:
+            version = self._known.version_of(found)
             changed = any(change.target == found.id for change in made)  # then its fact has another version by then
-            return replace(ended, target=found.id, version=0 if changed else self._known.version_of(found))
+            name = found.state if version else None
+            return replace(ended, target=found.id, fact=name, version=0 if changed else version)
         if fact := self._known.loose(found.state if found else None):
             return replace(ended, fact=fact.name, version=fact.version)
         text = aim.entry.text

@@ -181,15 +181,17 @@ class Extractor:
 
     async def _apply(self, change: Change, plan: Plan, operation: str) -> Promoted:
         target, scope, heard = change.target or "", plan.scope, plan.heard(change)
-        if change.fact is not None:
+        if change.fact is not None and change.target is None:
             return await self._end(change, change.fact, plan, operation)
         try:
             kept = await self._make(change, target, scope, operation, heard)
         except (InvalidInputError, VersionConflictError) as error:
             # Forgotten since it was read, or retired just before, or another value has taken its place. What was said
-            # stands all the same; what is gone needs no retiring.
+            # stands all the same; what is gone needs no retiring, but a fact outlives its memory.
             if isinstance(error, InvalidInputError) and await self.bank.aget(target, scope) is not None:
                 raise
+            if change.fact is not None and isinstance(error, InvalidInputError):
+                return await self._end(change, change.fact, plan, f"{operation}:alone")
             if change.memory is None:
                 return Promoted(target, change.action, "gone", "", change.strategy)
             alone = replace(change.memory, supersedes=None)
@@ -212,7 +214,7 @@ class Extractor:
         return kept
 
     async def _end(self, change: Change, fact: str, plan: Plan, operation: str) -> Promoted:
-        """End a fact that is not known yet, or that no memory stands for, unless it has changed since it was read."""
+        """End a fact that no memory stands for, or that is not known yet, unless it has changed since it was read."""
         version, heard = change.version or None, plan.heard(change)
         try:
             gone = await self.bank.facts.adelete(
@@ -220,7 +222,7 @@ class Extractor:
             )
         except VersionConflictError:
             gone = False
-        return Promoted("", change.action, "retired" if gone else "gone", "", change.strategy)
+        return Promoted(change.target or "", change.action, "retired" if gone else "gone", "", change.strategy)
 
 
 def _is_added(change: Change) -> bool:
@@ -233,7 +235,7 @@ def _in_time(change: Change, known: Known, talk: Conversation) -> bool:
     In its own thread, an agent set it that heard what was said in that turn. That a change undoes nothing else that was
     said since, the bank sees to when it is made.
     """
-    fact = known.facts.get(change.fact or "")
+    fact = known.loose(change.fact)
     if fact is None:
         return True
     own = fact.source is not None and fact.source.thread_id == talk.thread_id

@@ -110,15 +110,13 @@ class _Reading:
         if fact and not found.ends(fact.value):
             self.now[state] = fact.value  # what was taken back never took its place
         elif fact:
-            named = None if fact.memory_id else state
-            self.changes.append(replace(ended, target=fact.memory_id, fact=named, version=fact.version))
+            self.changes.append(replace(ended, target=fact.memory_id, fact=state, version=fact.version))
         elif found.was is None:  # what was said of it before may come in later
             self.changes.append(replace(ended, fact=state))
 
     def _ends(self, change: Change, state: str) -> bool:
         """Whether a change says that a fact is no longer so."""
-        fact = self._known.get(state)
-        return change.ends and fact is not None and (change.fact or change.target) in (state, fact.memory_id)
+        return change.fact == state and state in self._known
 
     def _added(self, found: Found, line: Line) -> Change:
         source, at = self._talk.source([line]), self._talk.time([line])

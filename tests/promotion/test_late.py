@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from langchain_agentmem.longterm.bank import MemoryBank
+from langchain_agentmem.longterm.store import AgentMemoryStore
 from langchain_agentmem.promotion.changes import Plan
 from langchain_agentmem.promotion.extraction import Extractor
+from langchain_agentmem.wire.connection import Connection
 from tests.conftest import Do
 from tests.openai_stub import OpenAIStub
 from tests.promotion.talks import ANN, NOON, batch, promote, says, slot
@@ -77,6 +79,25 @@ async def test_an_end_is_of_the_value_that_was_known(bank: MemoryBank, stub: Ope
     promote(rules, "I'm pescatarian now.", thread="between", start=MIDDLE)
     assert [each.outcome for each in await do(finder.apply, Plan.loads(plan.dumps()))] == ["gone"]
     assert facts(bank) == {"diet": "pescatarian"}
+
+
+@pytest.mark.parametrize("model", [False, True])
+async def test_what_ended_has_ended_also_where_its_memory_has_expired(
+    server: Connection, stub: OpenAIStub, do: Do, model: bool
+) -> None:
+    bank = MemoryBank(AgentMemoryStore(server), ttls={"semantic": TICK})
+    rules = Extractor(bank, None, "rules")
+    promote(rules, "I'm vegan.", thread="one", start=EARLIER)
+    stub.answer = says(discrete=[{"action": "retire", "known": 1, "turns": [1]}])
+    await asyncio.sleep(2 * TICK)
+    assert (facts(bank), bank.list(ANN)) == ({"diet": "vegan"}, [])
+    finder = Extractor(bank, stub.chat_model(), "discrete") if model else rules
+    plan = planned(finder, "I'm not vegan any more.", "new", start=MIDDLE)
+    for _ in range(2):
+        assert [each.outcome for each in await do(finder.apply, Plan.loads(plan.dumps()))] == ["retired"]
+        assert facts(bank) == {}
+    promote(rules, "I eat fish.", thread="old")
+    assert facts(bank) == {}
 
 
 def test_what_was_said_better_just_before_ends_too(bank: MemoryBank, stub: OpenAIStub) -> None:
