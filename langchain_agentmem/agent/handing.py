@@ -19,7 +19,7 @@ from langchain_agentmem.promotion.extraction import ExtractionNode
 from langchain_agentmem.promotion.given import given
 from langchain_agentmem.promotion.naming import Place
 from langchain_agentmem.promotion.origin import Mine
-from langchain_agentmem.promotion.taking import by_human, is_said
+from langchain_agentmem.promotion.taking import by_human, with_ids
 from langchain_agentmem.wire.connection import REDIS_ERRORS
 
 HANDING_OVER = "handing the turn over to promotion"
@@ -61,9 +61,12 @@ class HandOver:
         """
         if self._begun.get(turn, run) is not None:
             return None
-        place, said = Place.of(scope), await awords(messages, mine)
+        place = Place.of(scope)
+        messages = with_ids(messages, place.thread_id)
+        said = await awords(messages, mine)
         turns = place.turns(said, _before(messages, said))
-        self._begun.put(turn, run, _Begun(turns[-1].id if turns else "", _upto_user(messages)))
+        before = frozenset(each.id for each in messages[: _start_of_answer(messages)])
+        self._begun.put(turn, run, _Begun(turns[-1].id if turns else "", before))
         due = [*self._waiting.of(place), *turns]
         command = self._promotion.taking(place.thread_id, due, scope) if due else None  # or it cannot be written
         self._waiting.add(place, turns)
@@ -80,6 +83,7 @@ class HandOver:
             run: The run.
         """
         place, begun = Place.of(scope), self._begun.get(turn, run)
+        messages = with_ids(messages, place.thread_id)
         rest = await _rest(messages, begun, mine)
         turns = place.turns(rest, begun.said if begun else _before(messages, rest))
         due = [*self._waiting.of(place), *turns]
@@ -137,25 +141,25 @@ class _Waiting:
 
 async def _rest(messages: Sequence[BaseMessage], begun: _Begun | None, mine: Mine) -> list[BaseMessage]:
     """What was not handed over yet; where no model was asked in this run, with what the user said."""
-    said = [each for each in messages if is_said(each)]
     if begun is None:
-        start = max((i for i, each in enumerate(said) if by_human(each)), default=-1) + 1
-        rest = [*await awords(said[:start], mine), *said[start:]]
+        start = _start_of_answer(messages)
+        rest = [*await awords(messages[:start], mine), *messages[start:]]
     else:
-        rest = [each for each in said if not by_human(each) and each.id not in begun.before]
+        rest = [each for each in messages if not by_human(each) and each.id not in begun.before]
     if given() or (begun and begun.said):
         return rest
-    own = {each.id for each in await aturn(said, mine)}  # who goes on with another's run did not ask what it answers
+    own = {
+        each.id for each in await aturn(messages, mine)
+    }  # who goes on with another's run did not ask what it answers
     return [each for each in rest if each.id in own]
 
 
-def _upto_user(messages: Sequence[BaseMessage]) -> frozenset[str | None]:
-    last = max((i for i, each in enumerate(messages) if is_said(each) and by_human(each)), default=-1)
-    return frozenset(each.id for each in messages[: last + 1])
+def _start_of_answer(messages: Sequence[BaseMessage]) -> int:
+    return max((i for i, each in enumerate(messages) if by_human(each)), default=-1) + 1
 
 
 def _before(messages: Sequence[BaseMessage], said: Sequence[BaseMessage]) -> BaseMessage | None:
     """What stands right before some messages of a conversation."""
     ids = {each.id for each in said}
     earlier = dropwhile(lambda each: each.id not in ids, reversed(messages))
-    return next((each for each in earlier if each.id not in ids and is_said(each)), None)
+    return next((each for each in earlier if each.id not in ids), None)

@@ -27,6 +27,7 @@ from langchain_agentmem.promotion.origin import of_scope
 from langchain_agentmem.promotion.outbox import Outbox
 from langchain_agentmem.promotion.promoting import Promoter, Promotion
 from langchain_agentmem.promotion.taking import current_turn, dated, everything
+from langchain_agentmem.thread.held import messages_at
 from langchain_agentmem.thread.working import WorkingMemory
 from langchain_agentmem.wire.bridge import either, run
 from langchain_agentmem.wire.scripts import ScriptCall
@@ -183,8 +184,9 @@ class ExtractionNode(Runnable[Any, Any]):
             of_thread = RunnableConfig(configurable={"thread_id": thread_id, "checkpoint_ns": ""})
             found = await either(self._checkpointer.get_tuple, self._checkpointer.aget_tuple, of_thread)
             if found is not None:
-                messages = self._messages(found.checkpoint["channel_values"])
                 checkpoint = found.checkpoint
+                held = await messages_at(self._checkpointer, found, self._messages_key)
+                messages = held or self._messages(checkpoint["channel_values"])
                 return Talk(messages, thread_id, checkpoint["id"], datetime.fromisoformat(checkpoint["ts"]))
         if self._sessions is not None:
             session = await self._sessions(thread_id).aload()

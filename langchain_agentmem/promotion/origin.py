@@ -18,7 +18,7 @@ from langchain_agentmem.errors import InvalidInputError, MissingScopeError
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.longterm.scopes import ScopeSource
 from langchain_agentmem.promotion.taking import by_human, last_turn, with_ids
-from langchain_agentmem.thread.messages import read_messages
+from langchain_agentmem.thread.held import messages_at
 from langchain_agentmem.wire.bridge import either
 
 Mine: TypeAlias = Callable[[Mapping[str, Any]], bool]
@@ -150,15 +150,34 @@ class _Step(NamedTuple):
         return _ids(self.messages)
 
     @classmethod
-    def of(cls, found: CheckpointTuple, before: CheckpointTuple | None, key: str) -> _Step:
-        messages = _messages(found, key)
+    def of(cls, read: _Read, before: _Read | None) -> _Step:
+        found, messages = read
         if before is None and not _is_first(found):  # nobody keeps what was before
             return cls(found.metadata, messages, frozenset(), frozenset(), begins=False)
-        earlier = {each.id: each.content for each in _messages(before, key)} if before else {}
+        earlier = {each.id: each.content for each in before.messages} if before else {}
         new = _ids(each for each in messages if each.id not in earlier)
         changed = _ids(each for each in messages if each.id in earlier and earlier[each.id] != each.content)
-        begins = before is None or _given_last(found) != _given_last(before)
+        begins = before is None or _given_last(found) != _given_last(before.found)
         return cls(found.metadata, messages, new, changed, begins)
+
+
+class _Read(NamedTuple):
+    """A checkpoint, and what was said, as far as it holds that."""
+
+    found: CheckpointTuple
+    messages: Sequence[BaseMessage]
+
+    @classmethod
+    async def of(cls, saver: BaseCheckpointSaver[Any], found: CheckpointTuple, key: str) -> _Read:
+        try:
+            messages = await messages_at(saver, found, key)
+        except InvalidInputError:  # a graph around this one may call something else so
+            messages = []
+        return cls(found, with_ids(messages, str(found.config["configurable"]["thread_id"])))
+
+    @property
+    def parent(self) -> str | None:
+        return ((self.found.parent_config or {}).get("configurable") or {}).get("checkpoint_id")
 
 
 async def _steps(
@@ -166,27 +185,18 @@ async def _steps(
 ) -> AsyncGenerator[_Step]:
     """The checkpoints behind a run, newest first. Its own may not be stored yet: then from the thread's head on."""
 
-    async def read(**named: Any) -> CheckpointTuple | None:
-        return await either(saver.get_tuple, saver.aget_tuple, RunnableConfig(configurable={**place, **named}))
+    async def read(**named: Any) -> _Read | None:
+        where = RunnableConfig(configurable={**place, **named})
+        found = await either(saver.get_tuple, saver.aget_tuple, where)
+        return await _Read.of(saver, found, key) if found else None
 
-    found = await read(checkpoint_id=checkpoint_id) or await read()
+    now = await read(checkpoint_id=checkpoint_id) or await read()
     for _ in range(_FAR):
-        if found is None:
+        if now is None:
             return
-        before_id = ((found.parent_config or {}).get("configurable") or {}).get("checkpoint_id")
-        before = await read(checkpoint_id=before_id) if before_id else None
-        yield _Step.of(found, before, key)
-        found = before
-
-
-def _messages(found: CheckpointTuple, key: str) -> list[BaseMessage]:
-    """What was said, as far as a checkpoint holds it."""
-    held = found.checkpoint["channel_values"].get(key)
-    try:
-        read = read_messages(held) if isinstance(held, list | tuple) else []
-    except InvalidInputError:  # a graph around this one may call something else so
-        return []
-    return with_ids(read, str(found.config["configurable"]["thread_id"]))
+        before = await read(checkpoint_id=now.parent) if now.parent else None
+        yield _Step.of(now, before)
+        now = before
 
 
 def _ids(messages: Iterable[BaseMessage]) -> frozenset[str]:

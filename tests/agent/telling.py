@@ -41,13 +41,16 @@ def ask(question: str) -> str:
     return str(interrupt(question))
 
 
-def agent_of(memory: AgentMemory, *others: Any, lines: Any = (), saver: bool = True, **options: Any) -> Any:
+def agent_of(
+    memory: AgentMemory, *others: Any, lines: Any = (), saver: bool = True, schema: Any = None, **options: Any
+) -> Any:
     """An agent that remembers what it is told, and who told it."""
     return create_agent(
         Moody(lines=[*lines, *(yes() for _ in range(30))]),
         tools=[weather, ask],
         middleware=[*others, memory.middleware(strategies="verbatim", **options)],
         checkpointer=memory.checkpointer if saver else None,
+        state_schema=schema,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain.agents.middleware import before_model
+from langchain.agents.middleware import AgentState, before_model
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -15,6 +15,7 @@ from langchain_agentmem import AgentMemory
 from tests.agent.scripted import call
 from tests.agent.telling import agent_of, config, told
 from tests.conftest import Do
+from tests.delta import AsTheyCome, ById
 
 SAID = {"messages": ["I like tea.", "I like jazz.", "Ask me."]}
 TEXTS = SAID["messages"]
@@ -133,6 +134,26 @@ async def test_an_answer_is_to_whom_it_answers(memory: AgentMemory, do: Do, user
     assert await told(memory) == [("ada", "I like tea.")]
     await do(agent.invoke, Command(resume="yes"), config(user))
     assert memory.outbox.stats().waiting == number, "the call of the tool, and the answer"
+
+
+class Appended(AgentState[Any]):
+    messages: AsTheyCome
+
+
+class Merged(AgentState[Any]):
+    messages: ById
+
+
+@pytest.mark.parametrize("schema", [Appended, Merged])
+async def test_an_agent_whose_messages_are_a_delta_channel(memory: AgentMemory, do: Do, schema: Any) -> None:
+    agent = agent_of(memory, pausing, schema=schema)
+    for text in ("I like tea.", "Ask me."):
+        await do(agent.invoke, {"messages": text}, config("ada"))
+    await do(agent.invoke, Command(resume="yes"), config("eve"))
+    assert await told(memory) == [("ada", "I like tea.")]
+    await do(agent.invoke, {"messages": "Please Ask."}, config("ada"))
+    await do(agent.invoke, Command(resume="yes"), config("ada"))
+    assert await told(memory) == [("ada", "Please Ask.")]
 
 
 # --- an agent that is a node of a graph

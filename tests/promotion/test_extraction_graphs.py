@@ -19,6 +19,7 @@ from langchain_agentmem.longterm.bank import MemoryBank
 from langchain_agentmem.promotion.extraction import ExtractionNode, Extractor
 from langchain_agentmem.promotion.outbox import Outbox
 from tests.conftest import Do
+from tests.delta import Appended, Merged
 from tests.promotion.graphs import answering, config, failing, graph_of, told
 
 
@@ -168,6 +169,33 @@ async def test_an_input_that_is_none_of_messages(box: Outbox, node: Any, saver: 
             await do(graph.invoke, {"question": f"I, {user}, fail."}, config(user), durability=durability)
         await do(graph.invoke, {"question": f"I am {user}.|yes"}, config(user), durability=durability)
     assert await told(box) == [(user, text) for user in users for text in (f"I, {user}, fail.", f"I am {user}.", "yes")]
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+@pytest.mark.parametrize("schema", [Appended, Merged])
+async def test_a_delta_channel(box: Outbox, node: Any, saver: Any, do: Do, schema: Any, durability: str) -> None:
+    graph, how = graph_of(node, saver, schema=schema), {"durability": durability}
+    await failing(do, graph, "I fail to eat nuts.", config("ada"), **how)
+    await do(graph.invoke, {"messages": ["I like opera.", "But ask me."]}, config("bob"), **how)
+    await do(graph.invoke, Command(resume="yes"), config("eve"), **how)
+    for user in ("bob", "ada", "bob"):
+        await do(graph.invoke, {"messages": f"I am {user}."}, config(user), **how)
+    bobs, adas = ["I like opera.", "But ask me.", "I am bob."], ["I fail to eat nuts.", "I am ada."]
+    assert await told(box) == [
+        *[("bob", text) for text in bobs],
+        *[("ada", text) for text in adas],
+        ("bob", "I am bob."),
+    ]
+
+
+async def test_a_thread_of_a_delta_channel(box: Outbox, bank: MemoryBank, saver: Any, do: Do) -> None:
+    built: Any = StateGraph(Merged)
+    graph = built.add_node("answer", answering).add_edge(START, "answer").compile(checkpointer=saver)
+    for text in ("I like tea.", "I like jazz."):
+        await do(graph.invoke, {"messages": text}, config())
+    node = ExtractionNode(box, Extractor(bank, None, "verbatim"), checkpointer=saver)
+    await do(node.invoke, "t", config())
+    assert await told(box) == [("ada", "I like tea."), ("ada", "I like jazz.")]
 
 
 # --- whatever happens
