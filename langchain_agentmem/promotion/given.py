@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from threading import Lock
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
@@ -41,6 +41,7 @@ class _Given:
         ids: Their ids, once the graph has given them some, also where they are told on to a graph inside. Whatever
             becomes of the text, as where it is redacted.
         first: Their ids in the graph that was given them.
+        run: A name of the run.
     """
 
     number: int
@@ -48,6 +49,7 @@ class _Given:
     goes_on: bool = False
     ids: set[str] = field(default_factory=set)
     first: set[str] = field(default_factory=set)
+    run: str = field(default_factory=lambda: uuid4().hex)
 
     def meet(self, messages: Sequence[BaseMessage]) -> None:
         """Learn the ids of those that are among these."""
@@ -145,6 +147,12 @@ def given_ids() -> frozenset[str]:
     """Ids of the messages that a user gave to the run, as the graph has them, as far as that is known."""
     noted = _noted()
     return frozenset() if noted is None or noted.goes_on else frozenset(noted.first)
+
+
+def run_name() -> str:
+    """A name of the run, the same in all its steps and in the graphs inside; a new one where nobody knows of it."""
+    noted = _noted()
+    return uuid4().hex if noted is None else noted.run
 
 
 def goes_on() -> bool:

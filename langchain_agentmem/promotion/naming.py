@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
-from uuid import uuid4
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
@@ -13,6 +12,7 @@ from langchain_core.runnables.config import RunnableConfig, var_child_runnable_c
 from langchain_agentmem.events.here import here
 from langchain_agentmem.longterm.record import Scope
 from langchain_agentmem.promotion.batch import Turn, digest
+from langchain_agentmem.promotion.given import run_name
 from langchain_agentmem.promotion.origin import checkpointer_of
 from langchain_agentmem.promotion.taking import dated
 
@@ -48,14 +48,15 @@ class Place(NamedTuple):
 
         Without a checkpointer the client sends the whole conversation, or what it still has of it, and LangGraph gives
         new ids to all of it in each run. There a message is known by its day, by what it says, and by the one before
-        it, so that what is sent again is not taken again. One that stands alone may be said again, and is taken again.
+        it, so that what is sent again is not taken again. One that stands alone may be said again, and another run's is
+        taken again.
 
         Args:
             messages: The messages.
             before: What stands before them, or its name; None or "": nothing does.
         """
         before, named = digest(_words(before)) if isinstance(before, BaseMessage) else before, list[BaseMessage]()
-        before = before or uuid4().hex
+        before = before or run_name()
         for each in messages:
             if not (self.keeps_ids and each.id):
                 before = digest([self.thread_id, datetime.now(UTC).date().isoformat(), before, *_words(each)])

@@ -53,6 +53,15 @@ async def test_the_users_words_behind_which_another_agent_speaks(
     assert await told(memory) == [("anna", "I like tea."), ("anna", "I like jazz.")]
 
 
+@pytest.mark.parametrize("saver", [False, True])
+async def test_agents_one_after_the_other_hand_them_over_once(memory: AgentMemory, do: Do, saver: bool) -> None:
+    graph = sequence(memory, first=agent_of(memory, saver=False), second=agent_of(memory, saver=False))
+    graph.checkpointer = memory.checkpointer if saver else None
+    for said in (["I like tea."], ["I like jazz.", "And cake."], ["I like tea."]):
+        await do(graph.invoke, {"messages": said}, config())
+    assert [text for _, text in await told(memory)] == ["I like tea.", "I like jazz.", "And cake.", "I like tea."]
+
+
 async def test_the_users_words_behind_which_a_hook_speaks(memory: AgentMemory, do: Do) -> None:
     @before_agent
     def noting(state: Any, runtime: Any) -> dict[str, Any]:
