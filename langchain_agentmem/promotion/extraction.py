@@ -218,7 +218,7 @@ class ExtractionNode(Runnable[Any, Any]):
             return await self.atake(place.thread_id, turns, scope)
         names, ids = self._extractor.names, [each.id or "" for each in before]
         if await self._outbox.aown(place.thread_id, turns, scope, names, ids[-1] if ids else "", 0) < 0:
-            untaken = await self._outbox.auntaken(place.thread_id, ids, names)
+            untaken = await self._outbox.auntaken(place.thread_id, ids, scope, names)
             missing = await amissing(before, untaken, mine, self._messages_key, config)
             turns = place.turns([*missing, *turn], None)
             await self._outbox.aown(place.thread_id, turns, scope, names, "", len(missing))

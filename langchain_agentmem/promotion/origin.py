@@ -27,6 +27,7 @@ Mine: TypeAlias = Callable[[Mapping[str, Any]], bool]
 _CHECKPOINTER, _MAP, _INPUT = "__pregel_checkpointer", "checkpoint_map", "__start__"  # as LangGraph names them
 _TAKEN = 2  # version of the input's channel once the first run has taken it
 _FAR = 256  # checkpoints that are read at most: of what is older nobody knows whose it is
+_MUCH = 32_768  # messages in them, after which nothing more is caught up on: to read these takes half a second
 
 
 def checkpointer_of(config: RunnableConfig | None = None) -> BaseCheckpointSaver[Any] | None:
@@ -100,11 +101,14 @@ class Origins:
             if saver is None:
                 break
             place = {"thread_id": configurable.get("thread_id"), "checkpoint_ns": ns}
-            wanted, begun = self._wanted - self._seen, False
+            wanted, begun, much = self._wanted - self._seen, False, 0
             async for step in _steps(saver, place, checkpoint_id, key):
-                begun = self._learn(step, wanted, begun)
-                found = begun if taken is None else self._mine(step.told) and not step.brought.isdisjoint(taken)
-                if found or (step.messages and not wanted & step.ids) or wanted <= self._settled:
+                begun, much = self._learn(step, wanted, begun), much + len(step.messages)
+                if taken is None:
+                    enough = begun
+                else:
+                    enough = much > _MUCH or (self._mine(step.told) and not step.brought.isdisjoint(taken))
+                if enough or (step.messages and not wanted & step.ids) or wanted <= self._settled:
                     break
         return self
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -238,23 +240,30 @@ class Outbox(ClosingOwn):
         adding = self._adding(thread_id, turns, scope, tuple(strategies), offer, own=True)
         return int((await self._redis.send(adding))[0])
 
-    async def auntaken(self, thread_id: str, ids: Sequence[str], strategies: Sequence[str]) -> frozenset[str]:
-        """Which messages these strategies have not taken, as far as that is remembered. One round trip.
+    async def auntaken(
+        self, thread_id: str, ids: Sequence[str], scope: Scope, strategies: Sequence[str]
+    ) -> frozenset[str]:
+        """Which messages these strategies have not taken since this scope's last turn, as far as that is remembered.
+
+        One round trip.
 
         Args:
             thread_id: The thread.
             ids: Their ids, in the order in which they were said.
+            scope: What was before its last turn was looked at then.
             strategies: Names of the strategies.
         """
         if not ids:
             return frozenset()
-        seen, state = self._keys.outbox_seen(thread_id), self._keys.outbox_state(thread_id)
-        numbers, kept, mark = await self._redis.send(
-            ("ZMSCORE", seen, *map(_token, ids)), ("ZCARD", seen), ("HGET", state, b"mark:" + _of(strategies))
+        seen, state, of = self._keys.outbox_seen(thread_id), self._keys.outbox_state(thread_id), _of(strategies)
+        fields = b"mark:" + of, f"own:{write_namespace(scope.path)} ".encode() + of
+        scores, kept, (mark, own) = await self._redis.send(
+            ("ZMSCORE", seen, *map(_token, ids)), ("ZCARD", seen), ("HMGET", state, *fields)
         )
-        upto = int(mark.split()[0]) if mark else None
-        taken = [number is not None and (upto is None or float(number) <= upto) for number in numbers]
+        numbers = [float(each or math.inf) for each in scores]
+        taken = [number <= (int(mark.split()[0]) if mark else sys.maxsize) for number in numbers]
         start = taken.index(True) if kept >= _IDS_KEPT and True in taken else 0  # what was before that is forgotten
+        start = max([start, *(i for i, number in enumerate(numbers, 1) if number <= int(own or 0))])
         return frozenset(name for name, done in zip(ids[start:], taken[start:], strict=True) if not done)
 
     def _adding(

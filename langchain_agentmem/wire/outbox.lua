@@ -3,8 +3,8 @@
 --   :turns:I STREAM of thread I's turns: `turn`, `recipe` (whose memories, by which strategies; JSON). Those up to the
 --     cursor are promoted; a few of them are kept as context
 --   :state:I HASH: cursor; waiting, turns behind it; noted, ids ever taken; whose, the scope of the last, as L:L,
---     '' = nobody's; mark:S, number and scope of the last that strategies S took; job, its entry in :jobs; fence, owner,
---     until (ms): who holds the thread; attempts; held, its time is set and no debounce may change it; plan, upto:
+--     '' = nobody's; mark:S, number and scope of the last that strategies S took; own:L:L S, number of the last that they
+--     took of that scope; job, its entry in :jobs; fence, owner, until (ms): who holds the thread; attempts; held, its time is set and no debounce may change it; plan, upto:
 --     changes found and not yet made; alone, up to where turns are tried one by one; closed, the last fence and how it
 --     ended
 --   :seen:I  ZSET of message ids taken, as digests, by number

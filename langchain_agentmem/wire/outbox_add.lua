@@ -51,6 +51,7 @@ if recipe == '' then
   return 0
 end
 
+redis.call('HSET', state, 'own:' .. path .. ' ' .. ARGV[5], whole(last))
 local scope, newest = scope_of(recipe), nil
 for _, i in ipairs(new) do newest = redis.call('XADD', turns, '*', 'turn', ARGV[i + 1], 'recipe', recipe) end
 redis.call('HSET', state, 'waiting', whole(number + #new))

@@ -38,6 +38,7 @@ elseif redis.call('EXISTS', state) == 1 then
     local name, number, whose = known[i], string.match(known[i + 1], '^(%d+) (.*)$')
     if name == 'whose' and known[i + 1] == path then redis.call('HSET', state, name, '') end
     if string.find(name, '^mark:') and whose == path then redis.call('HSET', state, name, number .. ' ') end
+    if string.find(name, 'own:' .. path .. ' ', 1, true) == 1 then redis.call('HDEL', state, name) end
   end
   if concerned then
     redis.call('HDEL', state, 'job', 'owner', 'until', 'plan', 'upto', 'attempts', 'alone', 'held')

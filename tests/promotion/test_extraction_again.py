@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint
 from langgraph.graph import MessagesState
 from langgraph.types import Command
@@ -111,10 +112,11 @@ async def test_what_was_said_before_there_was_a_node(box: Outbox, node: Any, sav
     assert await told(box) == [("ada", "I am ada."), ("ada", "I am ada."), ("ada", "I like tea.")]
 
 
+@pytest.mark.parametrize(("limit", "number"), [("_FAR", 6), ("_MUCH", 40)])
 async def test_as_far_as_its_checkpoints_tell(
-    box: Outbox, node: Any, saver: Any, do: Do, monkeypatch: pytest.MonkeyPatch
+    box: Outbox, node: Any, saver: Any, do: Do, monkeypatch: pytest.MonkeyPatch, limit: str, number: int
 ) -> None:
-    monkeypatch.setattr(origin, "_FAR", 6)
+    monkeypatch.setattr(origin, limit, number)
     graph = graph_of(node, saver)
     for n in range(6):
         await failing(do, graph, f"I fail {n}.", config())
@@ -122,6 +124,31 @@ async def test_as_far_as_its_checkpoints_tell(
     found = texts(await told(box))
     assert found[-2:] == ["I fail 5.", "I like tea."]
     assert 2 < len(found) < 7
+
+
+class Counting(InMemorySaver):
+    read = 0
+
+    def get_tuple(self, config: Any) -> Any:
+        self.read += 1
+        return super().get_tuple(config)
+
+
+async def test_what_nobody_takes_each_looks_at_once(box: Outbox, node: Any, do: Do) -> None:
+    saver = Counting()
+    graph, numbers = graph_of(node, saver), list[int]()
+    await do(graph.invoke, {"messages": [*TALK, ("ai", "Go on."), ("user", "yes")]}, config("eve"))
+    await failing(do, graph, "I fail to eat nuts.", config("eve"))
+    for n in range(6):
+        before = saver.read
+        await do(graph.invoke, {"messages": f"I say {n}."}, config(("ada", "bob")[n % 2]))
+        numbers.append(saver.read - before)
+    assert numbers[0] > 3
+    assert numbers[2:] == [1, 1, 1, 1], "where the run goes on from"
+    await failing(do, graph, "I failed my exam.", config("ada"))
+    await do(graph.invoke, {"messages": "I like tea."}, config("bob"))
+    await do(graph.invoke, {"messages": "I like jazz."}, config("ada"))
+    assert texts(await told(box))[-3:] == ["I like tea.", "I failed my exam.", "I like jazz."]
 
 
 async def test_of_a_thread_of_which_only_the_last_checkpoint_is_kept(
