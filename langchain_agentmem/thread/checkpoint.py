@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -14,7 +14,6 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
-    get_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
@@ -33,7 +32,7 @@ from langchain_agentmem.wire.closing import ClosingOwn
 from langchain_agentmem.wire.connection import Command, Connection, Source
 from langchain_agentmem.wire.keys import Keys, escape
 from langchain_agentmem.wire.scripts import Script
-from langchain_agentmem.wire.whose import unwritten
+from langchain_agentmem.wire.whose import facts_of
 
 _PUT = Script("checkpoint_put")
 _WRITES = Script("checkpoint_writes")
@@ -227,8 +226,7 @@ class AgentMemorySaver(ClosingOwn, BaseCheckpointSaver[Any]):
         Returns:
             The config that names the stored checkpoint.
         """
-        facts, codec, ttl = get_checkpoint_metadata(config, metadata), self._codec, self._ttl_of(config)
-        facts = cast("CheckpointMetadata", {**facts, **unwritten(config, facts)})
+        facts, codec, ttl = facts_of(config, metadata), self._codec, self._ttl_of(config)
         draft = Draft.of(config, checkpoint, facts, new_versions, codec)
         place, threads = draft.place, self.threads
         head, keys = self._keys.head(place.thread_id, place.ns), threads.keys_of(place.thread_id)

@@ -7,10 +7,11 @@ the names that it authenticates are read from the config alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import CheckpointMetadata, get_checkpoint_metadata
 
 from langchain_agentmem.errors import InvalidInputError
 
@@ -61,16 +62,23 @@ def user_of(config: RunnableConfig, metadata: Mapping[str, Any] | None = None) -
     return ""
 
 
-def unwritten(config: RunnableConfig, metadata: Mapping[str, Any]) -> dict[str, str]:
-    """What the metadata of a checkpoint lacks of who runs a graph: LangGraph writes no context there, and no UUID.
+def facts_of(config: RunnableConfig, metadata: CheckpointMetadata) -> CheckpointMetadata:
+    """The metadata of a checkpoint: what LangGraph keeps of a config there, and who runs the graph.
+
+    LangGraph keeps no context there, and no UUID. And a client of its server may write anything into the config's own
+    `metadata`: what the application says goes before that.
 
     Args:
         config: The run's config.
         metadata: As LangGraph makes it.
     """
     name, configurable = _USER_FIELDS[0], config.get("configurable") or {}
+    facts = get_checkpoint_metadata(RunnableConfig(configurable=configurable), metadata)
     said = [each for each in (configurable.get(name), _in(context_of(config), name)) if _is_id(each)]
-    return {name: str(said[0])} if said and name not in metadata else {}
+    who = {name: str(said[0])} if said and name not in facts else {}
+    return get_checkpoint_metadata(
+        RunnableConfig(metadata=config.get("metadata") or {}), cast("CheckpointMetadata", {**facts, **who})
+    )
 
 
 def _is_id(said: Any) -> bool:

@@ -298,6 +298,17 @@ async def test_metadata_says_who_ran_it_however_that_was_told(
     assert (await call(saver.get_tuple, config())).metadata.get("user_id") == known
 
 
+@pytest.mark.parametrize(("told", "context"), [({"user_id": "bob"}, None), ({}, {"user_id": "bob"})])
+async def test_what_a_client_calls_itself_is_not_who_ran_it(
+    call: Call, saver: AgentMemorySaver, told: dict[str, Any], context: Any
+) -> None:
+    where = config(**told, langgraph_auth_user_id="bob", __pregel_runtime=Runtime(context=context))
+    where["metadata"] = {"user_id": "ann", "langgraph_auth_user_id": "ann", "app": "web"}
+    await call(saver.put, where, checkpoint(1), {"source": "input", "step": -1}, {})
+    found = (await call(saver.get_tuple, config())).metadata
+    assert (found["user_id"], found["langgraph_auth_user_id"], found["app"]) == ("bob", "bob", "web")
+
+
 @pytest.mark.parametrize("place", ["value", "write", "metadata"])
 async def test_what_cannot_be_serialized_fails_as_upstream_and_writes_nothing(
     call: Call, saver: AgentMemorySaver, place: str
