@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from langgraph.store.base import SearchItem
@@ -166,12 +166,13 @@ class Neighbours:
         self._field, self._vector = field, vector
         self._query = wanted.query("lm")
         most = wanted.end + 1  # whether the one behind the last is as similar, shows with it
-        self._k = most if filters.is_covered(wanted.filter) else max(most * _GROWTH, _PAGE)
+        self._covered = filters.is_covered(wanted.filter)
+        self._k = most if self._covered else max(most * _GROWTH, _PAGE)
         self._farthest = -math.inf
         self._scores: dict[str, float] = {}
-        self._rows: dict[str, Row] = {}
+        self._found: dict[str, Hit | None] = {}  # of those that were read; None: it is gone, or fails the filter
         self._unread: list[str] = []
-        self._exhausted = False
+        self._exhausted = self._names_only = False
         self._vectorless: Listing | None = None
         self._filled = filled
         self._text = str(self._query)
@@ -190,25 +191,25 @@ class Neighbours:
             return ()
         if self._unread:
             return [("HMGET", key, *items.READ) for key in self._unread]
-        near = search.nearest(self._index, self._query, items.READ, vector=self._vector, name=items.VECTOR, k=self._k)
+        fields = () if self._names_only else items.READ
+        near = search.nearest(self._index, self._query, fields, vector=self._vector, name=items.VECTOR, k=self._k)
         return (*(() if self._exhausted else (near,)), *(() if self._alone else self._rest.commands()))
 
     def read(self, replies: Sequence[Any]) -> None:
-        """Keep the best of each item, and look farther out while too few pass."""
+        """Keep the best of each item, and look farther out while too few pass, or more are as similar as the last."""
         if self._unread:
             for key, values in zip(self._unread, replies, strict=True):
-                self._rows[key] = Row(
-                    key, {name: value for name, value in zip(items.READ, values, strict=True) if value}
-                )
-            self._unread = []
+                self._keep(Row.of(key, items.READ, values))
         else:
             answers = list(replies)
             if not self._exhausted:
                 self._read_near(search.rows(answers.pop(0)))
             if answers:
                 self._rest.read(answers)
-        if not self._unread:
-            self._settle()
+        self._settle()
+
+    def _keep(self, row: Row) -> None:
+        self._found[row.key] = read_hit(self._keys, row, self._wanted)
 
     def _read_near(self, rows: list[Row]) -> None:
         self._exhausted = len(rows) < self._k
@@ -220,18 +221,28 @@ class Neighbours:
             key = row.key if own else item_of(row.key)
             self._farthest = self._field.similarity(row.distance)
             self._scores.setdefault(key, self._farthest)
-            if own or key == row.key:
-                self._rows[key] = row
-        self._unread = [key for key in self._scores if key not in self._rows]
+            if own or (key == row.key and not self._names_only):
+                self._keep(row)
 
     def _settle(self) -> None:
-        keys, rows, wanted = self._keys, self._rows, self._wanted
-        near = [read_hit(keys, rows[key], wanted, score) for key, score in self._scores.items()]
-        self.hits = sorted((hit for hit in near if hit), key=by_score)[: wanted.end]
-        short = len(self.hits) < self._wanted.end
-        self._k *= _GROWTH
-        if not self._exhausted and (short or self.hits[-1].score == self._farthest):
-            return
+        end = self._wanted.end
+        near = [key for key in sorted(self._scores, key=self._rank) if self._found.get(key, True)]
+        short = len(near) < end
+        farther = not self._exhausted and (short or self._scores[near[end - 1]] == self._farthest)
+        # Where the server decides what passes, names are enough to look farther, and the first ones are all to be read.
+        self._unread = [key for key in near[: end if self._covered else None] if key not in self._found]
+        if farther and (self._covered or not self._unread):
+            self._unread, self._names_only = [], self._covered
+            self._k = max(self._k * _GROWTH, _PAGE)
+        elif not self._unread:
+            self._finish(near[:end], short=short)
+
+    def _rank(self, key: str) -> tuple[float, Namespace, str]:
+        namespace, name, _ = self._keys.read_item(key)
+        return -self._scores[key], namespace, name
+
+    def _finish(self, near: Sequence[str], *, short: bool) -> None:
+        self.hits = [replace(hit, score=self._scores[key]) for key in near if (hit := self._found[key])]
         self._filled.note(self._text, self._wanted.end, filled=not short)
         if short and self._alone:
             self._alone = False
