@@ -43,7 +43,8 @@ async def aturn(
 async def awords(messages: Sequence[BaseMessage], mine: Mine, key: str = "messages") -> list[BaseMessage]:
     """What the user says in the run. An agent inside a graph may be told what a model wrote.
 
-    Where the run was given something, a model may have spoken since: whoever hands it on to another agent notes that.
+    Where the run, or the one that it goes on with, was given something, a model may have spoken since: whoever hands it
+    on to another agent notes that.
 
     Args:
         messages: The conversation, which ends with it.
@@ -51,7 +52,7 @@ async def awords(messages: Sequence[BaseMessage], mine: Mine, key: str = "messag
         key: The key of the state that holds the messages.
     """
     inside, number = bool(here().get("namespace")), given()
-    words = last_words(messages, is_given, answered=bool(number))
+    words = last_words(messages, is_given, answered=bool(number) or goes_on())
     if inside and number:
         return [each for each in words if may_be_given(each)][-number:]
     latest = words[-number:] if number else words

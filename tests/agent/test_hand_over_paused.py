@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain.agents.middleware import AgentState, before_model
+from langchain.agents.middleware import AgentState, before_agent, before_model
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -156,7 +156,34 @@ async def test_an_agent_whose_messages_are_a_delta_channel(memory: AgentMemory, 
     assert await told(memory) == [("ada", "Please Ask.")]
 
 
+@pytest.mark.parametrize("user", ["ada", "eve"])
+async def test_behind_which_a_hook_had_spoken(memory: AgentMemory, do: Do, user: str) -> None:
+    @before_agent
+    def noting(state: Any, runtime: Any) -> dict[str, Any]:
+        return {"messages": [AIMessage("They write from a phone.")]}
+
+    agent = agent_of(memory, noting, pausing, lines=[call("ask", question="Sure?")])
+    await do(agent.invoke, {"messages": "I like rain."}, config("ada"))
+    await do(agent.invoke, Command(resume="yes"), config("ada"))
+    assert await told(memory) == [("ada", "I like rain.")]
+    await do(agent.invoke, SAID, config("ada"))
+    await do(agent.invoke, Command(resume="yes"), config(user))
+    assert [text for _, text in await told(memory)] == (TEXTS if user == "ada" else [])
+
+
 # --- an agent that is a node of a graph
+
+
+@pytest.mark.parametrize("user", ["ada", "eve"])
+async def test_behind_which_a_supervisor_had_spoken(memory: AgentMemory, do: Do, user: str) -> None:
+    built: Any = StateGraph(MessagesState)
+    built.add_node("supervisor", lambda state: {"messages": [AIMessage("One moment.")]})
+    built.add_node("agent", agent_of(memory, pausing, saver=False))
+    built.add_edge(START, "supervisor").add_edge("supervisor", "agent")
+    graph = built.compile(memory.checkpointer)
+    await do(graph.invoke, SAID, config("ada"))
+    await do(graph.invoke, Command(resume="yes"), config(user))
+    assert [text for _, text in await told(memory)] == (TEXTS if user == "ada" else [])
 
 
 @pytest.mark.parametrize("where", ["in the agent", "before it"])
