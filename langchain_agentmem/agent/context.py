@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+from langchain_core.runnables.config import RunnableConfig
 
 from langchain_agentmem.agent.draft import Context, Draft
 from langchain_agentmem.agent.rendering import Budget, CountTokens
@@ -27,6 +27,7 @@ from langchain_agentmem.promotion.taking import by_human, is_said
 from langchain_agentmem.thread.sessions import Sessions
 from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import Command
+from langchain_agentmem.wire.whose import running
 
 DEFAULT_BUDGET = 800  # tokens
 
@@ -223,6 +224,5 @@ def question_of(messages: Sequence[BaseMessage]) -> str:
 
 def thread_of(config: RunnableConfig | None = None) -> str | None:
     """The thread of a run. Default: of the running code's."""
-    config = config or var_child_runnable_config.get() or {}
-    thread_id = (config.get("configurable") or {}).get("thread_id")
+    thread_id = (running(config).get("configurable") or {}).get("thread_id")
     return None if thread_id is None else str(thread_id)

@@ -16,8 +16,9 @@ from uuid import UUID
 from weakref import ref
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.context import register_configure_hook
+
+from langchain_agentmem.wire.whose import running
 
 _TOOLS = "tools"  # what `ToolNode` is called unless it is told otherwise
 _NAMESPACES = ("langgraph_checkpoint_ns", "checkpoint_ns")  # of the code itself, and of who called its graph
@@ -85,7 +86,7 @@ def watch() -> None:
 
 def inside_tool() -> bool:
     """Whether the running code is part of a tool's call."""
-    return _innermost() is not None or _below_tools((var_child_runnable_config.get() or {}).get("metadata") or {})
+    return _innermost() is not None or _below_tools(running().get("metadata") or {})
 
 
 def _innermost() -> _Call | None:

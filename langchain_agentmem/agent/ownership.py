@@ -6,17 +6,17 @@ session keeps. An event says itself in whose run it happened, as far as the run 
 
 from __future__ import annotations
 
-from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+from langchain_core.runnables.config import RunnableConfig
 
 from langchain_agentmem.events.event import Event
 from langchain_agentmem.longterm.record import Scope, escape_label
 from langchain_agentmem.wire.keys import unescape
-from langchain_agentmem.wire.whose import user_of
+from langchain_agentmem.wire.whose import running, user_of
 
 
 def runner(config: RunnableConfig | None = None) -> str | None:
     """Who runs the code that is running, or that a config belongs to; None: it does not say."""
-    return user_of(config or var_child_runnable_config.get() or {}) or None
+    return user_of(running(config)) or None
 
 
 def owner_of(scope: Scope, config: RunnableConfig | None = None) -> str | None:

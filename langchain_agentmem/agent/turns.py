@@ -6,10 +6,9 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from langchain_core.runnables.config import var_child_runnable_config
-
 from langchain_agentmem.events.here import here
 from langchain_agentmem.longterm.record import Scope
+from langchain_agentmem.wire.whose import running
 
 T = TypeVar("T")
 
@@ -31,7 +30,7 @@ class TurnKey(NamedTuple):
     @classmethod
     def of(cls, scope: Scope, thread_id: str | None) -> TurnKey:
         """That of the running code."""
-        metadata = (var_child_runnable_config.get() or {}).get("metadata") or {}
+        metadata = running().get("metadata") or {}
         return cls(thread_id, here().get("namespace") or "", str(metadata.get("checkpoint_ns") or ""), scope.path)
 
 

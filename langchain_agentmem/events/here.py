@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+from langchain_core.runnables.config import RunnableConfig
 from langsmith.run_helpers import get_current_run_tree
 
-from langchain_agentmem.wire.whose import user_of
+from langchain_agentmem.wire.whose import running, user_of
 
 
 def here(config: RunnableConfig | None = None) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def here(config: RunnableConfig | None = None) -> dict[str, Any]:
         thread_id, user, namespace, node, step, task_id, checkpoint_id and parent_run_id as far as they are known, under
         `checkpoints` the checkpoints that the graph and the graphs around it run from. Empty outside of any run.
     """
-    config = config or var_child_runnable_config.get()
+    config = running(config)
     if not config:
         return {}
     found = placed(config.get("metadata") or {})

@@ -12,7 +12,6 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
-from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.context import register_configure_hook
 from langgraph.callbacks import GraphCallbackHandler, GraphInterruptEvent, GraphResumeEvent
 from langgraph.errors import GraphBubbleUp, GraphInterrupt
@@ -34,7 +33,7 @@ from langchain_agentmem.events.runs import (
 from langchain_agentmem.events.writer import Writer
 from langchain_agentmem.wire.bridge import sync_of
 from langchain_agentmem.wire.connection import Command
-from langchain_agentmem.wire.whose import user_of
+from langchain_agentmem.wire.whose import running, user_of
 
 _MAX_OPEN = 100_000  # runs that started and did not end: more than that are lost, not waiting
 
@@ -234,7 +233,7 @@ class EventTracer(GraphCallbackHandler):
     ) -> None:
         run = self._enter(run_id, parent_run_id)
         run.kind, run.name, run.metadata = kind, name, metadata or {}
-        config = var_child_runnable_config.get() or {}
+        config = running()
         maps = {"checkpoint_map": (config.get("configurable") or {}).get("checkpoint_map")}
         run.config = {"metadata": config.get("metadata") or {}, "configurable": maps}
         self._name_user(run, user_of(config, run.metadata))

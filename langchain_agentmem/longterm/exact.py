@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from langchain_agentmem.errors import IndexMismatchError, UnsupportedServerError
 from langchain_agentmem.longterm import items
 from langchain_agentmem.longterm.items import Namespace
-from langchain_agentmem.longterm.searching import Hit, Wanted, by_score, read_hit
+from langchain_agentmem.longterm.searching import Hit, Wanted, nearest_first, read_hit
 from langchain_agentmem.wire.connection import Connection
 from langchain_agentmem.wire.keys import Keys, unescape
 from langchain_agentmem.wire.search import Row, VectorField
@@ -52,7 +52,9 @@ class ExactSearch:
         for key, score in zip(owners, similarities(field, vector, vectors), strict=True):
             best[key] = max(score, best.get(key, score))
         near = [read_hit(self._keys, row, wanted, best[row.key]) for row in found if row.key in best]
-        ranked = sorted((hit for hit in near if hit), key=by_score)
+        ranked = sorted(
+            (hit for hit in near if hit), key=lambda hit: nearest_first(hit.score or 0.0, hit.namespace, hit.key)
+        )
         rest = self._newest([row for row in found if row.key not in best], wanted)
         return (ranked + rest)[: wanted.end]
 

@@ -14,11 +14,11 @@ from string import Formatter
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
-from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+from langchain_core.runnables.config import RunnableConfig
 
 from langchain_agentmem.errors import InvalidInputError, MissingScopeError
 from langchain_agentmem.longterm.record import Scope, escape_label
-from langchain_agentmem.wire.whose import context_of, told
+from langchain_agentmem.wire.whose import context_of, running, told
 
 
 class ScopeTemplate:
@@ -59,7 +59,7 @@ class ScopeTemplate:
             InvalidInputError: A value is no id: neither text nor a whole number nor a UUID; or context and config name
                 different ones.
         """
-        config = config or var_child_runnable_config.get() or {}
+        config = running(config)
         configurable = config.get("configurable") or {}
         if context is None:
             context = context_of(config)

@@ -238,8 +238,7 @@ class Neighbours:
             self._finish(near[:end], short=short)
 
     def _rank(self, key: str) -> tuple[float, Namespace, str]:
-        namespace, name, _ = self._keys.read_item(key)
-        return -self._scores[key], namespace, name
+        return nearest_first(self._scores[key], *self._keys.read_item(key)[:2])
 
     def _finish(self, near: Sequence[str], *, short: bool) -> None:
         self.hits = [replace(hit, score=self._scores[key]) for key in near if (hit := self._found[key])]
@@ -253,9 +252,9 @@ class Neighbours:
             self._done = True
 
 
-def by_score(hit: Hit) -> tuple[float, Namespace, str]:
-    """The order of items by similarity."""
-    return -(hit.score or 0.0), hit.namespace, hit.key
+def nearest_first(score: float, namespace: Namespace, key: str) -> tuple[float, Namespace, str]:
+    """The order of items by similarity, equal ones by name: the same on every server, in every page."""
+    return -score, namespace, key
 
 
 def read_hit(keys: Keys, row: Row, wanted: Wanted, score: float | None = None) -> Hit | None:

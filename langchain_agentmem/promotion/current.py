@@ -82,9 +82,8 @@ async def amissing(
     first = next((i for i, each in enumerate(before) if each.id in untaken), None)
     if first is None:
         return []
-    ids = [
-        each.id for each in [*last_turn(before[: first + 1]), *before[first + 1 :]] if each.id
-    ]  # with what is answered
+    since = [*last_turn(before[: first + 1]), *before[first + 1 :]]  # with what the first of them answers
+    ids = [each.id for each in since if each.id]
     origins = await Origins(ids, mine).alearn(key, config, {*ids} - untaken)
     return [each for each in answered(before, origins.is_mine) if each.id in untaken]
 

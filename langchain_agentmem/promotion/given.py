@@ -20,12 +20,12 @@ from uuid import UUID, uuid4
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.context import register_configure_hook
 from langgraph.types import Command
 
 from langchain_agentmem.errors import InvalidInputError
 from langchain_agentmem.promotion.taking import last_words
+from langchain_agentmem.wire.whose import running
 
 _MOST = 4_096  # runs that go on in one process
 
@@ -174,7 +174,7 @@ def is_given(message: BaseMessage) -> bool:
 
 
 def _noted() -> _Given | None:
-    callbacks = (var_child_runnable_config.get() or {}).get("callbacks")
+    callbacks = running().get("callbacks")
     return _RUNS.get(getattr(callbacks, "parent_run_id", None))
 
 

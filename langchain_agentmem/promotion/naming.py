@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+from langchain_core.runnables.config import RunnableConfig
 
 from langchain_agentmem.events.here import here
 from langchain_agentmem.longterm.record import Scope
@@ -15,6 +15,7 @@ from langchain_agentmem.promotion.batch import Turn, digest
 from langchain_agentmem.promotion.given import run_name
 from langchain_agentmem.promotion.origin import checkpointer_of
 from langchain_agentmem.promotion.taking import dated
+from langchain_agentmem.wire.whose import running
 
 
 class Place(NamedTuple):
@@ -38,8 +39,7 @@ class Place(NamedTuple):
             scope: Whose memories its turns become.
             config: The run's config. Default: that of the running code.
         """
-        config = config or var_child_runnable_config.get() or {}
-        thread_id = (config.get("configurable") or {}).get("thread_id")
+        thread_id = (running(config).get("configurable") or {}).get("thread_id")
         name = f"messages-{digest(scope.path)}" if thread_id in (None, "") else str(thread_id)
         return cls(name, scope.path, checkpointer_of(config) is not None)
 

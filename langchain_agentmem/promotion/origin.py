@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapp
 from typing import Any, NamedTuple, TypeAlias
 
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+from langchain_core.runnables.config import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 
 from langchain_agentmem.errors import InvalidInputError, MissingScopeError
@@ -20,6 +20,7 @@ from langchain_agentmem.longterm.scopes import ScopeSource
 from langchain_agentmem.promotion.taking import by_human, last_turn, with_ids
 from langchain_agentmem.thread.held import messages_at
 from langchain_agentmem.wire.bridge import either
+from langchain_agentmem.wire.whose import running
 
 Mine: TypeAlias = Callable[[Mapping[str, Any]], bool]
 """Whether a run was this user's, by the metadata of a checkpoint of its."""
@@ -228,4 +229,4 @@ def _is_first(found: CheckpointTuple) -> bool:
 
 
 def _configurable(config: RunnableConfig | None) -> Mapping[str, Any]:
-    return (config or var_child_runnable_config.get() or {}).get("configurable") or {}
+    return running(config).get("configurable") or {}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
 
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 from langgraph.checkpoint.base import CheckpointMetadata, get_checkpoint_metadata
 
 from langchain_agentmem.errors import InvalidInputError
@@ -18,6 +18,11 @@ from langchain_agentmem.errors import InvalidInputError
 _RUNTIME = "__pregel_runtime"  # where LangGraph keeps the Runtime; `get_runtime` only reads the running code's config
 _AUTHENTICATED = "langgraph_auth_"  # what the names begin with that a LangGraph server vouches for
 _USER_FIELDS = ("user_id", f"{_AUTHENTICATED}user_id")
+
+
+def running(config: RunnableConfig | None = None) -> RunnableConfig:
+    """A run's config: the one that is given, else that of the running code; empty outside of any run."""
+    return config or var_child_runnable_config.get() or RunnableConfig()
 
 
 def context_of(config: RunnableConfig) -> Any:
